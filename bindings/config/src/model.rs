@@ -1,0 +1,271 @@
+//! The typed form of `hub.toml`.
+
+use serde::Deserialize;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// An IPv4 network in CIDR form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Prefix {
+    /// Address; of an interface address the host bits are kept.
+    pub address: Ipv4Addr,
+    /// Prefix length, 0 to 32.
+    pub len: u8,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The hub as a whole.
+    pub hub: Hub,
+    /// Workers and memory of `hub-dataplane`.
+    #[serde(default)]
+    pub dataplane: Dataplane,
+    /// Ports, in the order that gives them their index.
+    pub port: Vec<Port>,
+    /// Tunnel interfaces, in the order that gives them their index.
+    pub tunnel: Vec<Tunnel>,
+    /// Static overlay routes.
+    #[serde(default)]
+    pub route: Vec<Route>,
+    /// Prometheus endpoint; absent: none.
+    pub metrics: Option<Metrics>,
+}
+
+/// `[hub]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Hub {
+    /// Name in logs and metrics.
+    pub name: String,
+    /// Shared segment and sockets; a tmpfs.
+    #[serde(default = "default_run_dir")]
+    pub run_dir: PathBuf,
+    /// What outlives a restart: the registration journal.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// Most peers (adjacencies), which sizes the segment and tables.
+    #[serde(default = "default_max_peers")]
+    pub max_peers: u32,
+}
+
+fn default_run_dir() -> PathBuf {
+    "/run/dmvpn-hub".into()
+}
+fn default_state_dir() -> PathBuf {
+    "/var/lib/dmvpn-hub".into()
+}
+fn default_max_peers() -> u32 {
+    16_384
+}
+
+/// `[dataplane]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Dataplane {
+    /// CPU cores, one worker each; worker n polls queue n of every port.
+    pub cores: Vec<usize>,
+    /// Core of the service thread (tables and kernel twins); absent: not pinned.
+    pub service_core: Option<usize>,
+    /// Use hugepages; `false` runs anywhere at about half the I/O rate.
+    pub hugepages: bool,
+    /// Memory for DPDK in MiB.
+    pub memory: u32,
+    /// Buffers in the packet pool of each socket.
+    pub buffers: u32,
+    /// Descriptors in each RX and TX queue.
+    pub ring_size: u16,
+    /// More EAL arguments, as on a DPDK command line.
+    pub eal_args: Vec<String>,
+    /// Sleep this long, in microseconds, after many empty polls; 0 polls without pause. For machines that share cores.
+    pub idle_sleep: u32,
+}
+
+impl Default for Dataplane {
+    fn default() -> Self {
+        Self {
+            cores: vec![1],
+            service_core: None,
+            hugepages: true,
+            memory: 1024,
+            buffers: 65_536,
+            ring_size: 1024,
+            eal_args: Vec::new(),
+            idle_sleep: 0,
+        }
+    }
+}
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Carries GRE to and from spokes; nothing else is forwarded.
+    Underlay,
+    /// Carries plain IP of the data centre; in the same table as the tunnels.
+    Lan,
+}
+
+/// `[[port]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Port {
+    /// Name, also of the TAP twin.
+    pub name: String,
+    /// PCI address (`0000:03:00.0`) or DPDK virtual device (`net_af_packet0,iface=veth0`).
+    pub device: String,
+    /// What it is for.
+    pub role: Role,
+    /// Addresses that control puts on the TAP twin; others may be added with `ip address`.
+    #[serde(default)]
+    pub address: Vec<Prefix>,
+    /// Default gateway through this port, put into the kernel's table.
+    pub gateway: Option<Ipv4Addr>,
+    /// IP MTU, 576 to 9216.
+    #[serde(default = "default_port_mtu")]
+    pub mtu: u16,
+    /// 802.1Q VLAN, 1 to 4094; absent: untagged.
+    pub vlan: Option<u16>,
+    /// MAC address; absent: the device's.
+    pub mac: Option<String>,
+}
+
+fn default_port_mtu() -> u16 {
+    1500
+}
+
+/// `[[tunnel]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tunnel {
+    /// Name shown to operators, `Tunnel0` as on Cisco.
+    pub name: String,
+    /// Name of the TUN twin in the kernel.
+    pub interface: String,
+    /// Outer source address: one of a port's addresses.
+    pub source: Ipv4Addr,
+    /// GRE key; absent: no key on the wire, and a key received is refused.
+    pub key: Option<u32>,
+    /// Tunnel address with the length of the overlay subnet.
+    pub address: Prefix,
+    /// IP MTU inside the tunnel.
+    #[serde(default = "default_ip_mtu")]
+    pub ip_mtu: u16,
+    /// Clamp of TCP MSS; absent: off.
+    pub tcp_adjust_mss: Option<u16>,
+    /// Outer TTL.
+    #[serde(default = "default_ttl")]
+    pub ttl: u8,
+    /// NHRP on this interface.
+    pub nhrp: Nhrp,
+}
+
+fn default_ip_mtu() -> u16 {
+    1400
+}
+fn default_ttl() -> u8 {
+    255
+}
+
+/// `[tunnel.nhrp]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Nhrp {
+    /// Local number of the NHRP network; tunnels with the same one redirect between each other.
+    pub network_id: u32,
+    /// Cleartext password of at most 8 octets; absent: none is sent or required.
+    pub authentication: Option<String>,
+    /// Holding time in seconds that the hub gives for itself.
+    #[serde(default = "default_holdtime")]
+    pub holdtime: u16,
+    /// DMVPN phase: 1 no redirect, 2 answers resolutions from its cache, 3 redirects.
+    #[serde(default = "default_phase")]
+    pub phase: u8,
+    /// Replicate multicast to every registered spoke.
+    #[serde(default)]
+    pub map_multicast_dynamic: bool,
+    /// Static mappings of spokes that never register.
+    #[serde(default)]
+    pub map: Vec<Map>,
+    /// Accept the odd-length checksum of older FRR and OpenNHRP.
+    #[serde(default)]
+    pub legacy_odd_checksum: bool,
+    /// Seconds between redirects for the same pair of networks.
+    #[serde(default = "default_redirect_timeout")]
+    pub redirect_timeout: u16,
+    /// NHRP packets per 10 s that the hub sends on this interface at most.
+    #[serde(default = "default_max_send")]
+    pub max_send: u32,
+    /// Most protocol addresses that one NBMA address may register.
+    #[serde(default = "default_bindings_per_peer")]
+    pub max_bindings_per_peer: u32,
+}
+
+fn default_holdtime() -> u16 {
+    7200
+}
+fn default_phase() -> u8 {
+    3
+}
+fn default_redirect_timeout() -> u16 {
+    8
+}
+fn default_max_send() -> u32 {
+    100_000
+}
+fn default_bindings_per_peer() -> u32 {
+    16
+}
+
+/// `[[tunnel.nhrp.map]]`: `ip nhrp map PROTOCOL NBMA`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Map {
+    /// Tunnel address of the spoke.
+    pub protocol: Ipv4Addr,
+    /// Its NBMA address.
+    pub nbma: Ipv4Addr,
+    /// `ip nhrp map multicast`: replicate multicast to it.
+    #[serde(default)]
+    pub multicast: bool,
+}
+
+/// `[[route]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Route {
+    /// Destination.
+    pub prefix: Prefix,
+    /// Next hop: a spoke's tunnel address or a data-centre router.
+    pub via: Ipv4Addr,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Metrics {
+    /// Address and port of the HTTP endpoint.
+    pub listen: SocketAddr,
+    /// Export series per peer as well (10,000 peers are 10,000 series a metric).
+    #[serde(default)]
+    pub per_peer: bool,
+}
+
+impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::str::FromStr for Prefix {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not an IPv4 prefix such as 10.255.0.1/24");
+        let (address, len) = text.split_once('/').ok_or_else(wrong)?;
+        let address = address.parse().map_err(|_| wrong())?;
+        let len = len.parse().ok().filter(|len| *len <= 32).ok_or_else(wrong)?;
+        Ok(Self { address, len })
+    }
+}

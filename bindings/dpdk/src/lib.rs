@@ -1,0 +1,1 @@
+//! Safe wrapper over DPDK: EAL, ports, queues, mempools, mbufs.

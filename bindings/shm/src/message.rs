@@ -1,0 +1,159 @@
+//! What the two processes tell each other.
+//!
+//! These are the checked forms. On a ring each travels as a fixed plain-old-data slot; decoding refuses a slot with
+//! an unknown kind, a length beyond the slot or an index beyond its bound, and the refusal is counted.
+
+use std::net::Ipv4Addr;
+
+/// Index of a port in `hub.toml`'s order, below [`crate::counters::MAX_PORTS`].
+pub type PortId = u8;
+/// Index of a tunnel in `hub.toml`'s order, below [`crate::counters::MAX_TUNNELS`].
+pub type TunnelId = u8;
+/// Index of an adjacency to a peer, chosen by control, below the segment's `max_peers`.
+pub type PeerId = u32;
+/// Index of a link (a next hop on a port, with its MAC address), chosen by control, below [`MAX_LINKS`].
+pub type LinkId = u16;
+
+/// Most links (resolved next hops on ports).
+pub const MAX_LINKS: usize = 16_384;
+/// Longest NHRP packet or excerpt carried by a ring, in octets.
+pub const MAX_PAYLOAD: usize = 1_984;
+
+/// Where an overlay route leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To a spoke through its tunnel.
+    Peer(PeerId),
+    /// Out of a port to a resolved next hop (data-centre side).
+    Link(LinkId),
+    /// To the hub itself, through the tunnel's TUN twin.
+    Tunnel(TunnelId),
+    /// To the hub itself, through the port's TAP twin.
+    Port(PortId),
+    /// A connected subnet on a port: the destination itself is the next hop, not resolved yet. The worker reports
+    /// [`Event::Glean`] and drops.
+    Glean(PortId),
+    /// Known, but the next hop is not registered: drop as `no_adjacency`.
+    Unresolved,
+    /// Discard route.
+    Drop,
+}
+
+/// Control to dataplane: desired state. Reliable, in order, acknowledged by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// All desired state of `generation` follows; what is not named before the matching [`Update::End`] is swept.
+    Begin {
+        /// Number of the resync, never 0.
+        generation: u64,
+    },
+    /// End of a resync.
+    End {
+        /// The number given to [`Update::Begin`].
+        generation: u64,
+    },
+    /// Creates or changes a link.
+    Link {
+        /// Which.
+        id: LinkId,
+        /// Port it leaves by.
+        port: PortId,
+        /// Destination MAC address; `None` while the kernel has not resolved it.
+        mac: Option<[u8; 6]>,
+    },
+    /// Removes a link.
+    LinkDelete {
+        /// Which.
+        id: LinkId,
+    },
+    /// Creates or changes the adjacency to a spoke.
+    Peer {
+        /// Which.
+        id: PeerId,
+        /// Tunnel interface it belongs to.
+        tunnel: TunnelId,
+        /// Its NBMA address: where GRE goes to and is accepted from.
+        nbma: Ipv4Addr,
+        /// Underlay next hop.
+        link: LinkId,
+        /// Whether hub-originated multicast is replicated to it.
+        multicast: bool,
+    },
+    /// Removes an adjacency.
+    PeerDelete {
+        /// Which.
+        id: PeerId,
+    },
+    /// Creates or changes an overlay route.
+    Route {
+        /// Network address (host bits are zero).
+        prefix: Ipv4Addr,
+        /// Prefix length, 0 to 32.
+        len: u8,
+        /// Where it leads.
+        target: Target,
+    },
+    /// Removes an overlay route.
+    RouteDelete {
+        /// Network address.
+        prefix: Ipv4Addr,
+        /// Prefix length.
+        len: u8,
+    },
+}
+
+/// Dataplane worker to control: lossy, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// An NHRP packet arrived on a tunnel.
+    Nhrp {
+        /// Tunnel interface.
+        tunnel: TunnelId,
+        /// Outer source address.
+        nbma: Ipv4Addr,
+        /// From ar$afn on.
+        packet: &'a [u8],
+    },
+    /// A data packet left by the tunnel (or NHRP network) it came in by.
+    Redirect {
+        /// Tunnel it came in by.
+        tunnel: TunnelId,
+        /// Peer it came from.
+        peer: PeerId,
+        /// That peer's NBMA address.
+        nbma: Ipv4Addr,
+        /// Inner IP header and what follows, at most 128 octets.
+        packet: &'a [u8],
+    },
+    /// A packet was refused for a reason an operator must hear of (wrong key, unknown peer). Rate-limited.
+    Refused {
+        /// [`crate::drops::DropReason`] as its discriminant.
+        reason: u8,
+        /// Outer source address.
+        nbma: Ipv4Addr,
+        /// Outer destination address.
+        local: Ipv4Addr,
+        /// GRE key seen, if any.
+        key: Option<u32>,
+    },
+    /// The kernel must resolve this address on this port.
+    Glean {
+        /// Port.
+        port: PortId,
+        /// Address to resolve.
+        address: Ipv4Addr,
+    },
+}
+
+/// Control to dataplane: a packet to send. Lossy, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inject<'a> {
+    /// Tunnel interface whose source, key and TTL are used.
+    pub tunnel: TunnelId,
+    /// Outer destination address.
+    pub nbma: Ipv4Addr,
+    /// Underlay next hop.
+    pub link: LinkId,
+    /// NHRP packet from ar$afn on; sent with GRE protocol type 0x2001 and DSCP CS6.
+    pub packet: &'a [u8],
+}

@@ -1,0 +1,7 @@
+//! Packet formats of the hub: checked views, accessors and emitters. No I/O, no allocation on parse, no policy.
+//!
+//! Every multi-octet field is in network order on the wire; accessors return host order and say so in the type
+//! (`u16`, `Ipv4Addr`), never raw octets.
+#![forbid(unsafe_code)]
+
+pub mod buffer;

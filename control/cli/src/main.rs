@@ -1,0 +1,3 @@
+//! hubctl, the command line of the hub.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! NHRP server core (RFC 2332), sans-I/O.

@@ -1,0 +1,3 @@
+//! The control process of the hub.
+
+fn main() {}

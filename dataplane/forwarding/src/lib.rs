@@ -1,0 +1,1 @@
+//! All packet logic of the hub: stages, tables, snapshots.

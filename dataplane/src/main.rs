@@ -1,0 +1,3 @@
+//! The dataplane process of the hub.
+
+fn main() {}

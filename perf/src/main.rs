@@ -1,0 +1,3 @@
+//! Benchmarks and the spoke emulator.
+
+fn main() {}
