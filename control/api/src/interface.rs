@@ -1,0 +1,75 @@
+//! Ports and tunnel interfaces.
+
+use crate::Prefix;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// One port or tunnel interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Interface {
+    /// Name in `hub.toml`.
+    pub name: String,
+    /// Name of its twin in the kernel.
+    pub kernel_interface: String,
+    /// Not shut down (the kernel twin is up).
+    pub admin_up: bool,
+    /// Works: a port has a link, a tunnel its source.
+    pub line_up: bool,
+    /// Addresses.
+    pub addresses: Vec<Prefix>,
+    /// IP MTU in octets.
+    pub mtu: u16,
+    /// Frames of a port, inner packets of a tunnel.
+    pub traffic: Traffic,
+    /// What only a port or only a tunnel has.
+    pub medium: Medium,
+}
+
+/// What only a port or only a tunnel has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Medium {
+    /// A DPDK port.
+    Port {
+        /// PCI address or virtual device.
+        device: String,
+        /// `underlay` or `lan`.
+        role: String,
+        /// MAC address, `02:00:00:00:00:01`.
+        mac: Option<String>,
+        /// 802.1Q VLAN.
+        vlan: Option<u16>,
+        /// Link speed in Mbit/s, where known.
+        speed: Option<u32>,
+    },
+    /// A multipoint GRE tunnel.
+    Tunnel {
+        /// Outer source address.
+        source: Ipv4Addr,
+        /// GRE key.
+        key: Option<u32>,
+        /// Outer TTL.
+        ttl: u8,
+        /// Clamp of TCP MSS.
+        tcp_adjust_mss: Option<u16>,
+        /// NHRP network id.
+        network_id: u32,
+        /// Peers that are up.
+        peers_up: u32,
+    },
+}
+
+/// Packets and octets in both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Traffic {
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Octets received.
+    pub rx_bytes: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Octets sent.
+    pub tx_bytes: u64,
+}

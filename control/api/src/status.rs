@@ -1,0 +1,79 @@
+//! The hub as a whole.
+
+use serde::{Deserialize, Serialize};
+
+/// Versions, uptimes, and how full everything bounded is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// Version of these types, [`crate::VERSION`].
+    pub api: u32,
+    /// Name in `hub.toml`.
+    pub name: String,
+    /// Version of `hub-control`.
+    pub version: String,
+    /// The configuration file in use.
+    pub config: String,
+    /// This process.
+    pub control: Side,
+    /// The other one; `None`: not attached.
+    pub dataplane: Option<Side>,
+    /// Number of the last resync.
+    pub generation: u64,
+    /// Updates sent that the dataplane has not acknowledged.
+    pub updates_pending: u64,
+    /// Peers that are up.
+    pub peers_up: u32,
+    /// Peers that are known and not up.
+    pub peers_down: u32,
+    /// Rings between the processes.
+    pub rings: Vec<Ring>,
+    /// Tables.
+    pub tables: Vec<Table>,
+}
+
+/// One process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Side {
+    /// Process id.
+    pub pid: u32,
+    /// Differs after every start.
+    pub boot_id: u64,
+    /// Seconds since it started.
+    pub uptime: u64,
+    /// Milliseconds since its last sign of life.
+    pub heartbeat_age_ms: u64,
+}
+
+/// A ring of the shared segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ring {
+    /// `updates`, `inject`, `events 0` and so on.
+    pub name: String,
+    /// Messages waiting.
+    pub depth: u64,
+    /// Messages it holds at most.
+    pub capacity: u64,
+    /// Messages written since the segment was made.
+    pub written: u64,
+    /// Messages not written because it was full.
+    pub full: u64,
+    /// Messages read that were refused.
+    pub refused: u64,
+}
+
+/// A bounded table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Table {
+    /// `peers`, `routes`, `links`, `nhrp-cache` and so on.
+    pub name: String,
+    /// Entries in it.
+    pub used: u64,
+    /// Entries it holds at most.
+    pub capacity: u64,
+    /// Entries not made because it was full.
+    pub full: u64,
+}
