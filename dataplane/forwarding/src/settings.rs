@@ -1,0 +1,127 @@
+//! What the forwarder knows from `hub.toml`: fixed while the process lives.
+
+use shm::counters::{MAX_PORTS, MAX_TUNNELS};
+use std::net::Ipv4Addr;
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Carries GRE to and from spokes; nothing else is forwarded.
+    Underlay,
+    /// Carries plain IP of the data centre, in the same table as the tunnels.
+    Lan,
+}
+
+/// An address of a port with the length of its subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Prefix length of the subnet, 0 to 32.
+    pub len: u8,
+}
+
+/// One port, in the order that gives it its index.
+#[derive(Clone, Debug)]
+pub struct PortSettings {
+    /// What it is for.
+    pub role: Role,
+    /// Its own MAC address: source of what it sends, destination of what it takes.
+    pub mac: [u8; 6],
+    /// 802.1Q VLAN on the wire, 1 to 4094; `None`: untagged.
+    pub vlan: Option<u16>,
+    /// IP MTU in octets.
+    pub mtu: u16,
+    /// Addresses of the port that are known from the start.
+    pub addresses: Vec<PortAddress>,
+}
+
+/// One tunnel interface, in the order that gives it its index.
+#[derive(Clone, Debug)]
+pub struct TunnelSettings {
+    /// Outer source address.
+    pub source: Ipv4Addr,
+    /// GRE key; `None`: none on the wire, and a packet with one is refused.
+    pub key: Option<u32>,
+    /// Tunnel address of the hub.
+    pub address: Ipv4Addr,
+    /// Prefix length of the overlay subnet, 0 to 32.
+    pub len: u8,
+    /// IP MTU inside the tunnel in octets.
+    pub ip_mtu: u16,
+    /// Clamp of TCP MSS in octets; `None`: off.
+    pub adjust_mss: Option<u16>,
+    /// Outer TTL.
+    pub ttl: u8,
+    /// Number of the NHRP network: tunnels with the same one redirect between each other.
+    pub network_id: u32,
+    /// Whether redirects are sent (Phase 3).
+    pub redirect: bool,
+    /// Milliseconds between redirects for the same peer and pair of networks.
+    pub redirect_timeout: u32,
+}
+
+/// Everything the tables and workers are built from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Ports by index.
+    pub ports: Vec<PortSettings>,
+    /// Tunnels by index.
+    pub tunnels: Vec<TunnelSettings>,
+    /// Most peers.
+    pub max_peers: u32,
+    /// Workers that will read the tables.
+    pub workers: usize,
+}
+
+/// Why settings are refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Too many ports.
+    #[error("{0} ports configured, at most {MAX_PORTS} are possible")]
+    Ports(usize),
+    /// Too many tunnels.
+    #[error("{0} tunnels configured, at most {MAX_TUNNELS} are possible")]
+    Tunnels(usize),
+    /// `max_peers` is zero or does not fit a table entry.
+    #[error("max-peers is {0}, it must lie between 1 and 16,777,215")]
+    Peers(u32),
+    /// Two tunnels cannot be told apart on the wire.
+    #[error("tunnels {0} and {1} have the same source address and the same key")]
+    Ambiguous(usize, usize),
+    /// No worker.
+    #[error("at least one worker is needed")]
+    Workers,
+    /// Not enough memory for the tables.
+    #[error("no memory for tables of {0} peers")]
+    Memory(u32),
+}
+
+/// Most peers a table entry can name (24 bits).
+pub(crate) const PEER_LIMIT: u32 = 1 << 24;
+
+impl Settings {
+    /// Checks bounds and that every two tunnels can be told apart by source address and key.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.ports.len() > MAX_PORTS {
+            return Err(SettingsError::Ports(self.ports.len()));
+        }
+        if self.tunnels.len() > MAX_TUNNELS {
+            return Err(SettingsError::Tunnels(self.tunnels.len()));
+        }
+        if self.max_peers == 0 || self.max_peers >= PEER_LIMIT {
+            return Err(SettingsError::Peers(self.max_peers));
+        }
+        if self.workers == 0 {
+            return Err(SettingsError::Workers);
+        }
+        for (i, a) in self.tunnels.iter().enumerate() {
+            for (j, b) in self.tunnels.iter().enumerate().skip(i + 1) {
+                if a.source == b.source && a.key == b.key {
+                    return Err(SettingsError::Ambiguous(i, j));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! The only writer of the tables.
+
+use crate::settings::Settings;
+use shm::message::Update;
+use std::sync::Arc;
+
+/// Why an update was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// It re-uses a slot that a worker may still be reading. Apply the same update again, before any later one,
+    /// after the workers have polled (microseconds).
+    #[error("a worker may still read what this update re-uses")]
+    Busy,
+    /// It is wrong and was counted; go on with the next one.
+    #[error("refused: {0}")]
+    Refused(#[from] Refusal),
+}
+
+/// What is wrong with a refused update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Peer, link, port or tunnel beyond its bound.
+    #[error("index beyond its bound")]
+    Index,
+    /// An NBMA or MAC address that no peer can have.
+    #[error("address that no neighbour can have")]
+    Address,
+    /// Prefix length over 32 or host bits set.
+    #[error("not a network prefix")]
+    Prefix,
+    /// `Begin` with generation 0, or `End` without its `Begin`.
+    #[error("generation out of order")]
+    Generation,
+    /// The table has no room.
+    #[error("table full")]
+    Full,
+    /// Deletes what is not there.
+    #[error("not present")]
+    Absent,
+}
+
+/// How full the tables are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableSizes {
+    /// Routes.
+    pub routes: u32,
+    /// Peers.
+    pub peers: u32,
+    /// Links.
+    pub links: u32,
+    /// Second-level groups of the FIB in use or waiting for workers.
+    pub fib_groups: u32,
+    /// Updates refused since the start.
+    pub refused: u64,
+}
+
+/// Applies [`Update`]s. Owned by one thread; workers see each change in place, without being stopped.
+#[derive(Debug)]
+pub struct Updater {
+    settings: Arc<Settings>,
+    sizes: TableSizes,
+}
+
+impl Updater {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, sizes: TableSizes::default() }
+    }
+
+    /// Applies one update.
+    pub fn apply(&mut self, update: &Update) -> Result<(), ApplyError> {
+        let _ = (update, &self.settings);
+        Ok(())
+    }
+
+    /// How full the tables are.
+    pub fn sizes(&self) -> TableSizes {
+        self.sizes
+    }
+}
