@@ -1,0 +1,83 @@
+//! What the server wants done.
+
+use crate::{Binding, LogEvent, TunnelId};
+use std::net::Ipv4Addr;
+
+/// One thing to do. Actions are carried out in order: a `Bind` comes before the packet that confirms it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send an NHRP packet in GRE (protocol type 0x2001, the tunnel's key, DSCP CS6).
+    Send {
+        /// Tunnel whose source and key are used.
+        tunnel: TunnelId,
+        /// Outer destination.
+        nbma: Ipv4Addr,
+        /// From ar$afn on, checksum set.
+        packet: Vec<u8>,
+    },
+    /// A binding is new or leads elsewhere: adjacency, host route and multicast leaf follow it.
+    Bind {
+        /// As it is from now on.
+        binding: Binding,
+        /// What is new about it.
+        change: Change,
+    },
+    /// A binding lives longer; nothing else about it changed. For the journal only.
+    Refresh {
+        /// As it is from now on.
+        binding: Binding,
+    },
+    /// A binding is gone.
+    Unbind {
+        /// Its tunnel.
+        tunnel: TunnelId,
+        /// Its protocol address.
+        protocol: Ipv4Addr,
+        /// Its NBMA address.
+        nbma: Ipv4Addr,
+        /// Why.
+        reason: UnbindReason,
+    },
+    /// Tell the operator.
+    Log(LogEvent),
+}
+
+/// What [`Action::Bind`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// From the configuration.
+    Static,
+    /// First registration.
+    New,
+    /// Same protocol address, other NBMA address.
+    Moved {
+        /// The NBMA address until now.
+        from: Ipv4Addr,
+    },
+    /// Claimed NBMA address or flags changed; it still leads to the same NBMA address.
+    Updated,
+    /// Read back from the journal.
+    Restored,
+}
+
+/// Why a binding ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnbindReason {
+    /// Its holding time passed without a registration.
+    Expired,
+    /// Its owner withdrew it (purge, or registration with holding time 0).
+    Purged,
+    /// An operator cleared it.
+    Cleared,
+}
+
+impl UnbindReason {
+    /// A few words for operators, as in Cisco's `%DMVPN-5-NHRP_NHC_DOWN`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Expired => "NHRP registration timeout",
+            Self::Purged => "withdrawn by the spoke",
+            Self::Cleared => "cleared by the operator",
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What the cache holds and what `show` can print of it.
+
+use crate::{DropReason, TunnelId, UnbindReason};
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// Where a binding comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// From the configuration; never expires.
+    Static,
+    /// From a registration.
+    Dynamic,
+    /// A peer that was seen and has no binding, or an address that could not be resolved.
+    Incomplete,
+}
+
+impl Kind {
+    /// The word in `show ip nhrp`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Dynamic => "dynamic",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// A protocol address and the NBMA address that reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Tunnel interface.
+    pub tunnel: TunnelId,
+    /// The spoke's tunnel address.
+    pub protocol: Ipv4Addr,
+    /// Where packets for it go: the outer source of its registration.
+    pub nbma: Ipv4Addr,
+    /// The NBMA address that the spoke believes it has; differs from `nbma` behind NAT.
+    pub claimed: Ipv4Addr,
+    /// `Static` or `Dynamic`.
+    pub kind: Kind,
+    /// Registered with the U flag: no other NBMA address may take it over.
+    pub unique: bool,
+    /// The spoke supports the NAT extension.
+    pub nat_capable: bool,
+    /// On the multicast list.
+    pub multicast: bool,
+    /// MTU in the registration, 0 when not given.
+    pub mtu: u16,
+    /// Holding time in seconds; 0 of a static binding.
+    pub holding_time: u16,
+    /// Request id of the latest registration.
+    pub request_id: u32,
+    /// When it was made, or led elsewhere for the last time.
+    pub created_ms: u64,
+    /// Latest registration.
+    pub refreshed_ms: u64,
+    /// When it ends; `None`: never.
+    pub expires_ms: Option<u64>,
+}
+
+impl Binding {
+    /// Whether a NAT is between the hub and the spoke (attribute `N` of `show dmvpn`).
+    pub fn is_natted(&self) -> bool {
+        self.claimed != self.nbma
+    }
+}
+
+/// A station that was given an authoritative answer and must hear when it is no longer true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Tunnel it asked through.
+    pub tunnel: TunnelId,
+    /// Its tunnel address.
+    pub protocol: Ipv4Addr,
+    /// Its NBMA address.
+    pub nbma: Ipv4Addr,
+    /// Request id of its latest question.
+    pub request_id: u32,
+    /// When the answer ends by itself.
+    pub until_ms: u64,
+}
+
+/// Words after `Flags:` in `show ip nhrp`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EntryFlags {
+    /// From the station itself.
+    pub authoritative: bool,
+    /// Our own answer, given out to the requesters.
+    pub local: bool,
+    /// Asked for and not resolvable.
+    pub negative: bool,
+    /// Cannot be taken over.
+    pub unique: bool,
+    /// From a registration.
+    pub registered: bool,
+    /// The peer supports the NAT extension.
+    pub nat: bool,
+    /// At or behind a router.
+    pub router: bool,
+    /// NHRP packets went through it in the last minute.
+    pub used: bool,
+    /// A next hop (host entry).
+    pub nhop: bool,
+}
+
+/// In the order in which Cisco prints them, each followed by nothing but a space.
+impl fmt::Display for EntryFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.authoritative, "authoritative"),
+            (self.unique, "unique"),
+            (self.registered, "registered"),
+            (self.nat, "nat"),
+            (self.router, "router"),
+            (self.local, "local"),
+            (self.negative, "negative"),
+            (self.used, "used"),
+            (self.nhop, "nhop"),
+        ];
+        let mut first = true;
+        for (_, word) in words.into_iter().filter(|(set, _)| *set) {
+            if !first {
+                f.write_str(" ")?;
+            }
+            f.write_str(word)?;
+            first = false;
+        }
+        Ok(())
+    }
+}
+
+/// One entry of `show ip nhrp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheEntry<'a> {
+    /// Tunnel interface.
+    pub tunnel: TunnelId,
+    /// Address.
+    pub protocol: Ipv4Addr,
+    /// Its prefix length.
+    pub prefix_len: u8,
+    /// Tunnel address after `via`.
+    pub via: Ipv4Addr,
+    /// NBMA address; `None` while unknown.
+    pub nbma: Option<Ipv4Addr>,
+    /// Claimed NBMA address, where it differs.
+    pub claimed: Option<Ipv4Addr>,
+    /// `static`, `dynamic` or `incomplete`.
+    pub kind: Kind,
+    /// Flags.
+    pub flags: EntryFlags,
+    /// When it was made.
+    pub created_ms: u64,
+    /// When it ends; `None`: never.
+    pub expires_ms: Option<u64>,
+    /// Holding time in seconds.
+    pub holding_time: u16,
+    /// MTU given by the peer.
+    pub mtu: u16,
+    /// Preference (Cisco prints 255 for its own).
+    pub preference: u8,
+    /// On the multicast list.
+    pub multicast: bool,
+    /// Times it answered or led an NHRP packet.
+    pub hits: u64,
+    /// Who asked for it.
+    pub requesters: &'a [Requester],
+    /// Vendor-private extension of the latest registration, raw.
+    pub vendor: &'a [u8],
+}
+
+/// What went wrong with a peer last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// No authentication extension although one is required.
+    AuthenticationMissing,
+    /// Another password than ours.
+    AuthenticationWrong,
+    /// A packet that was dropped.
+    Dropped(DropReason),
+    /// A registration refused with this code (RFC 2332 5.2.4).
+    Refused(u8),
+    /// It registers at an address that is not ours.
+    WrongNhs(Ipv4Addr),
+    /// It sent an error indication with this code (RFC 2332 5.2.7).
+    ErrorReceived(u16),
+    /// It was registered and no longer is.
+    Gone(UnbindReason),
+    /// The data plane refused its GRE packets; the name of the reason.
+    Encapsulation(&'static str),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AuthenticationMissing => f.write_str("no authentication, and the hub requires one"),
+            Self::AuthenticationWrong => f.write_str("wrong authentication string"),
+            Self::Dropped(reason) => write!(f, "{}: {}", reason.name(), reason.meaning()),
+            Self::Refused(code) => write!(f, "registration refused with code {code}"),
+            Self::WrongNhs(address) => {
+                write!(f, "registers at {address}, which is not the hub's tunnel address")
+            }
+            Self::ErrorReceived(code) => write!(f, "it reported error {code}"),
+            Self::Gone(reason) => f.write_str(reason.text()),
+            Self::Encapsulation(reason) => write!(f, "its GRE packets are refused: {reason}"),
+        }
+    }
+}
+
+/// A peer that failed or went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerRecord {
+    /// Tunnel; `None` when its GRE packets belong to none.
+    pub tunnel: Option<TunnelId>,
+    /// Its NBMA address.
+    pub nbma: Ipv4Addr,
+    /// Its tunnel address, if it named one.
+    pub protocol: Option<Ipv4Addr>,
+    /// What went wrong last.
+    pub failure: Failure,
+    /// First time it went wrong this way without a break.
+    pub first_ms: u64,
+    /// Last time.
+    pub last_ms: u64,
+    /// How often.
+    pub count: u64,
+}

@@ -1,0 +1,166 @@
+//! What the server is told at start.
+
+use crate::TunnelId;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// Longest password, in octets: what Cisco's `ip nhrp authentication` takes.
+pub const MAX_PASSWORD: usize = 8;
+
+/// The whole server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Tunnel interfaces, each with its own [`TunnelConfig::id`].
+    pub tunnels: Vec<TunnelConfig>,
+    /// Most bindings in the cache, over all tunnels; a registration beyond is answered with code 5.
+    pub max_bindings: usize,
+    /// Most peers remembered because they failed or went away.
+    pub max_failures: usize,
+    /// Where hash seeds and the first request id come from; random at every start of the process.
+    pub seed: u64,
+}
+
+/// DMVPN phase of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// Hub and spoke only: no redirect, and a resolution of another spoke is refused (code 4).
+    One,
+    /// Resolutions of spokes are answered from the registration cache.
+    Two,
+    /// Redirects are sent and resolutions forwarded to the spoke that owns the address.
+    Three,
+}
+
+/// One tunnel interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelConfig {
+    /// Its index.
+    pub id: TunnelId,
+    /// Its name in log events, such as `Tunnel0`.
+    pub name: String,
+    /// Outer source address: the hub's NBMA address.
+    pub nbma: Ipv4Addr,
+    /// The hub's tunnel address.
+    pub address: Ipv4Addr,
+    /// Length of the overlay subnet. With 31 or 32 the spokes' addresses may be anywhere.
+    pub prefix_len: u8,
+    /// Local number of the NHRP network: redirects and forwarded requests cross only between tunnels that share it.
+    pub network_id: u32,
+    /// Password of every packet; `None`: none is sent and one received is ignored.
+    pub authentication: Option<Authentication>,
+    /// Holding time in seconds that the hub gives for itself.
+    pub holdtime: u16,
+    /// MTU in the entries that the hub makes about itself; 0 says "the default" (RFC 2332 5.2.0.1).
+    pub mtu: u16,
+    /// DMVPN phase.
+    pub phase: Phase,
+    /// Registered spokes join the multicast list.
+    pub map_multicast_dynamic: bool,
+    /// Static mappings.
+    pub map: Vec<StaticMap>,
+    /// Accept the odd-length checksum of older FRR and OpenNHRP.
+    pub legacy_odd_checksum: bool,
+    /// Seconds between redirects for the same pair of networks.
+    pub redirect_timeout: u16,
+    /// Packets sent per 10 s at most.
+    pub max_send: u32,
+    /// Most protocol addresses that one NBMA address may register; beyond: code 5.
+    pub max_bindings_per_peer: u32,
+    /// A registration with holding time 0 removes the binding; otherwise it is refused with code 4.
+    pub hold_zero_deregisters: bool,
+    /// Requests other than registrations are taken from registered and static peers only.
+    pub require_registration: bool,
+}
+
+impl TunnelConfig {
+    /// A tunnel with the defaults of `hub.toml`.
+    pub fn new(id: TunnelId, nbma: Ipv4Addr, address: Ipv4Addr, prefix_len: u8) -> Self {
+        Self {
+            id,
+            name: format!("Tunnel{id}"),
+            nbma,
+            address,
+            prefix_len,
+            network_id: 1,
+            authentication: None,
+            holdtime: 7200,
+            mtu: 0,
+            phase: Phase::Three,
+            map_multicast_dynamic: false,
+            map: Vec::new(),
+            legacy_odd_checksum: false,
+            redirect_timeout: 8,
+            max_send: 100_000,
+            max_bindings_per_peer: 16,
+            hold_zero_deregisters: false,
+            require_registration: true,
+        }
+    }
+}
+
+/// `ip nhrp map PROTOCOL NBMA`: a peer that need not register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticMap {
+    /// Tunnel address.
+    pub protocol: Ipv4Addr,
+    /// NBMA address.
+    pub nbma: Ipv4Addr,
+    /// On the multicast list.
+    pub multicast: bool,
+}
+
+/// The password of `ip nhrp authentication`, 1 to 8 octets. Neither printed nor logged.
+#[derive(Clone)]
+pub struct Authentication(Vec<u8>);
+
+impl Authentication {
+    /// Takes a password of 1 to [`MAX_PASSWORD`] octets.
+    pub fn new(password: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let password = password.as_ref();
+        if password.is_empty() || password.len() > MAX_PASSWORD {
+            return Err(ConfigError::PasswordLength(password.len()));
+        }
+        Ok(Self(password.to_vec()))
+    }
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authentication(hidden)")
+    }
+}
+
+impl PartialEq for Authentication {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Authentication {}
+
+/// Why a configuration cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Password empty or too long.
+    #[error("authentication must have 1 to 8 octets, this one has {0}")]
+    PasswordLength(usize),
+    /// Two tunnels with one id.
+    #[error("two tunnels have the index {0}")]
+    DuplicateTunnel(TunnelId),
+    /// A tunnel address that two tunnels share.
+    #[error("two tunnels have the address {0}")]
+    DuplicateAddress(Ipv4Addr),
+    /// A prefix length over 32.
+    #[error("prefix length {0} of an IPv4 tunnel address is over 32")]
+    PrefixLength(u8),
+    /// A static map that cannot work.
+    #[error("static map of {protocol} to {nbma} cannot be used: {why}")]
+    Map {
+        /// Its protocol address.
+        protocol: Ipv4Addr,
+        /// Its NBMA address.
+        nbma: Ipv4Addr,
+        /// What is wrong.
+        why: &'static str,
+    },
+}
