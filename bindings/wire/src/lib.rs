@@ -5,3 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod buffer;
+pub mod checksum;
+pub mod eth;
+pub mod gre;
+pub mod ip4;
+pub mod pcap;
