@@ -4,9 +4,13 @@
 //! (`u16`, `Ipv4Addr`), never raw octets.
 #![forbid(unsafe_code)]
 
+pub mod arp;
 pub mod buffer;
 pub mod checksum;
 pub mod eth;
 pub mod gre;
+pub mod icmp;
 pub mod ip4;
 pub mod pcap;
+pub mod tcp;
+pub mod udp;
