@@ -54,27 +54,34 @@ int hub_port_configure(uint16_t port, const struct hub_port_conf *conf)
 	}
 	if (conf->fast_free)
 		eth.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-	return rte_eth_dev_configure(port, conf->queues, conf->queues, &eth);
+	return rte_eth_dev_configure(port, conf->rx_queues, conf->tx_queues, &eth);
 }
 
-int hub_port_queue(uint16_t port, uint16_t queue, const struct hub_port_conf *conf, struct rte_mempool *pool)
+int hub_port_rx_queue(uint16_t port, uint16_t queue, const struct hub_port_conf *conf, struct rte_mempool *pool)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_rxconf rx;
-	struct rte_eth_txconf tx;
-	int socket = rte_eth_dev_socket_id(port);
 	int ret = rte_eth_dev_info_get(port, &info);
 
 	if (ret != 0)
 		return ret;
 	rx = info.default_rxconf;
+	/* In no case SCATTER: a packet is one segment, or the hub's stages would see only its beginning. */
 	rx.offloads = 0;
-	ret = rte_eth_rx_queue_setup(port, queue, conf->rx_desc, socket, &rx, pool);
+	return rte_eth_rx_queue_setup(port, queue, conf->rx_desc, rte_eth_dev_socket_id(port), &rx, pool);
+}
+
+int hub_port_tx_queue(uint16_t port, uint16_t queue, const struct hub_port_conf *conf)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_txconf tx;
+	int ret = rte_eth_dev_info_get(port, &info);
+
 	if (ret != 0)
 		return ret;
 	tx = info.default_txconf;
 	tx.offloads = conf->fast_free ? info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE : 0;
-	return rte_eth_tx_queue_setup(port, queue, conf->tx_desc, socket, &tx);
+	return rte_eth_tx_queue_setup(port, queue, conf->tx_desc, rte_eth_dev_socket_id(port), &tx);
 }
 
 int hub_port_link(uint16_t port, struct hub_link *out)

@@ -61,7 +61,8 @@ struct hub_port_info {
 
 /* How a port is to be set up. */
 struct hub_port_conf {
-	uint16_t queues;
+	uint16_t rx_queues;
+	uint16_t tx_queues;
 	uint16_t rx_desc;
 	uint16_t tx_desc;
 	uint16_t mtu;
@@ -80,8 +81,9 @@ struct hub_link {
 int hub_errno(void);
 int hub_port_info(uint16_t port, struct hub_port_info *out);
 int hub_port_configure(uint16_t port, const struct hub_port_conf *conf);
-/* Sets up queue pair `queue` with receive buffers from `pool`. */
-int hub_port_queue(uint16_t port, uint16_t queue, const struct hub_port_conf *conf, struct rte_mempool *pool);
+/* Sets up a queue; received packets come in buffers of `pool`. */
+int hub_port_rx_queue(uint16_t port, uint16_t queue, const struct hub_port_conf *conf, struct rte_mempool *pool);
+int hub_port_tx_queue(uint16_t port, uint16_t queue, const struct hub_port_conf *conf);
 int hub_port_link(uint16_t port, struct hub_link *out);
 int hub_port_mac(uint16_t port, uint8_t mac[6]);
 int hub_port_set_mac(uint16_t port, const uint8_t mac[6]);
