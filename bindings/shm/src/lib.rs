@@ -1,7 +1,47 @@
 //! The contract between `hub-dataplane` and `hub-control`: one shared segment with rings, messages and counters.
 //!
 //! Nothing else is shared between the two processes. Whoever reads a message checks it as if a stranger wrote it.
+//!
+//! ```text
+//! segment   header | updates ring | inject ring | event ring per worker | counters per worker | peers per worker
+//! updates   control -> dataplane   reliable, in order, acknowledged by position
+//! inject    control -> dataplane   lossy, counted
+//! events    worker  -> control     lossy, counted; one ring per worker, since a worker never waits
+//! ```
+//!
+//! All shared memory is made of atomics: whatever another process writes there, and whenever, reading it is defined.
+//! `unsafe` is confined to [`mapping`](crate::segment) (mmap and pointers into it) and [`cpu`].
 
+pub mod clock;
+mod codec;
 pub mod counters;
+pub mod cpu;
 pub mod drops;
+#[cfg(not(loom))]
+pub mod endpoint;
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+mod header;
+#[cfg(not(loom))]
+mod layout;
+#[cfg(not(loom))]
+mod mapping;
 pub mod message;
+pub mod ring;
+#[cfg(not(loom))]
+pub mod segment;
+
+pub use codec::{Malformed, Unfit};
+#[cfg(not(loom))]
+pub use {
+    endpoint::{
+        EndpointError, EventReceiver, EventSender, InjectReceiver, InjectSender, SendError, UpdateReceiver,
+        UpdateSender,
+    },
+    error::AttachError,
+    header::Life,
+    layout::{Geometry, MAX_PEERS, MAX_WORKERS},
+    mapping::Shared,
+    segment::{RingName, Segment, Side},
+};

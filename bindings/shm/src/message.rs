@@ -18,6 +18,8 @@ pub type LinkId = u16;
 pub const MAX_LINKS: usize = 16_384;
 /// Longest NHRP packet or excerpt carried by a ring, in octets.
 pub const MAX_PAYLOAD: usize = 1_984;
+/// Longest excerpt of a data packet in [`Event::Redirect`], in octets.
+pub const MAX_EXCERPT: usize = 128;
 
 /// Where an overlay route leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +124,7 @@ pub enum Event<'a> {
         peer: PeerId,
         /// That peer's NBMA address.
         nbma: Ipv4Addr,
-        /// Inner IP header and what follows, at most 128 octets.
+        /// Inner IP header and what follows, at most [`MAX_EXCERPT`] octets.
         packet: &'a [u8],
     },
     /// A packet was refused for a reason an operator must hear of (wrong key, unknown peer). Rate-limited.

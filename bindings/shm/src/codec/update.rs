@@ -1,0 +1,299 @@
+//! [`Update`] as a slot.
+
+use super::{Malformed, UPDATE_WORDS, below};
+use crate::counters::{MAX_PORTS, MAX_TUNNELS};
+use crate::message::{MAX_LINKS, Target, Update};
+use std::net::Ipv4Addr;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+const BEGIN: u8 = 1;
+const END: u8 = 2;
+const LINK: u8 = 3;
+const LINK_DELETE: u8 = 4;
+const PEER: u8 = 5;
+const PEER_DELETE: u8 = 6;
+const ROUTE: u8 = 7;
+const ROUTE_DELETE: u8 = 8;
+
+const TO_PEER: u8 = 1;
+const TO_LINK: u8 = 2;
+const TO_TUNNEL: u8 = 3;
+const TO_PORT: u8 = 4;
+const TO_GLEAN: u8 = 5;
+const TO_UNRESOLVED: u8 = 6;
+const TO_DROP: u8 = 7;
+
+/// `Link`: the MAC address is known. `Peer`: multicast is replicated.
+const FLAG: u8 = 1;
+
+/// All kinds share one form; what a kind does not use is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Slot {
+    /// Which message.
+    pub kind: u8,
+    /// Port, tunnel or prefix length.
+    pub index: u8,
+    /// [`FLAG`].
+    pub flags: u8,
+    /// Kind of a route's target.
+    pub target: u8,
+    /// Link, of a link, peer or target.
+    pub link: u16,
+    /// MAC address of a link.
+    pub mac: [u8; 6],
+    /// Peer, or the target's peer, tunnel or port.
+    pub peer: u32,
+    /// NBMA address or prefix.
+    pub address: [u8; 4],
+    /// Zero.
+    pub zero: [u8; 4],
+    /// Of `Begin` and `End`.
+    pub generation: u64,
+}
+
+/// Words of the message.
+pub const WORDS: usize = size_of::<Slot>() / 8;
+const _: () = assert!(size_of::<Slot>() == 32 && WORDS < UPDATE_WORDS);
+
+impl Slot {
+    /// The slot of a message; refused when a field is beyond its bound, so that a mistake shows at the sender.
+    pub fn encode(update: &Update, max_peers: u32) -> Result<Self, Malformed> {
+        let slot = Self::raw(update);
+        slot.decode(max_peers)?;
+        Ok(slot)
+    }
+
+    fn raw(update: &Update) -> Self {
+        let zero = Self::default();
+        match *update {
+            Update::Begin { generation } => Self { kind: BEGIN, generation, ..zero },
+            Update::End { generation } => Self { kind: END, generation, ..zero },
+            Update::Link { id, port, mac } => Self {
+                kind: LINK,
+                index: port,
+                flags: if mac.is_some() { FLAG } else { 0 },
+                link: id,
+                mac: mac.unwrap_or_default(),
+                ..zero
+            },
+            Update::LinkDelete { id } => Self { kind: LINK_DELETE, link: id, ..zero },
+            Update::Peer { id, tunnel, nbma, link, multicast } => Self {
+                kind: PEER,
+                index: tunnel,
+                flags: if multicast { FLAG } else { 0 },
+                link,
+                peer: id,
+                address: nbma.octets(),
+                ..zero
+            },
+            Update::PeerDelete { id } => Self { kind: PEER_DELETE, peer: id, ..zero },
+            Update::Route { prefix, len, target } => {
+                let slot = Self { kind: ROUTE, index: len, address: prefix.octets(), ..zero };
+                match target {
+                    Target::Peer(peer) => Self { target: TO_PEER, peer, ..slot },
+                    Target::Link(link) => Self { target: TO_LINK, link, ..slot },
+                    Target::Tunnel(tunnel) => Self { target: TO_TUNNEL, peer: tunnel.into(), ..slot },
+                    Target::Port(port) => Self { target: TO_PORT, peer: port.into(), ..slot },
+                    Target::Glean(port) => Self { target: TO_GLEAN, peer: port.into(), ..slot },
+                    Target::Unresolved => Self { target: TO_UNRESOLVED, ..slot },
+                    Target::Drop => Self { target: TO_DROP, ..slot },
+                }
+            }
+            Update::RouteDelete { prefix, len } => {
+                Self { kind: ROUTE_DELETE, index: len, address: prefix.octets(), ..zero }
+            }
+        }
+    }
+
+    /// The message of a slot of the ring.
+    pub fn decode_words(words: &[u64], max_peers: u32) -> Result<Update, Malformed> {
+        let octets = words.as_bytes();
+        let slot = Self::read_from_bytes(octets).map_err(|_| Malformed::Length(octets.len()))?;
+        slot.decode(max_peers)
+    }
+
+    fn decode(&self, max_peers: u32) -> Result<Update, Malformed> {
+        let update = match self.kind {
+            BEGIN => Update::Begin { generation: self.generation()? },
+            END => Update::End { generation: self.generation()? },
+            LINK => Update::Link {
+                id: self.link()?,
+                port: below("port", self.index, MAX_PORTS)?,
+                mac: (self.flags == FLAG).then_some(self.mac),
+            },
+            LINK_DELETE => Update::LinkDelete { id: self.link()? },
+            PEER => Update::Peer {
+                id: self.peer(max_peers)?,
+                tunnel: below("tunnel", self.index, MAX_TUNNELS)?,
+                nbma: self.address.into(),
+                link: self.link()?,
+                multicast: self.flags == FLAG,
+            },
+            PEER_DELETE => Update::PeerDelete { id: self.peer(max_peers)? },
+            ROUTE => {
+                let (prefix, len) = self.prefix()?;
+                Update::Route { prefix, len, target: self.target(max_peers)? }
+            }
+            ROUTE_DELETE => {
+                let (prefix, len) = self.prefix()?;
+                Update::RouteDelete { prefix, len }
+            }
+            kind => return Err(Malformed::Kind(kind)),
+        };
+        // Whatever the kind does not use must be as the sender leaves it.
+        if Self::raw(&update) != *self {
+            return Err(Malformed::Value("an unused field"));
+        }
+        Ok(update)
+    }
+
+    fn generation(&self) -> Result<u64, Malformed> {
+        if self.generation == 0 { Err(Malformed::Value("generation")) } else { Ok(self.generation) }
+    }
+
+    fn link(&self) -> Result<u16, Malformed> {
+        below("link", self.link, MAX_LINKS)
+    }
+
+    fn peer(&self, max_peers: u32) -> Result<u32, Malformed> {
+        below("peer", self.peer, max_peers as usize)
+    }
+
+    fn small(&self, field: &'static str, bound: usize) -> Result<u8, Malformed> {
+        let value = below(field, self.peer, bound)?;
+        u8::try_from(value).map_err(|_| Malformed::Value(field))
+    }
+
+    fn target(&self, max_peers: u32) -> Result<Target, Malformed> {
+        Ok(match self.target {
+            TO_PEER => Target::Peer(self.peer(max_peers)?),
+            TO_LINK => Target::Link(self.link()?),
+            TO_TUNNEL => Target::Tunnel(self.small("tunnel", MAX_TUNNELS)?),
+            TO_PORT => Target::Port(self.small("port", MAX_PORTS)?),
+            TO_GLEAN => Target::Glean(self.small("port", MAX_PORTS)?),
+            TO_UNRESOLVED => Target::Unresolved,
+            TO_DROP => Target::Drop,
+            kind => return Err(Malformed::Kind(kind)),
+        })
+    }
+
+    fn prefix(&self) -> Result<(Ipv4Addr, u8), Malformed> {
+        let len = below("prefix length", self.index, 33)?;
+        let host = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+        let prefix = Ipv4Addr::from(self.address);
+        if prefix.to_bits() & host != 0 {
+            return Err(Malformed::Value("prefix"));
+        }
+        Ok((prefix, len))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use zerocopy::IntoBytes;
+
+    const MAX_PEERS: u32 = 1_000;
+
+    fn target() -> impl Strategy<Value = Target> {
+        prop_oneof![
+            (0..MAX_PEERS).prop_map(Target::Peer),
+            (0..MAX_LINKS as u16).prop_map(Target::Link),
+            (0..MAX_TUNNELS as u8).prop_map(Target::Tunnel),
+            (0..MAX_PORTS as u8).prop_map(Target::Port),
+            (0..MAX_PORTS as u8).prop_map(Target::Glean),
+            Just(Target::Unresolved),
+            Just(Target::Drop),
+        ]
+    }
+
+    fn prefix() -> impl Strategy<Value = (Ipv4Addr, u8)> {
+        (any::<u32>(), 0..=32u8).prop_map(|(bits, len)| {
+            let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+            (Ipv4Addr::from(bits & mask), len)
+        })
+    }
+
+    pub(crate) fn update() -> impl Strategy<Value = Update> {
+        let link = 0..MAX_LINKS as u16;
+        prop_oneof![
+            (1..=u64::MAX).prop_map(|generation| Update::Begin { generation }),
+            (1..=u64::MAX).prop_map(|generation| Update::End { generation }),
+            (link.clone(), 0..MAX_PORTS as u8, any::<Option<[u8; 6]>>())
+                .prop_map(|(id, port, mac)| Update::Link { id, port, mac }),
+            link.clone().prop_map(|id| Update::LinkDelete { id }),
+            (0..MAX_PEERS, 0..MAX_TUNNELS as u8, any::<Ipv4Addr>(), link, any::<bool>()).prop_map(
+                |(id, tunnel, nbma, link, multicast)| Update::Peer { id, tunnel, nbma, link, multicast }
+            ),
+            (0..MAX_PEERS).prop_map(|id| Update::PeerDelete { id }),
+            (prefix(), target()).prop_map(|((prefix, len), target)| Update::Route { prefix, len, target }),
+            prefix().prop_map(|(prefix, len)| Update::RouteDelete { prefix, len }),
+        ]
+    }
+
+    fn words(slot: &Slot) -> [u64; WORDS] {
+        let mut words = [0; WORDS];
+        words.as_mut_bytes().copy_from_slice(slot.as_bytes());
+        words
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(update in update()) {
+            let slot = Slot::encode(&update, MAX_PEERS).unwrap();
+            prop_assert_eq!(Slot::decode_words(&words(&slot), MAX_PEERS), Ok(update));
+        }
+
+        #[test]
+        fn whatever_decodes_encodes_to_the_same_slot(
+            mut words in prop::collection::vec(any::<u64>(), 0..UPDATE_WORDS),
+            kind in 0..10u8,
+        ) {
+            if let Some(first) = words.first_mut() {
+                *first = *first & !0xff | u64::from(kind);
+            }
+            if let Ok(update) = Slot::decode_words(&words, MAX_PEERS) {
+                let slot = Slot::encode(&update, MAX_PEERS).unwrap();
+                prop_assert_eq!(slot.as_bytes(), words.as_bytes());
+            }
+        }
+
+        /// A valid slot with one octet changed: mostly valid again or refused for one field, never a panic, and
+        /// never an index beyond its bound.
+        #[test]
+        fn one_octet_changed(update in update(), at in 0..size_of::<Slot>(), value in any::<u8>()) {
+            let mut words = words(&Slot::encode(&update, MAX_PEERS).unwrap());
+            words.as_mut_bytes()[at] = value;
+            if let Ok(decoded) = Slot::decode_words(&words, MAX_PEERS) {
+                prop_assert!(Slot::encode(&decoded, MAX_PEERS).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_refused_by_name() {
+        let bound = |update| match Slot::encode(&update, MAX_PEERS) {
+            Err(Malformed::Bound { field, .. } | Malformed::Value(field)) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(bound(Update::PeerDelete { id: MAX_PEERS }), "peer");
+        assert_eq!(bound(Update::LinkDelete { id: MAX_LINKS as u16 }), "link");
+        assert_eq!(bound(Update::Link { id: 0, port: MAX_PORTS as u8, mac: None }), "port");
+        assert_eq!(bound(Update::Begin { generation: 0 }), "generation");
+        let prefix = Ipv4Addr::new(10, 0, 0, 1);
+        assert_eq!(bound(Update::RouteDelete { prefix, len: 24 }), "prefix");
+        assert_eq!(bound(Update::RouteDelete { prefix, len: 33 }), "prefix length");
+        let target = Target::Tunnel(MAX_TUNNELS as u8);
+        assert_eq!(bound(Update::Route { prefix, len: 32, target }), "tunnel");
+    }
+
+    #[test]
+    fn an_unused_field_must_be_zero() {
+        let mut slot = Slot::encode(&Update::PeerDelete { id: 7 }, MAX_PEERS).unwrap();
+        slot.zero[3] = 1;
+        assert_eq!(Slot::decode_words(&words(&slot), MAX_PEERS), Err(Malformed::Value("an unused field")));
+        assert_eq!(Slot::decode_words(&[], MAX_PEERS), Err(Malformed::Length(0)));
+    }
+}
