@@ -11,6 +11,7 @@ pub mod eth;
 pub mod gre;
 pub mod icmp;
 pub mod ip4;
+pub mod nhrp;
 pub mod pcap;
 pub mod tcp;
 pub mod udp;
