@@ -1,9 +1,29 @@
 //! `hub.toml`: what the operator tells both processes.
 //!
-//! Words are as near to the Cisco ones as TOML allows. A mistake is reported with file, line, what was expected and
-//! the nearest valid key.
+//! Words are as near to the Cisco ones as TOML allows. [`Config::load`] reports every mistake of a file at once, each
+//! with line, column, the key, what was expected and the nearest valid key; what is not wrong but unwise is a
+//! warning, which [`Config::check`] gives besides. `scripts/hub.toml.example` documents every key and default.
 #![forbid(unsafe_code)]
 
+mod check;
+mod cores;
+mod error;
+mod kind;
+mod load;
 pub mod model;
+mod nearest;
+mod read;
+mod reader;
 
+pub use error::{ConfigError, Mistake, Severity};
+pub use load::Checked;
 pub use model::Config;
+
+/// Most ports; the segment's counter blocks have room for so many.
+pub const MAX_PORTS: usize = 16;
+/// Most tunnel interfaces; the segment's counter blocks have room for so many.
+pub const MAX_TUNNELS: usize = 64;
+/// Most workers.
+pub const MAX_WORKERS: usize = 64;
+/// Largest `max-peers`.
+pub const MAX_PEERS: u32 = 1_000_000;

@@ -1,6 +1,6 @@
-//! The typed form of `hub.toml`.
+//! The typed form of `hub.toml`. What is here has passed every check.
 
-use serde::Deserialize;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -14,71 +14,54 @@ pub struct Prefix {
 }
 
 /// The whole file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The hub as a whole.
     pub hub: Hub,
     /// Workers and memory of `hub-dataplane`.
-    #[serde(default)]
     pub dataplane: Dataplane,
     /// Ports, in the order that gives them their index.
     pub port: Vec<Port>,
     /// Tunnel interfaces, in the order that gives them their index.
     pub tunnel: Vec<Tunnel>,
     /// Static overlay routes.
-    #[serde(default)]
     pub route: Vec<Route>,
     /// Prometheus endpoint; absent: none.
     pub metrics: Option<Metrics>,
 }
 
 /// `[hub]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Hub {
     /// Name in logs and metrics.
     pub name: String,
-    /// Shared segment and sockets; a tmpfs.
-    #[serde(default = "default_run_dir")]
+    /// Shared segment and sockets; a tmpfs. Default: `/run/dmvpn-hub`.
     pub run_dir: PathBuf,
-    /// What outlives a restart: the registration journal.
-    #[serde(default = "default_state_dir")]
+    /// What outlives a restart: the registration journal. Default: `/var/lib/dmvpn-hub`.
     pub state_dir: PathBuf,
-    /// Most peers (adjacencies), which sizes the segment and tables.
-    #[serde(default = "default_max_peers")]
+    /// Most peers (adjacencies), which sizes the segment and tables; 1 to 1,000,000. Default: 16384.
     pub max_peers: u32,
 }
 
-fn default_run_dir() -> PathBuf {
-    "/run/dmvpn-hub".into()
-}
-fn default_state_dir() -> PathBuf {
-    "/var/lib/dmvpn-hub".into()
-}
-fn default_max_peers() -> u32 {
-    16_384
-}
-
 /// `[dataplane]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[derive(Clone, Debug)]
 pub struct Dataplane {
-    /// CPU cores, one worker each; worker n polls queue n of every port.
+    /// CPU cores, one worker each; worker n polls queue n of every port. Default: core 1.
     pub cores: Vec<usize>,
     /// Core of the service thread (tables and kernel twins); absent: not pinned.
     pub service_core: Option<usize>,
-    /// Use hugepages; `false` runs anywhere at about half the I/O rate.
+    /// Use hugepages; `false` runs anywhere at about half the I/O rate. Default: on.
     pub hugepages: bool,
-    /// Memory for DPDK in MiB.
+    /// Memory for DPDK in MiB. Default: 1024.
     pub memory: u32,
-    /// Buffers in the packet pool of each socket.
+    /// Buffers in the packet pool of each socket. Default: 65536.
     pub buffers: u32,
-    /// Descriptors in each RX and TX queue.
+    /// Descriptors in each RX and TX queue, a power of two. Default: 1024.
     pub ring_size: u16,
-    /// More EAL arguments, as on a DPDK command line.
+    /// More EAL arguments, as on a DPDK command line. Default: none.
     pub eal_args: Vec<String>,
-    /// Sleep this long, in microseconds, after many empty polls; 0 polls without pause. For machines that share cores.
+    /// Sleep this long, in microseconds, after many empty polls; 0 polls without pause. For machines that share
+    /// cores. Default: 0.
     pub idle_sleep: u32,
 }
 
@@ -98,8 +81,7 @@ impl Default for Dataplane {
 }
 
 /// What a port is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Carries GRE to and from spokes; nothing else is forwarded.
     Underlay,
@@ -108,8 +90,7 @@ pub enum Role {
 }
 
 /// `[[port]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Port {
     /// Name, also of the TAP twin.
     pub name: String,
@@ -118,12 +99,10 @@ pub struct Port {
     /// What it is for.
     pub role: Role,
     /// Addresses that control puts on the TAP twin; others may be added with `ip address`.
-    #[serde(default)]
     pub address: Vec<Prefix>,
     /// Default gateway through this port, put into the kernel's table.
     pub gateway: Option<Ipv4Addr>,
-    /// IP MTU, 576 to 9216.
-    #[serde(default = "default_port_mtu")]
+    /// IP MTU in octets, 576 to 9216. Default: 1500.
     pub mtu: u16,
     /// 802.1Q VLAN, 1 to 4094; absent: untagged.
     pub vlan: Option<u16>,
@@ -131,13 +110,8 @@ pub struct Port {
     pub mac: Option<String>,
 }
 
-fn default_port_mtu() -> u16 {
-    1500
-}
-
 /// `[[tunnel]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Tunnel {
     /// Name shown to operators, `Tunnel0` as on Cisco.
     pub name: String,
@@ -149,91 +123,54 @@ pub struct Tunnel {
     pub key: Option<u32>,
     /// Tunnel address with the length of the overlay subnet.
     pub address: Prefix,
-    /// IP MTU inside the tunnel.
-    #[serde(default = "default_ip_mtu")]
+    /// IP MTU inside the tunnel in octets: at most the port's less 24 for IPv4 and GRE and 4 for a key. Default: 1400.
     pub ip_mtu: u16,
-    /// Clamp of TCP MSS; absent: off.
+    /// Clamp of TCP MSS in octets; absent: off.
     pub tcp_adjust_mss: Option<u16>,
-    /// Outer TTL.
-    #[serde(default = "default_ttl")]
+    /// Outer TTL. Default: 255.
     pub ttl: u8,
     /// NHRP on this interface.
     pub nhrp: Nhrp,
 }
 
-fn default_ip_mtu() -> u16 {
-    1400
-}
-fn default_ttl() -> u8 {
-    255
-}
-
 /// `[tunnel.nhrp]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Nhrp {
     /// Local number of the NHRP network; tunnels with the same one redirect between each other.
     pub network_id: u32,
     /// Cleartext password of at most 8 octets; absent: none is sent or required.
     pub authentication: Option<String>,
-    /// Holding time in seconds that the hub gives for itself.
-    #[serde(default = "default_holdtime")]
+    /// Holding time in seconds that the hub gives for itself. Default: 7200.
     pub holdtime: u16,
-    /// DMVPN phase: 1 no redirect, 2 answers resolutions from its cache, 3 redirects.
-    #[serde(default = "default_phase")]
+    /// DMVPN phase: 1 no redirect, 2 answers resolutions from its cache, 3 redirects. Default: 3.
     pub phase: u8,
-    /// Replicate multicast to every registered spoke.
-    #[serde(default)]
+    /// Replicate multicast to every registered spoke. Default: off.
     pub map_multicast_dynamic: bool,
     /// Static mappings of spokes that never register.
-    #[serde(default)]
     pub map: Vec<Map>,
-    /// Accept the odd-length checksum of older FRR and OpenNHRP.
-    #[serde(default)]
+    /// Accept the odd-length checksum of older FRR and OpenNHRP. Default: off.
     pub legacy_odd_checksum: bool,
-    /// Seconds between redirects for the same pair of networks.
-    #[serde(default = "default_redirect_timeout")]
+    /// Seconds between redirects for the same pair of networks. Default: 8.
     pub redirect_timeout: u16,
-    /// NHRP packets per 10 s that the hub sends on this interface at most.
-    #[serde(default = "default_max_send")]
+    /// NHRP packets per 10 s that the hub sends on this interface at most. Default: 100000.
     pub max_send: u32,
-    /// Most protocol addresses that one NBMA address may register.
-    #[serde(default = "default_bindings_per_peer")]
+    /// Most protocol addresses that one NBMA address may register. Default: 16.
     pub max_bindings_per_peer: u32,
 }
 
-fn default_holdtime() -> u16 {
-    7200
-}
-fn default_phase() -> u8 {
-    3
-}
-fn default_redirect_timeout() -> u16 {
-    8
-}
-fn default_max_send() -> u32 {
-    100_000
-}
-fn default_bindings_per_peer() -> u32 {
-    16
-}
-
 /// `[[tunnel.nhrp.map]]`: `ip nhrp map PROTOCOL NBMA`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Map {
     /// Tunnel address of the spoke.
     pub protocol: Ipv4Addr,
     /// Its NBMA address.
     pub nbma: Ipv4Addr,
-    /// `ip nhrp map multicast`: replicate multicast to it.
-    #[serde(default)]
+    /// `ip nhrp map multicast`: replicate multicast to it. Default: off.
     pub multicast: bool,
 }
 
 /// `[[route]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// Destination.
     pub prefix: Prefix,
@@ -242,20 +179,41 @@ pub struct Route {
 }
 
 /// `[metrics]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     /// Address and port of the HTTP endpoint.
     pub listen: SocketAddr,
-    /// Export series per peer as well (10,000 peers are 10,000 series a metric).
-    #[serde(default)]
+    /// Export series per peer as well (10,000 peers are 10,000 series a metric). Default: off.
     pub per_peer: bool,
 }
 
-impl<'de> Deserialize<'de> for Prefix {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+impl Prefix {
+    /// The network mask, in host byte order.
+    pub fn mask(&self) -> u32 {
+        u32::MAX.checked_shl(32 - u32::from(self.len.min(32))).unwrap_or(0)
+    }
+    /// The same with host bits zero.
+    pub fn network(&self) -> Self {
+        Self { address: Ipv4Addr::from(u32::from(self.address) & self.mask()), len: self.len }
+    }
+    /// The highest address inside.
+    pub fn last(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.address) | !self.mask())
+    }
+    /// Whether `address` lies inside.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        (u32::from(self.address) ^ u32::from(address)) & self.mask() == 0
+    }
+    /// Whether some address lies in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let wider = if self.len <= other.len { self } else { other };
+        wider.contains(self.address) && wider.contains(other.address)
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.len)
     }
 }
 

@@ -1,0 +1,254 @@
+//! What must hold between values: each finding names the key that is most likely wrong.
+
+use crate::model::{Config, Port, Prefix, Role, Tunnel};
+use crate::reader::Findings;
+use crate::{MAX_PORTS, MAX_TUNNELS};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// Octets that an outer IPv4 header and a GRE header take, and those of a GRE key (RFC 2784 2.1, RFC 2890 2).
+const OUTER: u16 = 20 + 4;
+const KEY: u16 = 4;
+/// Octets of an IPv4 and a TCP header without options.
+const IP_TCP: u16 = 40;
+
+/// Checks everything; `cores` are those of this machine.
+pub(crate) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Findings) {
+    bounds(config, findings);
+    names(config, findings);
+    dataplane(config, cores, findings);
+    subnets(config, findings);
+    for (index, port) in config.port.iter().enumerate() {
+        self::port(port, &format!("port[{index}]"), findings);
+    }
+    for (index, tunnel) in config.tunnel.iter().enumerate() {
+        self::tunnel(config, tunnel, &format!("tunnel[{index}]"), findings);
+    }
+    keys(config, findings);
+    maps(config, findings);
+    routes(config, findings);
+}
+
+fn bounds(config: &Config, findings: &mut Findings) {
+    if config.port.len() > MAX_PORTS {
+        findings.error(&format!("port[{MAX_PORTS}]"), format!("a hub has at most {MAX_PORTS} ports"));
+    }
+    if config.tunnel.len() > MAX_TUNNELS {
+        findings.error(&format!("tunnel[{MAX_TUNNELS}]"), format!("a hub has at most {MAX_TUNNELS} tunnels"));
+    }
+    let maps: usize = config.tunnel.iter().map(|tunnel| tunnel.nhrp.map.len()).sum();
+    if maps > config.hub.max_peers as usize {
+        let message = format!("{maps} static mappings are more than max-peers ({})", config.hub.max_peers);
+        findings.error("hub.max-peers", message);
+    }
+}
+
+/// Reports every value that an earlier place has already.
+fn distinct<'a>(values: impl Iterator<Item = (String, &'a str)>, what: &str, findings: &mut Findings) {
+    let mut first: BTreeMap<&str, String> = BTreeMap::new();
+    for (place, value) in values {
+        match first.get(value) {
+            Some(other) => findings.error(&place, format!("{what} \"{value}\" is taken by {other}")),
+            None => drop(first.insert(value, place)),
+        }
+    }
+}
+
+fn names(config: &Config, findings: &mut Findings) {
+    let ports = config.port.iter().enumerate();
+    let tunnels = config.tunnel.iter().enumerate();
+    let kernel = (ports.clone().map(|(i, port)| (format!("port[{i}].name"), port.name.as_str()))).chain(
+        tunnels.clone().map(|(i, tunnel)| (format!("tunnel[{i}].interface"), tunnel.interface.as_str())),
+    );
+    distinct(kernel, "the kernel interface", findings);
+    let shown = tunnels.map(|(i, tunnel)| (format!("tunnel[{i}].name"), tunnel.name.as_str()));
+    distinct(shown, "the name", findings);
+    // An operator names an interface by one word, whether port or tunnel.
+    for (index, tunnel) in config.tunnel.iter().enumerate() {
+        if config.port.iter().any(|port| port.name == tunnel.name) {
+            findings
+                .error(&format!("tunnel[{index}].name"), format!("a port is called {} already", tunnel.name));
+        }
+    }
+    distinct(
+        ports.map(|(i, port)| (format!("port[{i}].device"), port.device.as_str())),
+        "the device",
+        findings,
+    );
+}
+
+fn dataplane(config: &Config, cores: Option<&[usize]>, findings: &mut Findings) {
+    let chosen = &config.dataplane.cores;
+    for (index, core) in chosen.iter().enumerate() {
+        let place = format!("dataplane.cores[{index}]");
+        if chosen[..index].contains(core) {
+            findings.error(&place, format!("core {core} is named twice"));
+        }
+        absent(*core, cores, &place, findings);
+    }
+    if let Some(core) = config.dataplane.service_core {
+        absent(core, cores, "dataplane.service-core", findings);
+        if chosen.contains(&core) && config.dataplane.idle_sleep == 0 {
+            let message =
+                format!("core {core} is a worker's, which never sleeps: the service thread would starve");
+            findings.warning("dataplane.service-core", message);
+        }
+    }
+}
+
+fn absent(core: usize, cores: Option<&[usize]>, place: &str, findings: &mut Findings) {
+    if cores.is_some_and(|cores| !cores.contains(&core)) {
+        findings.warning(place, format!("this machine has no core {core}"));
+    }
+}
+
+/// A packet's way must be one: no two subnets may share an address, except those of one port.
+fn subnets(config: &Config, findings: &mut Findings) {
+    let ports = config.port.iter().enumerate().flat_map(|(i, port)| {
+        port.address
+            .iter()
+            .enumerate()
+            .map(move |(n, address)| (i, format!("port[{i}].address[{n}]"), *address))
+    });
+    let tunnels = (config.tunnel.iter().enumerate())
+        .map(|(i, tunnel)| (MAX_PORTS + i, format!("tunnel[{i}].address"), tunnel.address));
+    let all: Vec<(usize, String, Prefix)> = ports.chain(tunnels).collect();
+    for (index, (owner, place, prefix)) in all.iter().enumerate() {
+        let clash = all[..index].iter().find(|(other_owner, _, other)| match owner == other_owner {
+            true => prefix.address == other.address,
+            false => prefix.overlaps(other),
+        });
+        if let Some((_, other_place, other)) = clash {
+            let message = format!("{} overlaps {} of {other_place}", prefix.network(), other.network());
+            findings.error(place, message);
+        }
+    }
+}
+
+fn port(port: &Port, path: &str, findings: &mut Findings) {
+    if let Some(gateway) = port.gateway {
+        let place = format!("{path}.gateway");
+        if !port.address.iter().any(|address| address.contains(gateway)) {
+            let have = list(port.address.iter().map(|address| address.network().to_string()));
+            findings.error(&place, format!("{gateway} is in no subnet of the port ({have})"));
+        }
+        if port.address.iter().any(|address| address.address == gateway) {
+            findings.error(&place, format!("{gateway} is the port's own address"));
+        }
+    }
+    if port.role == Role::Underlay && port.address.is_empty() {
+        let message =
+            "an underlay port without an address can be no tunnel's source until one is given to it";
+        findings.warning(path, message);
+    }
+}
+
+/// "a, b", or "none".
+fn list(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "none".into() } else { words.join(", ") }
+}
+
+fn tunnel(config: &Config, tunnel: &Tunnel, path: &str, findings: &mut Findings) {
+    let owner = config.port.iter().find(|port| port.address.iter().any(|own| own.address == tunnel.source));
+    match owner {
+        None => {
+            let underlay = config.port.iter().filter(|port| port.role == Role::Underlay);
+            let have = list(underlay.flat_map(|port| &port.address).map(|own| own.address.to_string()));
+            let message = format!("{} is no port's address; underlay ports have {have}", tunnel.source);
+            findings.error(&format!("{path}.source"), message);
+        }
+        Some(port) if port.role == Role::Lan => {
+            let message = format!("{} is on port {}, whose role is \"lan\"", tunnel.source, port.name);
+            findings.error(&format!("{path}.source"), message);
+        }
+        Some(port) => {
+            let most = port.mtu - OUTER - if tunnel.key.is_some() { KEY } else { 0 };
+            if tunnel.ip_mtu > most {
+                let message = format!(
+                    "{} is too much: port {} has an MTU of {}, which leaves {most} inside the tunnel",
+                    tunnel.ip_mtu, port.name, port.mtu
+                );
+                findings.error(&format!("{path}.ip-mtu"), message);
+            }
+        }
+    }
+    if let Some(mss) = tunnel.tcp_adjust_mss.filter(|mss| mss + IP_TCP > tunnel.ip_mtu) {
+        let most = tunnel.ip_mtu - IP_TCP;
+        let message = format!("{mss} has no effect: with an ip-mtu of {} at most {most} fit", tunnel.ip_mtu);
+        findings.error(&format!("{path}.tcp-adjust-mss"), message);
+    }
+    if tunnel.address.len > 30 {
+        let message =
+            format!("{} has no room for a spoke; its length is the overlay subnet's", tunnel.address);
+        findings.error(&format!("{path}.address"), message);
+    }
+}
+
+/// GRE packets to one source are told apart by key alone.
+fn keys(config: &Config, findings: &mut Findings) {
+    for (index, tunnel) in config.tunnel.iter().enumerate() {
+        let same = |other: &&Tunnel| other.source == tunnel.source && other.key == tunnel.key;
+        if let Some(other) = config.tunnel[..index].iter().find(same) {
+            let key = tunnel.key.map_or("no key".into(), |key| format!("key {key}"));
+            let message = format!("{} has the same source {} with {key} already", other.name, tunnel.source);
+            let place = if tunnel.key.is_some() { "key" } else { "source" };
+            findings.error(&format!("tunnel[{index}].{place}"), message);
+        }
+    }
+}
+
+fn maps(config: &Config, findings: &mut Findings) {
+    let own = |address: Ipv4Addr| {
+        config.port.iter().flat_map(|port| &port.address).any(|own| own.address == address)
+    };
+    for (t, tunnel) in config.tunnel.iter().enumerate() {
+        let mut seen: BTreeMap<Ipv4Addr, usize> = BTreeMap::new();
+        for (m, map) in tunnel.nhrp.map.iter().enumerate() {
+            let place = format!("tunnel[{t}].nhrp.map[{m}]");
+            if !tunnel.address.contains(map.protocol) {
+                let message =
+                    format!("{} is outside the tunnel's subnet {}", map.protocol, tunnel.address.network());
+                findings.error(&format!("{place}.protocol"), message);
+            }
+            if map.protocol == tunnel.address.address {
+                findings.error(
+                    &format!("{place}.protocol"),
+                    format!("{} is the hub's own address", map.protocol),
+                );
+            }
+            if let Some(first) = seen.insert(map.protocol, m) {
+                let message = format!("{} is mapped by map[{first}] already", map.protocol);
+                findings.error(&format!("{place}.protocol"), message);
+            }
+            if own(map.nbma) {
+                findings.error(&format!("{place}.nbma"), format!("{} is an address of the hub", map.nbma));
+            }
+        }
+    }
+}
+
+fn routes(config: &Config, findings: &mut Findings) {
+    let tunnels: Vec<Prefix> = config.tunnel.iter().map(|tunnel| tunnel.address).collect();
+    let lans: Vec<Prefix> = (config.port.iter().filter(|port| port.role == Role::Lan))
+        .flat_map(|port| port.address.iter().copied())
+        .collect();
+    let mut seen: BTreeMap<Prefix, usize> = BTreeMap::new();
+    for (index, route) in config.route.iter().enumerate() {
+        let place = format!("route[{index}]");
+        let connected: Vec<&Prefix> = tunnels.iter().chain(&lans).collect();
+        if connected.iter().any(|own| own.address == route.via) {
+            findings.error(&format!("{place}.via"), format!("{} is the hub's own address", route.via));
+        } else if !connected.iter().any(|own| own.contains(route.via)) {
+            let have = list(connected.iter().map(|own| own.network().to_string()));
+            let message = format!("{} is in no subnet of a tunnel or a lan port ({have})", route.via);
+            findings.error(&format!("{place}.via"), message);
+        }
+        if let Some(first) = seen.insert(route.prefix, index) {
+            findings.error(&format!("{place}.prefix"), format!("{} is route[{first}] already", route.prefix));
+        }
+        if let Some(own) = connected.iter().find(|own| own.network() == route.prefix) {
+            findings.error(&format!("{place}.prefix"), format!("{} is connected already", own.network()));
+        }
+    }
+}

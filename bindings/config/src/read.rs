@@ -1,0 +1,144 @@
+//! The tables of `hub.toml`: which keys each has, of what kind, within what range, and with which default.
+
+use crate::kind::{self, integer};
+use crate::model::{Config, Dataplane, Hub, Map, Metrics, Nhrp, Port, Route, Tunnel};
+use crate::reader::Reader;
+use crate::{MAX_PEERS, MAX_WORKERS};
+
+/// The top of the file. `None` when something that must be there is absent or wrong; the findings say what.
+pub(crate) fn config(top: &mut Reader) -> Option<Config> {
+    let hub = top.table("hub", "[hub]", hub);
+    let dataplane = top.table("dataplane", "[dataplane]", dataplane).unwrap_or_default();
+    let port = top.tables("port", "[[port]]", port);
+    let tunnel = top.tables("tunnel", "[[tunnel]]", tunnel);
+    let route = top.tables("route", "[[route]]", route);
+    let metrics = top.table("metrics", "[metrics]", metrics);
+    for (key, title) in [("hub", "[hub]"), ("port", "[[port]]"), ("tunnel", "[[tunnel]]")] {
+        if !top.has(key) {
+            top.missing_table(title);
+        }
+    }
+    Some(Config { hub: hub?, dataplane, port, tunnel, route, metrics })
+}
+
+fn hub(table: &mut Reader) -> Option<Hub> {
+    let name = table.required("name", kind::name);
+    let run_dir = table.optional("run-dir", kind::path);
+    let state_dir = table.optional("state-dir", kind::path);
+    let max_peers = table.optional("max-peers", integer(1..=MAX_PEERS));
+    Some(Hub {
+        name: name?,
+        run_dir: run_dir.unwrap_or_else(|| "/run/dmvpn-hub".into()),
+        state_dir: state_dir.unwrap_or_else(|| "/var/lib/dmvpn-hub".into()),
+        max_peers: max_peers.unwrap_or(16_384),
+    })
+}
+
+fn dataplane(table: &mut Reader) -> Option<Dataplane> {
+    let default = Dataplane::default();
+    let cores = table.list("cores", kind::core);
+    if cores.as_ref().is_some_and(|cores| cores.is_empty() || cores.len() > MAX_WORKERS) {
+        table.wrong("cores", format!("expected 1 to {MAX_WORKERS} cores, one worker each"));
+    }
+    Some(Dataplane {
+        cores: cores.unwrap_or(default.cores),
+        service_core: table.optional("service-core", kind::core),
+        hugepages: table.optional("hugepages", kind::boolean).unwrap_or(default.hugepages),
+        memory: table.optional("memory", integer(64..=4_194_304_u32)).unwrap_or(default.memory),
+        buffers: table.optional("buffers", integer(1024..=16_777_216_u32)).unwrap_or(default.buffers),
+        ring_size: table.optional("ring-size", kind::ring_size).unwrap_or(default.ring_size),
+        eal_args: table.list("eal-args", kind::text).unwrap_or(default.eal_args),
+        idle_sleep: table.optional("idle-sleep", integer(0..=100_000_u32)).unwrap_or(default.idle_sleep),
+    })
+}
+
+fn port(table: &mut Reader) -> Option<Port> {
+    let name = table.required("name", kind::interface);
+    let device = table.required("device", kind::text);
+    let role = table.required("role", kind::role);
+    let address = table.list("address", kind::interface_address);
+    let gateway = table.optional("gateway", kind::address);
+    let mtu = table.optional("mtu", integer(576..=9216_u16));
+    let vlan = table.optional("vlan", integer(1..=4094_u16));
+    let mac = table.optional("mac", kind::mac);
+    Some(Port {
+        name: name?,
+        device: device?,
+        role: role?,
+        address: address.unwrap_or_default(),
+        gateway,
+        mtu: mtu.unwrap_or(1500),
+        vlan,
+        mac,
+    })
+}
+
+fn tunnel(table: &mut Reader) -> Option<Tunnel> {
+    let name = table.required("name", kind::name);
+    let interface = table.required("interface", kind::interface);
+    let source = table.required("source", kind::address);
+    let key = table.optional("key", integer(0..=u32::MAX));
+    let address = table.required("address", kind::interface_address);
+    let ip_mtu = table.optional("ip-mtu", integer(576..=9192_u16));
+    let tcp_adjust_mss = table.optional("tcp-adjust-mss", integer(500..=9152_u16));
+    let ttl = table.optional("ttl", integer(1..=255_u8));
+    let nhrp = table.table("nhrp", "[tunnel.nhrp]", nhrp);
+    if !table.has("nhrp") {
+        table.missing_table("[tunnel.nhrp]");
+    }
+    Some(Tunnel {
+        name: name?,
+        interface: interface?,
+        source: source?,
+        key,
+        address: address?,
+        ip_mtu: ip_mtu.unwrap_or(1400),
+        tcp_adjust_mss,
+        ttl: ttl.unwrap_or(255),
+        nhrp: nhrp?,
+    })
+}
+
+fn nhrp(table: &mut Reader) -> Option<Nhrp> {
+    let network_id = table.required("network-id", integer(1..=u32::MAX));
+    let authentication = table.optional("authentication", kind::authentication);
+    let holdtime = table.optional("holdtime", integer(1..=u16::MAX));
+    let phase = table.optional("phase", integer(1..=3_u8));
+    let map_multicast_dynamic = table.optional("map-multicast-dynamic", kind::boolean);
+    let map = table.tables("map", "[[tunnel.nhrp.map]]", map);
+    let legacy_odd_checksum = table.optional("legacy-odd-checksum", kind::boolean);
+    let redirect_timeout = table.optional("redirect-timeout", integer(1..=3600_u16));
+    let max_send = table.optional("max-send", integer(1..=10_000_000_u32));
+    let max_bindings_per_peer = table.optional("max-bindings-per-peer", integer(1..=65_535_u32));
+    Some(Nhrp {
+        network_id: network_id?,
+        authentication,
+        holdtime: holdtime.unwrap_or(7200),
+        phase: phase.unwrap_or(3),
+        map_multicast_dynamic: map_multicast_dynamic.unwrap_or(false),
+        map,
+        legacy_odd_checksum: legacy_odd_checksum.unwrap_or(false),
+        redirect_timeout: redirect_timeout.unwrap_or(8),
+        max_send: max_send.unwrap_or(100_000),
+        max_bindings_per_peer: max_bindings_per_peer.unwrap_or(16),
+    })
+}
+
+fn map(table: &mut Reader) -> Option<Map> {
+    let protocol = table.required("protocol", kind::address);
+    let nbma = table.required("nbma", kind::address);
+    let multicast = table.optional("multicast", kind::boolean);
+    Some(Map { protocol: protocol?, nbma: nbma?, multicast: multicast.unwrap_or(false) })
+}
+
+fn route(table: &mut Reader) -> Option<Route> {
+    let prefix = table.required("prefix", kind::network);
+    let via = table.required("via", kind::address);
+    Some(Route { prefix: prefix?, via: via? })
+}
+
+fn metrics(table: &mut Reader) -> Option<Metrics> {
+    let listen = table.required("listen", kind::socket_address);
+    let per_peer = table.optional("per-peer", kind::boolean);
+    Some(Metrics { listen: listen?, per_peer: per_peer.unwrap_or(false) })
+}

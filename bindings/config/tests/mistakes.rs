@@ -1,0 +1,225 @@
+//! Each mistake an operator can make, and what is said about it.
+
+use config::Config;
+
+const GOOD: &str = r#"
+[hub]
+name = "hub1"
+
+[[port]]
+name = "wan0"
+device = "net_af_packet0,iface=veth0"
+role = "underlay"
+address = ["192.0.2.1/24"]
+gateway = "192.0.2.254"
+
+[[port]]
+name = "lan0"
+device = "net_af_packet1,iface=veth1"
+role = "lan"
+address = ["10.1.0.1/24"]
+
+[[tunnel]]
+name = "Tunnel0"
+interface = "tun0"
+source = "192.0.2.1"
+key = 1
+address = "10.0.0.1/24"
+
+[tunnel.nhrp]
+network-id = 1
+authentication = "secret"
+
+[[tunnel.nhrp.map]]
+protocol = "10.0.0.9"
+nbma = "203.0.113.9"
+
+[[tunnel]]
+name = "Tunnel1"
+interface = "tun1"
+source = "192.0.2.1"
+key = 2
+address = "10.0.8.1/22"
+
+[tunnel.nhrp]
+network-id = 2
+
+[[route]]
+prefix = "10.20.0.0/16"
+via = "10.0.0.2"
+"#;
+
+/// What is said about `text`, one line per mistake: place, key, message.
+fn said(text: &str) -> Vec<String> {
+    let Err(error) = Config::parse("hub.toml", text) else { return Vec::new() };
+    let line = |m: &config::Mistake| format!("{}:{} {}: {}", m.line, m.column, m.key, m.message);
+    error.mistakes().iter().map(line).collect()
+}
+
+/// `GOOD` with `from` replaced by `to` must give exactly one mistake, and it contains each of `words`.
+fn one(from: &str, to: &str, words: &[&str]) {
+    assert!(GOOD.contains(from), "{from}");
+    let said = said(&GOOD.replacen(from, to, 1));
+    assert_eq!(said.len(), 1, "{to}: {said:#?}");
+    for word in words {
+        assert!(said[0].contains(word), "{to}: `{word}` is not in {said:#?}");
+    }
+}
+
+#[test]
+fn good_is_good() {
+    assert_eq!(said(GOOD), Vec::<String>::new());
+}
+
+#[test]
+fn unknown_keys() {
+    one(
+        "network-id = 1\n",
+        "network-id = 1\nholdtme = 600\n",
+        &["27:1", "tunnel[0].nhrp.holdtme", "`holdtime`?"],
+    );
+    one("network-id = 1\n", "network-id = 1\nredirect = true\n", &["did you mean `phase`?"]);
+    one("key = 1\n", "key = 1\nmtu = 1400\n", &["did you mean `ip-mtu`?"]);
+    one("key = 1\n", "key = 1\nnetwork-id = 7\n", &["it belongs in [tunnel.nhrp]"]);
+    one("key = 1\n", "key = 1\ncolour = \"red\"\n", &["valid keys are name, interface, source"]);
+    one("[[route]]", "[[routes]]", &["no key of the top of the file; did you mean `route`?"]);
+}
+
+#[test]
+fn absent_keys() {
+    one(
+        "source = \"192.0.2.1\"\nkey = 1\n",
+        "key = 1\n",
+        &["18:1", "tunnel[0]", "`source` is missing in [[tunnel]]"],
+    );
+    one("[hub]\nname = \"hub1\"\n", "", &["1:1", "[hub] is missing"]);
+    one("[hub]\nname = \"hub1\"\n", "[hub]\n", &["`name` is missing in [hub]"]);
+    one("[tunnel.nhrp]\nnetwork-id = 2\n", "", &["tunnel[1]", "[tunnel.nhrp] is missing"]);
+    assert_eq!(said("").len(), 3);
+    let both = said(&GOOD.replace("name = \"lan0\"\ndevice = \"net_af_packet1,iface=veth1\"\n", ""));
+    assert_eq!(both.len(), 2, "{both:#?}");
+}
+
+#[test]
+fn kinds_and_ranges() {
+    one("key = 1\n", "key = -1\n", &["22:7", "a whole number from 0 to 4294967295, found -1"]);
+    one("key = 1\n", "key = \"1\"\n", &["a whole number from 0 to 4294967295, found \"1\""]);
+    one("key = 1\n", "key = 0x1_0000_0000\n", &["a whole number from 0 to 4294967295"]);
+    one("\"underlay\"", "\"wan\"", &["expected \"underlay\" or \"lan\", found \"wan\""]);
+    one("\"192.0.2.254\"", "\"192.0.2.256\"", &["an IPv4 address", "found \"192.0.2.256\""]);
+    one("\"192.0.2.1/24\"", "\"192.0.2.1\"", &["9:12", "port[0].address[0]", "with a prefix length"]);
+    one("[\"192.0.2.1/24\"]", "\"192.0.2.1/24\"", &["expected a list"]);
+    one("\"192.0.2.1/24\"", "\"192.0.2.0/24\"", &["not the network's"]);
+    one("\"10.20.0.0/16\"", "\"10.20.1.0/16\"", &["\"10.20.0.0/16\" (host bits are zero"]);
+    one("role = \"lan\"\n", "role = \"lan\"\nmtu = 500\n", &["from 576 to 9216, found 500"]);
+    one("role = \"lan\"\n", "role = \"lan\"\nvlan = 4095\n", &["from 1 to 4094"]);
+    one("role = \"lan\"\n", "role = \"lan\"\nmac = \"01:00:00:00:00:01\"\n", &["unicast MAC"]);
+    one("\"wan0\"", "\"wan-with-a-long-name\"", &["1 to 15 characters"]);
+    one("\"wan0\"", "\"wan/0\"", &["1 to 15 characters"]);
+    one("[hub]\n", "[hub]\nmax-peers = 0\n", &["from 1 to 1000000, found 0"]);
+    one("network-id = 1\n", "network-id = 1\nphase = 4\n", &["from 1 to 3, found 4"]);
+    one("[hub]\n", "[dataplane]\nring-size = 1000\n[hub]\n", &["a power of two"]);
+    one("[hub]\n", "[dataplane]\ncores = []\n[hub]\n", &["1 to 64 cores"]);
+    one("[hub]\n", "[metrics]\nlisten = \"9470\"\n[hub]\n", &["\"127.0.0.1:9470\""]);
+    one("[[route]]", "[route]", &["write [[route]], in double brackets"]);
+}
+
+#[test]
+fn passwords_are_not_repeated() {
+    one("\"secret\"", "\"muchtoolong\"", &["1 to 8", "found 11 octets"]);
+    one("\"secret\"", "\"\"", &["leave the key out"]);
+    one("\"secret\"", "\"a b\"", &["without blanks"]);
+    let error = Config::parse("f", &GOOD.replace("\"secret\"", "\"muchtoolong\"")).unwrap_err();
+    assert!(!error.mistakes()[0].message.contains("muchtoolong"));
+}
+
+#[test]
+fn values_against_each_other() {
+    one(
+        "source = \"192.0.2.1\"\nkey = 1",
+        "source = \"192.0.2.9\"\nkey = 1",
+        &["21:10", "is no port's address; underlay ports have 192.0.2.1"],
+    );
+    one("source = \"192.0.2.1\"\nkey = 1", "source = \"10.1.0.1\"\nkey = 1", &["whose role is \"lan\""]);
+    one("key = 2", "key = 1", &["tunnel[1].key", "Tunnel0 has the same source 192.0.2.1 with key 1"]);
+    one("\"tun1\"", "\"tun0\"", &["tunnel[1].interface", "taken by tunnel[0].interface"]);
+    one("\"tun1\"", "\"wan0\"", &["taken by port[0].name"]);
+    one("\"lan0\"", "\"wan0\"", &["port[1].name", "taken by port[0].name"]);
+    one("\"Tunnel1\"", "\"wan0\"", &["tunnel[1].name", "a port is called wan0"]);
+    one("\"Tunnel1\"", "\"Tunnel0\"", &["tunnel[1].name", "taken by tunnel[0].name"]);
+    one("net_af_packet1,iface=veth1", "net_af_packet0,iface=veth0", &["port[1].device"]);
+    one(
+        "\"10.0.8.1/22\"",
+        "\"10.0.1.1/22\"",
+        &["tunnel[1].address", "10.0.0.0/22 overlaps 10.0.0.0/24 of tunnel[0]"],
+    );
+    one("\"10.1.0.1/24\"", "\"192.0.2.200/25\"", &["port[1].address[0]", "overlaps 192.0.2.0/24 of port[0]"]);
+    one("\"192.0.2.254\"", "\"192.0.3.254\"", &["in no subnet of the port (192.0.2.0/24)"]);
+    one(
+        "\"10.0.0.9\"",
+        "\"10.0.1.9\"",
+        &["tunnel[0].nhrp.map[0].protocol", "outside the tunnel's subnet 10.0.0.0/24"],
+    );
+    one("\"10.0.0.9\"", "\"10.0.0.1\"", &["hub's own address"]);
+    one("\"203.0.113.9\"", "\"192.0.2.1\"", &["an address of the hub"]);
+    one("\"10.0.0.2\"", "\"192.0.2.7\"", &["route[0].via", "(10.0.0.0/24, 10.0.8.0/22, 10.1.0.0/24)"]);
+    one("\"10.0.0.2\"", "\"10.0.0.1\"", &["hub's own address"]);
+    one("\"10.20.0.0/16\"", "\"10.0.0.0/24\"", &["connected already"]);
+    one("key = 1\n", "key = 1\nip-mtu = 1473\n", &["1473 is too much", "which leaves 1472 inside"]);
+    one("key = 1\n", "key = 1\ntcp-adjust-mss = 1361\n", &["at most 1360"]);
+    one("\"10.0.8.1/22\"", "\"10.0.8.1/32\"", &["no room for a spoke"]);
+    one("[hub]\n", "[dataplane]\ncores = [1, 1]\n[hub]\n", &["dataplane.cores[1]", "named twice"]);
+}
+
+#[test]
+fn bounds() {
+    let mut ports = GOOD.to_string();
+    for n in 0..15 {
+        ports += &format!("[[port]]\nname = \"x{n}\"\ndevice = \"d{n}\"\nrole = \"lan\"\n");
+    }
+    assert!(said(&ports)[0].contains("port[16]: a hub has at most 16 ports"), "{:?}", said(&ports));
+    let mut tunnels = GOOD.to_string();
+    for n in 2..65 {
+        tunnels += &format!(
+            "[[tunnel]]\nname = \"T{n}\"\ninterface = \"t{n}\"\nsource = \"192.0.2.1\"\nkey = {n}00\n\
+             address = \"10.99.{n}.1/24\"\nnhrp.network-id = {n}\n"
+        );
+    }
+    assert_eq!(said(&tunnels).len(), 1, "{:?}", said(&tunnels));
+    assert!(said(&tunnels)[0].contains("tunnel[64]: a hub has at most 64 tunnels"));
+}
+
+#[test]
+fn several_at_once_in_the_order_of_the_file() {
+    let text = GOOD
+        .replace("\"underlay\"", "\"wan\"")
+        .replace("key = 1\n", "key = -1\n")
+        .replace("network-id = 2\n", "netwrok-id = 2\n");
+    let said = said(&text);
+    let lines: Vec<&str> = said.iter().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(lines, ["8", "22", "41"], "{said:#?}");
+}
+
+#[test]
+fn what_toml_refuses() {
+    let said = said(&GOOD.replace("key = 1\n", "key = \n"));
+    assert!(said[0].starts_with("22:") && said[0].contains("not TOML"), "{said:#?}");
+    assert!(!Config::parse("f", "[hub\n").unwrap_err().mistakes().is_empty());
+    assert!(Config::parse("f", &GOOD.replace("key = 1", "key = 1\nkey = 2")).is_err());
+}
+
+#[test]
+fn shows_the_line() {
+    let error = Config::parse("hub.toml", &GOOD.replace("key = 1\n", "key = true\n")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "hub.toml:22:7: error: tunnel[0].key: expected a whole number from 0 to 4294967295, found true\n\
+         22 | key = true\n   |       ^^^^"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let error = Config::load("/nonexistent/hub.toml").unwrap_err();
+    assert!(error.to_string().starts_with("/nonexistent/hub.toml: "), "{error}");
+}
