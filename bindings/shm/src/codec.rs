@@ -7,9 +7,8 @@ mod event;
 mod inject;
 mod update;
 
-pub use event::Slot as EventSlot;
-pub use inject::Slot as InjectSlot;
-pub use update::Slot as UpdateSlot;
+#[cfg(not(loom))]
+pub use {event::Slot as EventSlot, inject::Slot as InjectSlot, update::Slot as UpdateSlot};
 
 use crate::message::MAX_PAYLOAD;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};

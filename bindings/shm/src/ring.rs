@@ -250,8 +250,6 @@ pub struct Consumer<M, const WORDS: usize> {
     head: u64,
     #[cfg(loom)]
     observe: Ordering,
-    #[cfg(loom)]
-    release: Ordering,
 }
 
 impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
@@ -273,8 +271,6 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
             head,
             #[cfg(loom)]
             observe: Ordering::Acquire,
-            #[cfg(loom)]
-            release: Ordering::Release,
         }
     }
 
@@ -336,7 +332,7 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
     pub fn commit(&mut self) {
         if self.tail != self.next {
             self.tail = self.next;
-            self.memory.header().consumer.tail.store(self.tail, self.release_order());
+            self.memory.header().consumer.tail.store(self.tail, Ordering::Release);
         }
     }
 
@@ -355,18 +351,9 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
     fn observe_order(&self) -> Ordering {
         Ordering::Acquire
     }
-    #[cfg(not(loom))]
-    #[inline(always)]
-    fn release_order(&self) -> Ordering {
-        Ordering::Release
-    }
     #[cfg(loom)]
     fn observe_order(&self) -> Ordering {
         self.observe
-    }
-    #[cfg(loom)]
-    fn release_order(&self) -> Ordering {
-        self.release
     }
 }
 
@@ -375,3 +362,8 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
 fn index(position: u64, slots: usize) -> usize {
     (position & (slots as u64).wrapping_sub(1)) as usize
 }
+
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, not(loom)))]
+mod tests;
