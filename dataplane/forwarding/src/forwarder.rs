@@ -32,7 +32,7 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
     /// Once per turn of the poll loop, before any burst, also when there is none: lets the updater re-use what this
     /// worker no longer reads, goes on with multicast replication, expires fragments.
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink<P::Buffer>) {
-        let _ = (now, sink, &self.reader, &self.pool, self.peers);
+        let _ = (now, sink, &self.reader.tables, &self.pool, self.peers);
     }
 
     /// Takes all frames of `burst`, which came in on `port`.

@@ -6,9 +6,18 @@
 //! reads a clock or makes a system call; time comes in as [`Now`].
 #![forbid(unsafe_code)]
 
+mod adjacency;
+mod epoch;
+mod fib;
 mod forwarder;
+mod leaf;
+mod link;
+mod members;
 pub mod memory;
+mod nbma;
 mod now;
+mod rib;
+mod seqlock;
 mod settings;
 mod sink;
 mod tables;

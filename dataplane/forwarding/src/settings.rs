@@ -61,6 +61,13 @@ pub struct TunnelSettings {
     pub redirect_timeout: u32,
 }
 
+impl TunnelSettings {
+    /// Octets that encapsulation puts before the inner packet: IPv4 and GRE.
+    pub fn overhead(&self) -> u16 {
+        if self.key.is_some() { 28 } else { 24 }
+    }
+}
+
 /// Everything the tables and workers are built from.
 #[derive(Clone, Debug)]
 pub struct Settings {

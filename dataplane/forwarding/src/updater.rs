@@ -1,8 +1,20 @@
 //! The only writer of the tables.
 
-use crate::settings::Settings;
-use shm::message::Update;
+use crate::adjacency::Adjacency;
+use crate::leaf::Leaf;
+use crate::link::Link;
+use crate::nbma::Key;
+use crate::rib::{Rib, network};
+use crate::tables::Tables;
+use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, Target, TunnelId, Update};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+
+/// Most routes per peer that is configured for; the rest of the bound is for the data centre.
+const ROUTES_PER_PEER: usize = 4;
+/// See [`ROUTES_PER_PEER`].
+const ROUTES_BASE: usize = 65_536;
 
 /// Why an update was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,26 +66,268 @@ pub struct TableSizes {
     pub refused: u64,
 }
 
+/// What the updater remembers of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Peer {
+    tunnel: TunnelId,
+    nbma: Ipv4Addr,
+    link: LinkId,
+    multicast: bool,
+}
+
+/// A link's content.
+type LinkState = (PortId, Option<[u8; 6]>);
+
+/// What is in a table, with the resync that named it last.
+#[derive(Clone, Copy, Debug)]
+struct Named<T> {
+    content: T,
+    generation: u64,
+}
+
 /// Applies [`Update`]s. Owned by one thread; workers see each change in place, without being stopped.
 #[derive(Debug)]
 pub struct Updater {
-    settings: Arc<Settings>,
-    sizes: TableSizes,
+    tables: Arc<Tables>,
+    rib: Rib,
+    peers: BTreeMap<PeerId, Named<Peer>>,
+    links: BTreeMap<LinkId, Named<LinkState>>,
+    /// Peers by tunnel and NBMA address. Two may share an address while control replaces one by the other; the map
+    /// that workers use holds the one named last.
+    claims: BTreeSet<(TunnelId, Ipv4Addr, PeerId)>,
+    /// Deleted peers whose slot workers may still read, until the epoch.
+    leaving: BTreeMap<PeerId, u64>,
+    /// The resync that updates belong to.
+    generation: u64,
+    /// Whether [`Update::Begin`] came without its [`Update::End`] yet.
+    open: bool,
+    refused: u64,
 }
 
 impl Updater {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, sizes: TableSizes::default() }
+    pub(crate) fn new(tables: Arc<Tables>) -> Self {
+        let limit = ROUTES_BASE + ROUTES_PER_PEER * tables.settings.max_peers as usize;
+        let rib = Rib::new(&tables.fib, limit);
+        Self {
+            tables,
+            rib,
+            peers: BTreeMap::new(),
+            links: BTreeMap::new(),
+            claims: BTreeSet::new(),
+            leaving: BTreeMap::new(),
+            generation: 0,
+            open: false,
+            refused: 0,
+        }
     }
 
-    /// Applies one update.
+    /// Applies one update. It was written by a stranger for all we know: every index is checked, and what is refused
+    /// is counted and changes nothing.
     pub fn apply(&mut self, update: &Update) -> Result<(), ApplyError> {
-        let _ = (update, &self.settings);
-        Ok(())
+        let result = match *update {
+            Update::Begin { generation } => self.begin(generation),
+            Update::End { generation } => self.end(generation),
+            Update::Link { id, port, mac } => self.link(id, port, mac),
+            Update::LinkDelete { id } => self.link_delete(id),
+            Update::Peer { id, tunnel, nbma, link, multicast } => {
+                self.peer(id, Peer { tunnel, nbma, link, multicast })
+            }
+            Update::PeerDelete { id } => self.peer_delete(id),
+            Update::Route { prefix, len, target } => self.route(prefix, len, target),
+            Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
+        };
+        if matches!(result, Err(ApplyError::Refused(_))) {
+            self.refused += 1;
+        }
+        result
     }
 
     /// How full the tables are.
     pub fn sizes(&self) -> TableSizes {
-        self.sizes
+        TableSizes {
+            routes: self.rib.len() as u32,
+            peers: self.peers.len() as u32,
+            links: self.links.len() as u32,
+            fib_groups: self.rib.groups() as u32,
+            refused: self.refused,
+        }
     }
+
+    fn begin(&mut self, generation: u64) -> Result<(), ApplyError> {
+        if generation == 0 {
+            return Err(Refusal::Generation.into());
+        }
+        // A second Begin is a control process that died during its resync and came back.
+        (self.generation, self.open) = (generation, true);
+        Ok(())
+    }
+
+    /// Sweeps what the resync did not name: first what refers, then what is referred to.
+    fn end(&mut self, generation: u64) -> Result<(), ApplyError> {
+        if !self.open || generation != self.generation {
+            return Err(Refusal::Generation.into());
+        }
+        self.open = false;
+        self.rib.sweep((&self.tables.fib, &self.tables.epochs), generation);
+        let stale = |named: u64| named != generation;
+        let peers: Vec<_> =
+            self.peers.iter().filter(|(_, peer)| stale(peer.generation)).map(|(id, _)| *id).collect();
+        for id in peers {
+            self.peer_delete(id)?;
+        }
+        let links: Vec<_> =
+            self.links.iter().filter(|(_, link)| stale(link.generation)).map(|(id, _)| *id).collect();
+        for id in links {
+            self.link_delete(id)?;
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, id: LinkId, port: PortId, mac: Option<[u8; 6]>) -> Result<(), ApplyError> {
+        let Some(settings) = self.tables.settings.ports.get(usize::from(port)) else {
+            return Err(Refusal::Index.into());
+        };
+        if usize::from(id) >= MAX_LINKS {
+            return Err(Refusal::Index.into());
+        }
+        if mac.is_some_and(|mac| mac[0] & 1 != 0 || mac == [0; 6]) {
+            return Err(Refusal::Address.into());
+        }
+        let new = Named { content: (port, mac), generation: self.generation };
+        let old = self.links.insert(id, new).map(|link| link.content);
+        if old != Some(new.content) {
+            self.tables.links.write(id, mac.map(|mac| Link::new(port, settings, mac)).as_ref());
+        }
+        if old.map(|(port, _)| port) != Some(port) {
+            self.rewrite_peers_of(id);
+        }
+        Ok(())
+    }
+
+    fn link_delete(&mut self, id: LinkId) -> Result<(), ApplyError> {
+        self.links.remove(&id).ok_or(Refusal::Absent)?;
+        self.tables.links.write(id, None);
+        Ok(())
+    }
+
+    /// The link now leaves by another port, whose MTU may differ.
+    fn rewrite_peers_of(&self, link: LinkId) {
+        for (id, peer) in self.peers.iter().filter(|(_, peer)| peer.content.link == link) {
+            self.write_adjacency(*id, &peer.content);
+        }
+    }
+
+    fn peer(&mut self, id: PeerId, new: Peer) -> Result<(), ApplyError> {
+        let settings = &self.tables.settings;
+        let known = usize::from(new.tunnel) < settings.tunnels.len() && usize::from(new.link) < MAX_LINKS;
+        if id >= settings.max_peers || !known {
+            return Err(Refusal::Index.into());
+        }
+        if !is_neighbour(new.nbma) || settings.tunnels.iter().any(|tunnel| tunnel.source == new.nbma) {
+            return Err(Refusal::Address.into());
+        }
+        // Re-using a slot too early could send what was meant for its former peer to the new one.
+        if let Some(epoch) = self.leaving.get(&id).copied() {
+            if self.tables.epochs.reached() < epoch {
+                return Err(ApplyError::Busy);
+            }
+            self.leaving.remove(&id);
+        }
+        let old = self.peers.insert(id, Named { content: new, generation: self.generation });
+        let old = old.map(|peer| peer.content);
+        if old == Some(new) {
+            return Ok(());
+        }
+        self.write_adjacency(id, &new);
+        self.claims.insert((new.tunnel, new.nbma, id));
+        self.tables.nbma.insert(key(new.tunnel, new.nbma), id);
+        if let Some(old) = old.filter(|old| (old.tunnel, old.nbma) != (new.tunnel, new.nbma)) {
+            self.release_claim(id, &old);
+        }
+        for tunnel in old.iter().map(|old| old.tunnel).filter(|tunnel| *tunnel != new.tunnel) {
+            self.tables.members.set(tunnel, id, false);
+        }
+        self.tables.members.set(new.tunnel, id, new.multicast);
+        Ok(())
+    }
+
+    fn peer_delete(&mut self, id: PeerId) -> Result<(), ApplyError> {
+        let old = self.peers.remove(&id).ok_or(Refusal::Absent)?.content;
+        self.tables.members.set(old.tunnel, id, false);
+        self.release_claim(id, &old);
+        self.tables.adjacencies.write(id, None);
+        self.leaving.insert(id, self.tables.epochs.advance());
+        Ok(())
+    }
+
+    fn write_adjacency(&self, id: PeerId, peer: &Peer) {
+        let settings = &self.tables.settings;
+        let Some(tunnel) = settings.tunnels.get(usize::from(peer.tunnel)) else { return };
+        // The outer packet must fit the port, since it is not fragmented for data (RFC 4459 3).
+        let port =
+            self.links.get(&peer.link).and_then(|link| settings.ports.get(usize::from(link.content.0)));
+        let room = port.map_or(u16::MAX, |port| port.mtu.saturating_sub(tunnel.overhead()));
+        let adjacency = Adjacency::new(peer.tunnel, tunnel, peer.nbma, peer.link, tunnel.ip_mtu.min(room));
+        self.tables.adjacencies.write(id, Some(&adjacency));
+    }
+
+    /// The peer no longer has that tunnel and NBMA address; another that claims them gets them back.
+    fn release_claim(&mut self, id: PeerId, old: &Peer) {
+        self.claims.remove(&(old.tunnel, old.nbma, id));
+        let key = key(old.tunnel, old.nbma);
+        if self.tables.nbma.find(key) != Some(id) {
+            return;
+        }
+        let all = (old.tunnel, old.nbma, 0)..=(old.tunnel, old.nbma, PeerId::MAX);
+        match self.claims.range(all).next() {
+            Some((_, _, other)) => self.tables.nbma.insert(key, *other),
+            None => self.tables.nbma.remove(key),
+        }
+    }
+
+    fn route(&mut self, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
+        let settings = &self.tables.settings;
+        let bounded = match target {
+            Target::Peer(peer) => peer < settings.max_peers,
+            Target::Link(link) => usize::from(link) < MAX_LINKS,
+            Target::Tunnel(tunnel) => usize::from(tunnel) < settings.tunnels.len(),
+            Target::Port(port) | Target::Glean(port) => usize::from(port) < settings.ports.len(),
+            Target::Unresolved | Target::Drop => true,
+        };
+        if !bounded {
+            return Err(Refusal::Index.into());
+        }
+        let prefix = checked(prefix, len)?;
+        self.rib.insert(
+            (&self.tables.fib, &self.tables.epochs),
+            prefix,
+            len,
+            Leaf::from(target),
+            self.generation,
+        )
+    }
+
+    fn route_delete(&mut self, prefix: Ipv4Addr, len: u8) -> Result<(), ApplyError> {
+        let prefix = checked(prefix, len)?;
+        match self.rib.remove((&self.tables.fib, &self.tables.epochs), prefix, len) {
+            true => Ok(()),
+            false => Err(Refusal::Absent.into()),
+        }
+    }
+}
+
+fn key(tunnel: TunnelId, nbma: Ipv4Addr) -> Key {
+    Key::new(tunnel, nbma.to_bits())
+}
+
+/// The prefix in host order, if it is one.
+fn checked(prefix: Ipv4Addr, len: u8) -> Result<u32, Refusal> {
+    let address = prefix.to_bits();
+    if len > 32 || network(address, len) != address { Err(Refusal::Prefix) } else { Ok(address) }
+}
+
+/// Whether a neighbour can have the address (RFC 1122 3.2.1.3).
+fn is_neighbour(address: Ipv4Addr) -> bool {
+    let first = address.octets()[0];
+    first != 0 && first != 127 && first < 224
 }

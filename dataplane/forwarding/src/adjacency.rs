@@ -1,0 +1,207 @@
+//! One line of 64 octets per spoke: everything that sending to it needs, ready-made.
+//!
+//! A FIB leaf names a peer, the peer's line holds the outer IPv4 and GRE header in wire order. A spoke that moves is
+//! one line rewritten, whatever number of prefixes lead to it.
+//!
+//! | word | content |
+//! |---|---|
+//! | 0 | sequence number 32, link 16, tunnel 8, flags 8 |
+//! | 1-3 | outer IPv4 header and first four octets of the GRE header; length, ToS, id and checksum are 0 |
+//! | 4 | GRE key as on the wire 32, one's complement sum of the IPv4 header 16, IP MTU 16 |
+//! | 5 | TCP MSS clamp 16 (0: none), the rest 0 |
+//! | 6-7 | 0 |
+
+use crate::seqlock::SeqLock;
+use crate::settings::TunnelSettings;
+use shm::message::{LinkId, TunnelId};
+use std::net::Ipv4Addr;
+use zerocopy::FromZeros;
+
+/// Octets of an outer header without, and with, a GRE key.
+pub(crate) const OUTER: usize = 24;
+/// See [`OUTER`].
+pub(crate) const OUTER_KEYED: usize = 28;
+
+const VALID: u8 = 1;
+const KEYED: u8 = 2;
+
+/// A line in the table. Written by the updater, read by all workers.
+#[derive(Debug, FromZeros)]
+#[repr(C, align(64))]
+struct Line(SeqLock<8>);
+const _: () = assert!(size_of::<Line>() == 64);
+
+/// The lines of all peers.
+#[derive(Debug)]
+pub(crate) struct Adjacencies {
+    lines: Box<[Line]>,
+}
+
+/// A line as read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adjacency([u64; 8]);
+
+impl Adjacencies {
+    /// No adjacency to any of `max_peers` peers. `None`: no memory.
+    pub(crate) fn new(max_peers: u32) -> Option<Self> {
+        Some(Self { lines: <[Line]>::new_box_zeroed_with_elems(max_peers as usize).ok()? })
+    }
+
+    /// Starts loading the peer's line.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, peer: u32) {
+        shm::cpu::prefetch_index(&self.lines, peer as usize);
+    }
+
+    /// The peer's adjacency, if it has one.
+    #[inline(always)]
+    pub(crate) fn read(&self, peer: u32) -> Option<Adjacency> {
+        let adjacency = Adjacency(self.lines.get(peer as usize)?.0.read()?);
+        (adjacency.flags() & VALID != 0).then_some(adjacency)
+    }
+
+    /// Updater: sets the peer's adjacency, or takes it away.
+    pub(crate) fn write(&self, peer: u32, adjacency: Option<&Adjacency>) {
+        if let Some(line) = self.lines.get(peer as usize) {
+            line.0.write(adjacency.map_or(&[0; 8], |adjacency| &adjacency.0));
+        }
+    }
+}
+
+impl Adjacency {
+    /// To `nbma` through a tunnel, by way of `link`. `mtu` is the largest inner packet in octets.
+    pub(crate) fn new(
+        tunnel: TunnelId,
+        settings: &TunnelSettings,
+        nbma: Ipv4Addr,
+        link: LinkId,
+        mtu: u16,
+    ) -> Self {
+        let mut outer = [0; OUTER];
+        outer[0] = 0x45;
+        outer[8] = settings.ttl;
+        outer[9] = 47;
+        outer[12..16].copy_from_slice(&settings.source.octets());
+        outer[16..20].copy_from_slice(&nbma.octets());
+        outer[20] = if settings.key.is_some() { 0x20 } else { 0 };
+        outer[22] = 0x08;
+        let sum = outer[..20]
+            .chunks_exact(2)
+            .fold(0_u32, |sum, octets| sum + u32::from(octets[0]) * 256 + u32::from(octets[1]));
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let flags = if settings.key.is_some() { VALID | KEYED } else { VALID };
+        let mut words = [0; 8];
+        words[0] = u64::from(link) << 32 | u64::from(tunnel) << 48 | u64::from(flags) << 56;
+        for (word, octets) in words[1..].iter_mut().zip(outer.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*octets);
+        }
+        let key = u32::from_le_bytes(settings.key.unwrap_or(0).to_be_bytes());
+        words[4] = u64::from(key) | u64::from(sum) << 32 | u64::from(mtu) << 48;
+        words[5] = settings.adjust_mss.unwrap_or(0).into();
+        Self(words)
+    }
+
+    #[inline(always)]
+    fn flags(&self) -> u8 {
+        (self.0[0] >> 56) as u8
+    }
+    /// Underlay next hop.
+    #[inline(always)]
+    pub(crate) fn link(&self) -> LinkId {
+        (self.0[0] >> 32) as u16
+    }
+    /// Tunnel it belongs to.
+    #[inline(always)]
+    pub(crate) fn tunnel(&self) -> TunnelId {
+        (self.0[0] >> 48) as u8
+    }
+    /// Whether the outer header is [`OUTER_KEYED`] octets long, else [`OUTER`].
+    #[inline(always)]
+    pub(crate) fn keyed(&self) -> bool {
+        self.flags() & KEYED != 0
+    }
+    /// Largest inner packet in octets.
+    #[inline(always)]
+    pub(crate) fn mtu(&self) -> u16 {
+        (self.0[4] >> 48) as u16
+    }
+    /// TCP MSS clamp, 0: none.
+    #[inline(always)]
+    pub(crate) fn mss(&self) -> u16 {
+        self.0[5] as u16
+    }
+    /// One's complement sum of the outer IPv4 header's words, host order, not inverted.
+    #[inline(always)]
+    pub(crate) fn sum(&self) -> u16 {
+        (self.0[4] >> 32) as u16
+    }
+    /// The outer header; without a key the last four octets are to be ignored.
+    #[inline(always)]
+    pub(crate) fn outer(&self) -> [u8; OUTER_KEYED] {
+        let mut outer = [0; OUTER_KEYED];
+        outer[..8].copy_from_slice(&self.0[1].to_le_bytes());
+        outer[8..16].copy_from_slice(&self.0[2].to_le_bytes());
+        outer[16..24].copy_from_slice(&self.0[3].to_le_bytes());
+        outer[24..].copy_from_slice(&(self.0[4] as u32).to_le_bytes());
+        outer
+    }
+    /// Where the outer header goes to.
+    pub(crate) fn nbma(&self) -> Ipv4Addr {
+        let octets = (self.0[3] as u32).to_le_bytes();
+        Ipv4Addr::from(octets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tunnel(key: Option<u32>) -> TunnelSettings {
+        TunnelSettings {
+            source: Ipv4Addr::new(192, 0, 2, 1),
+            key,
+            address: Ipv4Addr::new(10, 255, 0, 1),
+            len: 24,
+            ip_mtu: 1400,
+            adjust_mss: Some(1360),
+            ttl: 255,
+            network_id: 1,
+            redirect: true,
+            redirect_timeout: 8000,
+        }
+    }
+
+    #[test]
+    fn holds_the_header_in_wire_order() {
+        let table = Adjacencies::new(4).expect("memory");
+        assert!(table.read(2).is_none());
+        let nbma = Ipv4Addr::new(198, 51, 100, 7);
+        table.write(2, Some(&Adjacency::new(3, &tunnel(Some(0x0102_0304)), nbma, 9, 1399)));
+        let read = table.read(2).expect("written");
+        assert_eq!(
+            (read.link(), read.tunnel(), read.mtu(), read.mss(), read.keyed()),
+            (9, 3, 1399, 1360, true)
+        );
+        assert_eq!(read.nbma(), nbma);
+        assert_eq!(
+            read.outer(),
+            [
+                0x45, 0, 0, 0, 0, 0, 0, 0, 255, 47, 0, 0, 192, 0, 2, 1, 198, 51, 100, 7, // IPv4
+                0x20, 0, 8, 0, 1, 2, 3, 4, // GRE
+            ]
+        );
+        let parts: u32 = [0x4500, 255 << 8 | 47, 0xc000, 0x0201, 0xc633, 0x6407].iter().sum();
+        assert_eq!(u32::from(read.sum()), (parts & 0xffff) + (parts >> 16));
+        table.write(2, None);
+        assert!(table.read(2).is_none());
+        assert!(table.read(4).is_none());
+    }
+
+    #[test]
+    fn without_a_key_the_flag_is_clear() {
+        let read = Adjacency::new(0, &tunnel(None), Ipv4Addr::new(198, 51, 100, 7), 0, 1400);
+        assert!(!read.keyed());
+        assert_eq!(read.outer()[20..24], [0, 0, 8, 0]);
+    }
+}
