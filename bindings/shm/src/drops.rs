@@ -30,6 +30,8 @@ reasons! {
     IpFragOverlap = "ip_frag_overlap", "Fragments overlap or exceed 65,535 octets; the datagram is discarded.";
     IpFragTableFull = "ip_frag_table_full", "Reassembly bound reached (datagrams, fragments or octets).";
     IpFragTimeout = "ip_frag_timeout", "Fragments of a datagram that never became complete.";
+    IpFragDuplicate = "ip_frag_duplicate", "Fragment that was already held, octet by octet the same.";
+    IpFragTooBig = "ip_frag_too_big", "Fragments of a datagram that no packet buffer could hold whole.";
     UnderlayTransit = "underlay_transit", "Packet on an underlay port that is not addressed to the hub.";
     GreTruncated = "gre_truncated", "GRE header longer than the packet.";
     GreVersion = "gre_version", "GRE version other than 0 (RFC 2784 2.3.1).";
@@ -42,12 +44,13 @@ reasons! {
     TunnelRecursion = "tunnel_recursion", "Inner packet is itself GRE or ESP to one of our tunnel sources.";
     InnerMalformed = "inner_malformed", "Inner IPv4 header truncated, of wrong version, length or checksum.";
     InnerMartian = "inner_martian", "Inner source address is our own, multicast, loopback or zero, or its destination is loopback or zero.";
-    EcnInvalid = "ecn_invalid", "Outer CE over a Not-ECT inner packet (RFC 6040 4.2).";
+    EcnInvalid = "ecn_invalid", "Outer CE over a Not-ECT inner packet (RFC 6040 4.2), or both among the fragments of one datagram.";
     NoRoute = "no_route", "No overlay route to the inner destination.";
     NoAdjacency = "no_adjacency", "Route whose next hop is not registered.";
     NoNeighbour = "no_neighbour", "Next hop's MAC address is not resolved yet.";
     TtlExceeded = "ttl_exceeded", "TTL ran out; ICMP time exceeded is sent unless limited.";
     FragNeeded = "frag_needed", "Larger than the MTU with DF set; ICMP fragmentation needed is sent unless limited.";
+    FragTooMany = "frag_too_many", "Packet that would make too many fragments, or fragments that no receiver can join.";
     MulticastTransit = "multicast_transit", "Multicast from a spoke or the LAN that no local receiver wants.";
     Phase1Hairpin = "spoke_to_spoke_denied", "Spoke-to-spoke traffic on a tunnel that forbids it.";
     NoBuffer = "no_buffer", "Buffer pool exhausted.";

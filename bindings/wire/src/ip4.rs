@@ -182,6 +182,11 @@ impl Header {
     pub fn of_mut(data: &mut [u8]) -> Option<&mut Self> {
         Self::mut_from_prefix(data).ok().map(|(header, _)| header)
     }
+    /// The header as it goes on the wire.
+    #[inline(always)]
+    pub fn octets(&self) -> [u8; LEN] {
+        zerocopy::transmute!(*self)
+    }
     /// Octets of the header by its length field: 0 to 60.
     #[inline(always)]
     pub fn header_len(&self) -> usize {

@@ -7,15 +7,21 @@
 #![forbid(unsafe_code)]
 
 mod adjacency;
+pub mod ecn;
 mod epoch;
 mod fib;
 mod forwarder;
+pub mod fragment;
+pub mod icmp_error;
 mod leaf;
+pub mod limiter;
 mod link;
 mod members;
 pub mod memory;
+pub mod mss;
 mod nbma;
 mod now;
+pub mod reassembly;
 mod rib;
 mod seqlock;
 mod settings;
