@@ -62,6 +62,7 @@ reasons! {
     Ipv6 = "ipv6_unsupported", "IPv6 packet where only IPv4 is configured.";
     EthType = "eth_type", "Frame of a type that the port does not serve.";
     BadInject = "bad_inject", "Packet from control that could not be encapsulated.";
+    EthOversize = "eth_oversize", "Frame longer than a packet buffer: raise the port's `mtu`, or lower the sender's.";
 }
 
 /// Room kept in the counter block, so that a new reason does not change the layout.

@@ -1,0 +1,105 @@
+//! From control's rings into the tables and to the workers.
+
+use crate::lane::{Injected, Lane, ToWorker};
+use dpdk::Pool;
+use forwarding::{ApplyError, Updater};
+use shm::message::{Inject, Update};
+use shm::{InjectReceiver, Segment, UpdateReceiver};
+use wire::buffer::PacketBuffer;
+
+/// Updates applied before the kernel twins have their turn again.
+const UPDATES: usize = 4096;
+/// NHRP packets passed on before the kernel twins have their turn again.
+const INJECTS: usize = 256;
+
+/// The tables' only writer, with the rings that feed it.
+#[derive(Debug)]
+pub struct Feed {
+    updater: Updater,
+    /// `None` with static tables.
+    updates: Option<UpdateReceiver>,
+    injects: InjectReceiver,
+    /// An update that must wait until the workers have let go of what it re-uses.
+    pending: Option<Update>,
+    refused: u64,
+    last_refusal: Option<String>,
+    lost_injects: u64,
+}
+
+impl Feed {
+    /// With `updates: None` the tables stay as they are.
+    pub fn new(updater: Updater, updates: Option<UpdateReceiver>, mut injects: InjectReceiver) -> Self {
+        // What waits there was meant for a dataplane that is gone.
+        injects.discard();
+        Self { updater, updates, injects, pending: None, refused: 0, last_refusal: None, lost_injects: 0 }
+    }
+
+    /// Applies what control sent. Answers whether there was something.
+    pub fn update(&mut self, segment: &Segment) -> bool {
+        let mut worked = false;
+        for _ in 0..UPDATES {
+            let mut next = self.pending.take();
+            if next.is_none()
+                && let Some(updates) = &mut self.updates
+            {
+                updates.receive(1, |update| next = Some(update));
+            }
+            let Some(update) = next else { break };
+            match self.updater.apply(&update) {
+                Ok(()) => {
+                    worked = true;
+                    if let Update::End { generation } = update {
+                        segment.completed(generation);
+                        tracing::info!(generation, sizes = ?self.updater.sizes(), "tables are as control wants them");
+                    }
+                }
+                Err(ApplyError::Busy) => {
+                    self.pending = Some(update);
+                    break;
+                }
+                Err(error) => {
+                    worked = true;
+                    self.refused += 1;
+                    self.last_refusal = Some(format!("{update:?}: {error}"));
+                }
+            }
+        }
+        worked
+    }
+
+    /// Passes NHRP packets on to the workers. Answers whether there was one.
+    pub fn inject(&mut self, pool: &Pool, lanes: &[Lane]) -> bool {
+        let lost = &mut self.lost_injects;
+        let taken = self.injects.receive(INJECTS, |inject| {
+            if pass(&inject, pool, lanes).is_none() {
+                *lost += 1;
+            }
+        });
+        taken > 0
+    }
+
+    /// Logs what went wrong since the last call; called once a second, so that a flood of errors is one line.
+    pub fn report(&mut self) {
+        if let Some(refusal) = self.last_refusal.take() {
+            tracing::warn!(count = self.refused, "updates refused, the last one: {refusal}");
+            self.refused = 0;
+        }
+        if self.lost_injects > 0 {
+            tracing::warn!(
+                count = self.lost_injects,
+                "NHRP packets of control lost: workers or buffers exhausted"
+            );
+            self.lost_injects = 0;
+        }
+    }
+}
+
+/// `None`: lost.
+fn pass(inject: &Inject<'_>, pool: &Pool, lanes: &[Lane]) -> Option<()> {
+    let mut packet = pool.get()?;
+    packet.append(inject.packet.len())?.copy_from_slice(inject.packet);
+    // One spoke's packets go by one worker, in order.
+    let lane = lanes.get(u32::from(inject.nbma) as usize % lanes.len().max(1))?;
+    let item = Injected { tunnel: inject.tunnel, nbma: inject.nbma, link: inject.link, packet };
+    lane.to_worker.push(ToWorker::Inject(item)).ok()
+}

@@ -1,0 +1,59 @@
+//! What passes between the service thread and one worker: two bounded queues, neither side ever waits.
+
+use crossbeam::queue::ArrayQueue;
+use dpdk::Mbuf;
+use shm::message::{LinkId, PortId, TunnelId};
+use std::net::Ipv4Addr;
+
+/// Packets that may wait for a worker. At the kernel's pace: what routing daemons and pings need, not forwarding.
+const TO_WORKER: usize = 1024;
+/// Packets that may wait for the kernel twins.
+const TO_KERNEL: usize = 1024;
+
+/// From the service thread to a worker.
+#[derive(Debug)]
+pub enum ToWorker {
+    /// A frame that the kernel sent on a port's TAP twin, tagged as the wire wants it: it leaves by the port as it is.
+    Frame(PortId, Mbuf),
+    /// An IP packet that the kernel sent into a tunnel's TUN twin.
+    Packet(TunnelId, Mbuf),
+    /// An NHRP packet of control's.
+    Inject(Injected),
+}
+
+/// [`shm::message::Inject`] with its payload in a packet buffer, so that passing it on allocates nothing.
+#[derive(Debug)]
+pub struct Injected {
+    /// Tunnel interface whose source, key and TTL are used.
+    pub tunnel: TunnelId,
+    /// Outer destination address.
+    pub nbma: Ipv4Addr,
+    /// Underlay next hop.
+    pub link: LinkId,
+    /// NHRP packet.
+    pub packet: Mbuf,
+}
+
+/// From a worker to the service thread.
+#[derive(Debug)]
+pub enum ToKernel {
+    /// A frame for a port's TAP twin.
+    Frame(PortId, Mbuf),
+    /// An IP packet for a tunnel's TUN twin.
+    Packet(TunnelId, Mbuf),
+}
+
+/// Both directions of one worker.
+#[derive(Debug)]
+pub struct Lane {
+    /// Written by the service thread, read by the worker.
+    pub to_worker: ArrayQueue<ToWorker>,
+    /// Written by the worker, read by the service thread.
+    pub to_kernel: ArrayQueue<ToKernel>,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { to_worker: ArrayQueue::new(TO_WORKER), to_kernel: ArrayQueue::new(TO_KERNEL) }
+    }
+}

@@ -1,0 +1,128 @@
+//! `hub.toml` in the terms of the packet engine and of DPDK.
+
+use config::Config;
+use config::model::{Port, Role};
+use dpdk::EalConfig;
+use forwarding::{PortAddress, PortSettings, Settings, TunnelSettings};
+
+/// A MAC address that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("port {port}: `{text}` is not a unicast MAC address such as 02:00:00:00:00:01")]
+pub struct BadMac {
+    port: String,
+    text: String,
+}
+
+/// How DPDK starts. `cpus`: those the process may run on.
+pub fn eal(config: &Config, cpus: Vec<usize>) -> EalConfig {
+    let dataplane = &config.dataplane;
+    // Part of a path.
+    let name: String =
+        config.hub.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let pci =
+        config.port.iter().filter(|port| is_pci(&port.device)).map(|port| port.device.clone()).collect();
+    EalConfig {
+        name: format!("dmvpn-hub-{name}"),
+        hugepages: dataplane.hugepages,
+        memory: dataplane.memory,
+        cpus,
+        pci,
+        extra: dataplane.eal_args.clone(),
+    }
+}
+
+/// Whether a device string is a PCI address, with or without domain.
+fn is_pci(device: &str) -> bool {
+    let address = device.split(',').next().unwrap_or_default();
+    address.contains(':') && address.bytes().all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.'))
+}
+
+/// The MAC address that the configuration gives a port.
+pub fn mac(port: &Port) -> Result<Option<[u8; 6]>, BadMac> {
+    let Some(text) = &port.mac else { return Ok(None) };
+    let wrong = || BadMac { port: port.name.clone(), text: text.clone() };
+    let mut mac = [0; 6];
+    let mut parts = text.split([':', '-']);
+    for octet in &mut mac {
+        let part = parts.next().filter(|part| part.len() == 2).ok_or_else(wrong)?;
+        *octet = u8::from_str_radix(part, 16).map_err(|_| wrong())?;
+    }
+    let unicast = mac[0] & 1 == 0 && mac != [0; 6];
+    if parts.next().is_some() || !unicast { Err(wrong()) } else { Ok(Some(mac)) }
+}
+
+/// What the packet engine must know; `macs` are the ports' in order.
+pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
+    let port = |(port, mac): (&Port, &[u8; 6])| PortSettings {
+        role: match port.role {
+            Role::Underlay => forwarding::Role::Underlay,
+            Role::Lan => forwarding::Role::Lan,
+        },
+        mac: *mac,
+        vlan: port.vlan,
+        mtu: port.mtu,
+        addresses: port.address.iter().map(|p| PortAddress { address: p.address, len: p.len }).collect(),
+    };
+    let tunnel = |tunnel: &config::model::Tunnel| TunnelSettings {
+        source: tunnel.source,
+        key: tunnel.key,
+        address: tunnel.address.address,
+        len: tunnel.address.len,
+        ip_mtu: tunnel.ip_mtu,
+        adjust_mss: tunnel.tcp_adjust_mss,
+        ttl: tunnel.ttl,
+        network_id: tunnel.nhrp.network_id,
+        redirect: tunnel.nhrp.phase >= 3,
+        redirect_timeout: u32::from(tunnel.nhrp.redirect_timeout) * 1000,
+    };
+    Settings {
+        ports: config.port.iter().zip(macs).map(port).collect(),
+        tunnels: config.tunnel.iter().map(tunnel).collect(),
+        max_peers: config.hub.max_peers,
+        workers: config.dataplane.cores.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pci_addresses_are_told_from_virtual_devices() {
+        for device in ["0000:03:00.0", "03:00.0", "0000:81:00.1,rxq_pkt_pad_en=1"] {
+            assert!(is_pci(device), "{device}");
+        }
+        for device in ["net_null0", "net_af_packet0,iface=a:b", "net_pcap0,rx_pcap=/a:b.pcap"] {
+            assert!(!is_pci(device), "{device}");
+        }
+    }
+
+    fn port(mac: &str) -> Port {
+        Port {
+            name: "wan0".into(),
+            device: "net_null0".into(),
+            role: Role::Underlay,
+            address: vec![],
+            gateway: None,
+            mtu: 1500,
+            vlan: None,
+            mac: Some(mac.into()),
+        }
+    }
+
+    #[test]
+    fn mac_addresses() {
+        assert_eq!(mac(&port("02:00:5e:10:ff:01")).unwrap(), Some([2, 0, 0x5e, 0x10, 0xff, 1]));
+        assert_eq!(mac(&port("02-00-5e-10-ff-01")).unwrap(), Some([2, 0, 0x5e, 0x10, 0xff, 1]));
+        for wrong in [
+            "",
+            "02:00:5e:10:ff",
+            "02:00:5e:10:ff:01:02",
+            "03:00:00:00:00:01",
+            "00:00:00:00:00:00",
+            "2:0:0:0:0:1",
+        ] {
+            assert!(mac(&port(wrong)).is_err(), "{wrong}");
+        }
+    }
+}
