@@ -1,0 +1,99 @@
+//! The fuzz targets as plain tests: over every packet of the captures, cut short at every octet and with every octet
+//! changed, and over the inputs that once failed (`fuzz/regressions/TARGET/`).
+//!
+//! `cargo test -p wire --test corpus -- --ignored` writes the captures as seeds to `fuzz/corpus/TARGET/`.
+#![cfg(test)]
+
+#[path = "../fuzz/harness.rs"]
+mod harness;
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// Octets from the front of a packet that are changed one by one: all headers, not the payload.
+const CHANGED: usize = 96;
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn files(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        entries => entries.unwrap(),
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+fn captures() -> Vec<Vec<u8>> {
+    let mut paths: Vec<_> =
+        fs::read_dir(here("testdata")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "pcap"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    for file in captures() {
+        let reader = wire::pcap::Reader::new(&file).unwrap();
+        if reader.link() == wire::pcap::LINK_ETHERNET {
+            frames.extend(reader.packets().map_while(Result::ok).map(|packet| packet.data.to_vec()));
+        }
+    }
+    frames
+}
+
+/// The network layer of each frame.
+fn packets() -> Vec<Vec<u8>> {
+    let after = |frame: &Vec<u8>| Some(frame[wire::eth::parse(frame).ok()?.header_len..].to_vec());
+    frames().iter().filter_map(after).collect()
+}
+
+fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
+    for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
+        target(seed);
+        let header = seed.len().min(CHANGED);
+        for short in 0..header {
+            target(&seed[..short]);
+        }
+        let mut changed = seed.clone();
+        for at in 0..header {
+            for value in [0, 0xff, changed[at] ^ 1, changed[at] ^ 0x80, changed[at].wrapping_add(1)] {
+                let before = std::mem::replace(&mut changed[at], value);
+                target(&changed);
+                changed[at] = before;
+            }
+        }
+    }
+}
+
+#[test]
+fn frame() {
+    run(harness::frame, "frame", &frames());
+}
+
+#[test]
+fn ip() {
+    run(harness::ip, "ip", &packets());
+}
+
+#[test]
+fn pcap() {
+    run(harness::pcap, "pcap", &captures());
+}
+
+#[test]
+#[ignore = "writes the seeds of the fuzz targets"]
+fn write_seeds() {
+    for (name, seeds) in [("frame", frames()), ("ip", packets()), ("pcap", captures())] {
+        let directory = here("fuzz/corpus").join(name);
+        fs::create_dir_all(&directory).unwrap();
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(directory.join(format!("capture-{number:03}")), seed).unwrap();
+        }
+    }
+}
