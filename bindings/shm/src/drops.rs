@@ -62,6 +62,8 @@ reasons! {
     Ipv6 = "ipv6_unsupported", "IPv6 packet where only IPv4 is configured.";
     EthType = "eth_type", "Frame of a type that the port does not serve.";
     BadInject = "bad_inject", "Packet from control that could not be encapsulated.";
+    ReplicationFull = "replication_full", "Multicast of the hub while too many packets still waited for their copies.";
+    NoMulticastMember = "no_multicast_member", "Multicast of the hub while no spoke of the tunnel takes multicast.";
     EthOversize = "eth_oversize", "Frame longer than a packet buffer: raise the port's `mtu`, or lower the sender's.";
 }
 

@@ -131,25 +131,31 @@ impl Adjacency {
     pub(crate) fn mss(&self) -> u16 {
         self.0[5] as u16
     }
-    /// One's complement sum of the outer IPv4 header's words, host order, not inverted.
+    /// The outer header for one packet; without a key the last four octets are to be ignored. `total` is the outer
+    /// packet's length.
     #[inline(always)]
-    pub(crate) fn sum(&self) -> u16 {
-        (self.0[4] >> 32) as u16
-    }
-    /// The outer header; without a key the last four octets are to be ignored.
-    #[inline(always)]
-    pub(crate) fn outer(&self) -> [u8; OUTER_KEYED] {
+    pub(crate) fn outer(&self, tos: u8, total: u16, id: u16) -> [u8; OUTER_KEYED] {
+        // Word by word in registers: the template holds zeros where these fields go.
+        let sum = (self.0[4] >> 32) as u16;
+        let sum = u32::from(sum) + u32::from(tos) + u32::from(total) + u32::from(id);
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
+        let first =
+            self.0[1] | u64::from(tos) << 8 | u64::from(total.to_be()) << 16 | u64::from(id.to_be()) << 32;
+        let second = self.0[2] | u64::from(checksum.to_be()) << 16;
         let mut outer = [0; OUTER_KEYED];
-        outer[..8].copy_from_slice(&self.0[1].to_le_bytes());
-        outer[8..16].copy_from_slice(&self.0[2].to_le_bytes());
+        outer[..8].copy_from_slice(&first.to_le_bytes());
+        outer[8..16].copy_from_slice(&second.to_le_bytes());
         outer[16..24].copy_from_slice(&self.0[3].to_le_bytes());
         outer[24..].copy_from_slice(&(self.0[4] as u32).to_le_bytes());
         outer
     }
-    /// Where the outer header goes to.
-    pub(crate) fn nbma(&self) -> Ipv4Addr {
-        let octets = (self.0[3] as u32).to_le_bytes();
-        Ipv4Addr::from(octets)
+    /// The same adjacency for GRE payloads of another type.
+    pub(crate) fn carrying(mut self, protocol: u16) -> Self {
+        let mut octets = self.0[3].to_le_bytes();
+        octets[6..].copy_from_slice(&protocol.to_be_bytes());
+        self.0[3] = u64::from_le_bytes(octets);
+        self
     }
 }
 
@@ -183,16 +189,18 @@ mod tests {
             (read.link(), read.tunnel(), read.mtu(), read.mss(), read.keyed()),
             (9, 3, 1399, 1360, true)
         );
-        assert_eq!(read.nbma(), nbma);
+        let outer = read.outer(0xb8, 0x0506, 0x0708);
+        let sum = [outer[10], outer[11]];
         assert_eq!(
-            read.outer(),
+            outer,
             [
-                0x45, 0, 0, 0, 0, 0, 0, 0, 255, 47, 0, 0, 192, 0, 2, 1, 198, 51, 100, 7, // IPv4
+                0x45, 0xb8, 5, 6, 7, 8, 0, 0, 255, 47, sum[0], sum[1], 192, 0, 2, 1, 198, 51, 100,
+                7, // IPv4
                 0x20, 0, 8, 0, 1, 2, 3, 4, // GRE
             ]
         );
-        let parts: u32 = [0x4500, 255 << 8 | 47, 0xc000, 0x0201, 0xc633, 0x6407].iter().sum();
-        assert_eq!(u32::from(read.sum()), (parts & 0xffff) + (parts >> 16));
+        assert!(wire::checksum::verify(&outer[..20]));
+        assert_eq!(read.carrying(0x2001).outer(0, 0, 0)[20..24], [0x20, 0, 0x20, 0x01]);
         table.write(2, None);
         assert!(table.read(2).is_none());
         assert!(table.read(4).is_none());
@@ -202,6 +210,6 @@ mod tests {
     fn without_a_key_the_flag_is_clear() {
         let read = Adjacency::new(0, &tunnel(None), Ipv4Addr::new(198, 51, 100, 7), 0, 1400);
         assert!(!read.keyed());
-        assert_eq!(read.outer()[20..24], [0, 0, 8, 0]);
+        assert_eq!(read.outer(0, 0, 0)[20..24], [0, 0, 8, 0]);
     }
 }

@@ -111,5 +111,5 @@ impl Fib {
 
 #[inline(always)]
 fn position(group: u32, address: u32) -> usize {
-    group as usize * GROUP | (address & 0xff) as usize
+    (group as usize * GROUP) | (address & 0xff) as usize
 }

@@ -1,12 +1,17 @@
 //! One worker's forwarding engine.
 
+use crate::adjacency::Adjacency;
+use crate::fragment::{self, Fragments};
 use crate::now::Now;
 use crate::sink::Sink;
 use crate::tables::Reader;
+use crate::turn::{State, Turn};
 use arrayvec::ArrayVec;
 use shm::counters::{Traffic, WorkerCounters};
+use shm::drops::DropReason;
 use shm::message::{Inject, PortId, TunnelId};
-use wire::buffer::BufferPool;
+use wire::buffer::{BufferPool, PacketBuffer};
+use wire::{eth, gre, ip4};
 
 /// Most packets worked on together.
 pub const BURST: usize = 64;
@@ -15,52 +20,143 @@ pub const BURST: usize = 64;
 pub type Burst<B> = ArrayVec<B, BURST>;
 
 /// One worker's forwarding engine. `'s` is the shared segment, where its counters live.
-#[derive(Debug)]
 pub struct Forwarder<'s, P: BufferPool> {
     reader: Reader,
-    pool: P,
+    state: State<P>,
     counters: &'s WorkerCounters,
     peers: &'s [Traffic],
+}
+
+impl<P: BufferPool> std::fmt::Debug for Forwarder<'_, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder").field("worker", &self.reader.worker).finish_non_exhaustive()
+    }
 }
 
 impl<'s, P: BufferPool> Forwarder<'s, P> {
     /// `counters` and `peers` (one per peer, `max_peers` long) are this worker's own blocks.
     pub fn new(reader: Reader, pool: P, counters: &'s WorkerCounters, peers: &'s [Traffic]) -> Self {
-        Self { reader, pool, counters, peers }
+        let state = State::new(pool, reader.worker, reader.tables.settings.workers);
+        Self { reader, state, counters, peers }
     }
 
     /// Once per turn of the poll loop, before any burst, also when there is none: lets the updater re-use what this
     /// worker no longer reads, goes on with multicast replication, expires fragments.
+    #[inline]
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink<P::Buffer>) {
-        let _ = (now, sink, &self.reader.tables, &self.pool, self.peers);
+        self.reader.tables.epochs.quiescent(self.reader.worker);
+        self.state.reassembler.expire(now, self.counters);
+        if !self.state.replicator.is_idle() {
+            self.turn(0, now, sink).continue_replication();
+        }
     }
 
     /// Takes all frames of `burst`, which came in on `port`.
-    pub fn process(
+    pub fn process<S: Sink<P::Buffer>>(
         &mut self,
         port: PortId,
         burst: &mut Burst<P::Buffer>,
         now: Now,
-        sink: &mut impl Sink<P::Buffer>,
+        sink: &mut S,
     ) {
-        let _ = (port, now, sink, self.counters);
-        burst.clear();
+        self.turn(port, now, sink).port_burst(burst);
     }
 
     /// Takes all IP packets of `burst`, which the kernel sent into the tunnel's TUN twin.
-    pub fn process_tunnel(
+    pub fn process_tunnel<S: Sink<P::Buffer>>(
         &mut self,
         tunnel: TunnelId,
         burst: &mut Burst<P::Buffer>,
         now: Now,
-        sink: &mut impl Sink<P::Buffer>,
+        sink: &mut S,
     ) {
-        let _ = (tunnel, now, sink);
-        burst.clear();
+        self.turn(0, now, sink).twin_burst(tunnel, burst);
     }
 
-    /// Sends an NHRP packet of control's.
-    pub fn inject(&mut self, inject: &Inject<'_>, now: Now, sink: &mut impl Sink<P::Buffer>) {
-        let _ = (inject, now, sink);
+    /// Sends the frames that the kernel put into the port's TAP twin: tags them with the port's VLAN and counts them.
+    pub fn process_port_twin<S: Sink<P::Buffer>>(
+        &mut self,
+        port: PortId,
+        burst: &mut Burst<P::Buffer>,
+        now: Now,
+        sink: &mut S,
+    ) {
+        let vlan = self.reader.tables.settings.ports.get(usize::from(port)).and_then(|port| port.vlan);
+        let turn = self.turn(port, now, sink);
+        for mut frame in burst.drain(..) {
+            if vlan.is_some_and(|vlan| tag(&mut frame, vlan).is_none()) {
+                turn.count_drop(DropReason::NoHeadroom);
+                continue;
+            }
+            turn.count_frame(port, frame.len());
+            turn.sink.transmit(port, frame);
+        }
     }
+
+    /// Sends an NHRP packet of control's: GRE protocol type 0x2001, DSCP CS6, no inner IP header.
+    pub fn inject<S: Sink<P::Buffer>>(&mut self, inject: &Inject<'_>, now: Now, sink: &mut S) {
+        if self.turn(0, now, sink).inject(inject).is_none() {
+            self.counters.drop(DropReason::BadInject);
+        }
+    }
+
+    #[inline(always)]
+    fn turn<'a, S>(&'a mut self, port: PortId, now: Now, sink: &'a mut S) -> Turn<'a, P, S> {
+        Turn {
+            tables: &self.reader.tables,
+            state: &mut self.state,
+            counters: self.counters,
+            peers: self.peers,
+            sink,
+            now,
+            port,
+            link: None,
+        }
+    }
+}
+
+impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
+    /// `None`: it cannot be encapsulated, and was not counted yet.
+    fn inject(&mut self, inject: &Inject<'_>) -> Option<()> {
+        let tunnel = self.tables.settings.tunnels.get(usize::from(inject.tunnel))?;
+        let link = self.link(inject.link)?;
+        let mtu = self.tables.interfaces.ports.get(usize::from(link.port()))?.mtu;
+        let to =
+            Adjacency::new(inject.tunnel, tunnel, inject.nbma, inject.link, mtu).carrying(gre::PROTO_NHRP);
+        let mut packet = self.state.pool.allocate()?;
+        packet.append(inject.packet.len())?.copy_from_slice(inject.packet);
+        let len = u16::try_from(inject.packet.len()).ok()?;
+        let overhead = tunnel.overhead();
+        if len + overhead <= mtu {
+            if self.encapsulate(&to, ip4::TOS_CS6, len, packet) {
+                self.count_tx(inject.tunnel, crate::meta::NO_PEER, len);
+            }
+            return Some(());
+        }
+        // NHRP has no fragmentation of its own, so the outer packet is fragmented, as any host does.
+        let outer = to.outer(ip4::TOS_CS6, len.checked_add(overhead)?, self.state.next_id());
+        let outer = outer.get(..usize::from(overhead))?;
+        packet.prepend(outer.len())?.copy_from_slice(outer);
+        let mut pieces = Fragments::new();
+        fragment::fragment(packet, usize::from(mtu), &mut self.state.pool, &mut pieces).ok()?;
+        for piece in pieces {
+            self.eth_output(&link, piece);
+        }
+        self.count_tx(inject.tunnel, crate::meta::NO_PEER, len);
+        Some(())
+    }
+}
+
+/// Puts an 802.1Q tag behind the MAC addresses. `None`: no room, or no Ethernet frame.
+fn tag<B: PacketBuffer>(frame: &mut B, vlan: u16) -> Option<()> {
+    const TAG: usize = eth::LEN_TAGGED - eth::LEN;
+    if frame.len() < eth::LEN {
+        return None;
+    }
+    frame.prepend(TAG)?;
+    let data = frame.data_mut();
+    data.copy_within(TAG..TAG + 12, 0);
+    let [high, low] = vlan.to_be_bytes();
+    data.get_mut(12..16)?.copy_from_slice(&[0x81, 0x00, high, low]);
+    Some(())
 }

@@ -6,6 +6,7 @@
 use crate::adjacency::Adjacencies;
 use crate::epoch::Epochs;
 use crate::fib::Fib;
+use crate::interfaces::Interfaces;
 use crate::link::Links;
 use crate::members::Members;
 use crate::nbma::NbmaMap;
@@ -22,6 +23,7 @@ const MAX_GROUPS: u32 = 131_072;
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) settings: Settings,
+    pub(crate) interfaces: Interfaces,
     pub(crate) fib: Fib,
     pub(crate) adjacencies: Adjacencies,
     pub(crate) links: Links,
@@ -57,6 +59,7 @@ fn build(settings: Settings) -> Option<Tables> {
         nbma: NbmaMap::new(peers)?,
         members: Members::new(settings.tunnels.len(), peers)?,
         epochs: Epochs::new(settings.workers),
+        interfaces: Interfaces::new(&settings),
         settings,
     })
 }

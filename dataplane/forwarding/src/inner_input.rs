@@ -1,0 +1,67 @@
+//! The inner packet: whole, honest, and not for the hub's own tunnels.
+//!
+//! In: an IPv4 packet out of a tunnel, from the LAN or from a TUN twin. Out: to the FIB; to the hub (multicast and
+//! broadcast); to replication (the hub's own multicast). Drops: `inner_malformed`, `inner_martian`,
+//! `tunnel_recursion`. RFC 1812 5.2.2, 5.3.7.
+
+use crate::interfaces::Interfaces;
+use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use shm::drops::DropReason;
+use wire::ip4::{self, protocol};
+
+/// First multicast address.
+const MULTICAST: u32 = 0xe000_0000;
+/// First reserved address.
+const RESERVED: u32 = 0xf000_0000;
+
+/// Whether no single host can have the address: 0/8, 127/8, and everything from 224.0.0.0 on.
+#[inline(always)]
+pub(crate) fn is_nobody(address: u32) -> bool {
+    address.wrapping_sub(0x0100_0000) >= MULTICAST - 0x0100_0000 || address >> 24 == 127
+}
+
+/// Checks the packet at the start of `data`.
+#[inline(always)]
+pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], mut meta: Meta) -> Meta {
+    let Ok(packet) = ip4::parse(data) else { return meta.drop(DropReason::InnerMalformed) };
+    meta.len = packet.total_len() as u16;
+    meta.source = packet.source().to_bits();
+    meta.destination = packet.destination().to_bits();
+    let tunnel = interfaces.tunnels.get(usize::from(meta.tunnel));
+    let (own, broadcast) = tunnel.map_or((0, 0), |tunnel| (tunnel.address, tunnel.broadcast));
+    let kernel = meta.from == From::Hub;
+    if is_nobody(meta.source) || (meta.source == own && !kernel) {
+        return meta.drop(DropReason::InnerMartian);
+    }
+    if is_nobody(meta.destination) || (meta.destination == broadcast && meta.tunnel != NO_TUNNEL) {
+        return to_many(meta, broadcast);
+    }
+    if matches!(packet.protocol(), protocol::GRE | protocol::ESP) && !kernel {
+        return nested(interfaces, meta);
+    }
+    meta
+}
+
+/// To a group, to all, or to nowhere.
+#[cold]
+fn to_many(meta: Meta, broadcast: u32) -> Meta {
+    let destination = meta.destination;
+    let many =
+        (MULTICAST..RESERVED).contains(&destination) || destination == u32::MAX || destination == broadcast;
+    match meta.from {
+        _ if !many || destination == 0 => meta.drop(DropReason::InnerMartian),
+        From::Spoke => meta.is(Verdict::Local),
+        From::Lan => meta.is(Verdict::PortTwin),
+        From::Hub => meta.is(Verdict::Replicate),
+    }
+}
+
+/// A tunnel within a tunnel is fine, but not one that ends at the tunnel's own source: it would be decapsulated without
+/// end.
+#[cold]
+fn nested(interfaces: &Interfaces, meta: Meta) -> Meta {
+    match interfaces.is_tunnel_source(meta.destination) {
+        true => meta.drop(DropReason::TunnelRecursion),
+        false => meta,
+    }
+}

@@ -1,0 +1,124 @@
+//! Ports and tunnels in the form that packets are compared with.
+
+use crate::settings::{PortSettings, Role, Settings};
+use shm::counters::MAX_TUNNELS;
+use shm::message::TunnelId;
+
+/// The 48 low bits of a word hold a MAC address.
+pub(crate) const MAC_BITS: u64 = 0xffff_ffff_ffff;
+
+/// A port.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) role: Role,
+    /// Own MAC address, first octet in the lowest bits.
+    pub(crate) mac: u64,
+    /// VLAN on the wire.
+    pub(crate) vlan: Option<u16>,
+    /// IP MTU in octets.
+    pub(crate) mtu: u16,
+    /// Whether GRE may end here: every underlay port, and a LAN port that has a tunnel's source address.
+    pub(crate) terminates: bool,
+    /// Own addresses, host order.
+    pub(crate) addresses: Vec<u32>,
+    /// Broadcast addresses of the port's subnets, host order.
+    pub(crate) broadcasts: Vec<u32>,
+}
+
+/// A tunnel.
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    /// Outer source address, host order.
+    pub(crate) source: u32,
+    /// Key as [`key_code`] has it.
+    key: u64,
+    /// Own address, host order.
+    pub(crate) address: u32,
+    /// Broadcast address of the overlay subnet, host order; 0 when it has none.
+    pub(crate) broadcast: u32,
+    /// One bit for each tunnel to which a redirect may point from this one; 0: no redirects.
+    pub(crate) redirects: u64,
+    /// Milliseconds between redirects for the same networks.
+    pub(crate) redirect_timeout: u32,
+    /// TCP MSS clamp, 0: none.
+    pub(crate) mss: u16,
+}
+
+/// All ports and tunnels by index.
+#[derive(Debug)]
+pub(crate) struct Interfaces {
+    pub(crate) ports: Vec<Port>,
+    pub(crate) tunnels: Vec<Tunnel>,
+}
+
+const _: () = assert!(MAX_TUNNELS <= u64::BITS as usize);
+
+/// A key and its absence in one word.
+#[inline(always)]
+pub(crate) fn key_code(key: Option<u32>) -> u64 {
+    key.map_or(u64::MAX, u64::from)
+}
+
+/// The broadcast address of a subnet; 0 where there is none (RFC 3021 2.1).
+fn broadcast(address: u32, len: u8) -> u32 {
+    if len >= 31 { 0 } else { address | u32::MAX >> len }
+}
+
+impl Interfaces {
+    /// From settings that were checked.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let ports = settings.ports.iter().map(|port| Port::new(port, settings)).collect();
+        let tunnels = settings.tunnels.iter().map(|tunnel| {
+            let network = settings.tunnels.iter().enumerate();
+            let same = network.filter(|(_, other)| other.network_id == tunnel.network_id);
+            Tunnel {
+                source: tunnel.source.to_bits(),
+                key: key_code(tunnel.key),
+                address: tunnel.address.to_bits(),
+                broadcast: broadcast(tunnel.address.to_bits(), tunnel.len),
+                redirects: if tunnel.redirect {
+                    same.fold(0, |mask, (index, _)| mask | 1 << index)
+                } else {
+                    0
+                },
+                redirect_timeout: tunnel.redirect_timeout,
+                mss: tunnel.adjust_mss.unwrap_or(0),
+            }
+        });
+        Self { ports, tunnels: tunnels.collect() }
+    }
+
+    /// The tunnel that a GRE packet to `local` with that key belongs to.
+    #[inline(always)]
+    pub(crate) fn tunnel(&self, local: u32, key: Option<u32>) -> Option<TunnelId> {
+        let key = key_code(key);
+        let found = self.tunnels.iter().position(|tunnel| tunnel.source == local && tunnel.key == key);
+        found.map(|index| index as TunnelId)
+    }
+
+    /// Whether any tunnel has this source address.
+    pub(crate) fn is_tunnel_source(&self, address: u32) -> bool {
+        self.tunnels.iter().any(|tunnel| tunnel.source == address)
+    }
+}
+
+impl Port {
+    fn new(port: &PortSettings, settings: &Settings) -> Self {
+        let mut mac = [0; 8];
+        mac[..6].copy_from_slice(&port.mac);
+        let owns_source = port
+            .addresses
+            .iter()
+            .any(|own| settings.tunnels.iter().any(|tunnel| tunnel.source == own.address));
+        let broadcasts = port.addresses.iter().map(|own| broadcast(own.address.to_bits(), own.len));
+        Self {
+            role: port.role,
+            mac: u64::from_le_bytes(mac),
+            vlan: port.vlan,
+            mtu: port.mtu,
+            terminates: port.role == Role::Underlay || owns_source,
+            addresses: port.addresses.iter().map(|own| own.address.to_bits()).collect(),
+            broadcasts: broadcasts.filter(|address| *address != 0).collect(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The outer packet: valid, from somebody, and for which part of the hub?
+//!
+//! In: a frame that passed [`crate::eth_input`]. Out: GRE to a tunnel source goes on to [`crate::gre_input`], its
+//! fragments to reassembly, plain IP of a LAN port to [`crate::inner_input`]; ARP, and whatever else is for the hub, to
+//! the port's twin, where the kernel answers. Drops: `ip_malformed`, `ip_checksum`, `ip_martian`, `eth_type`,
+//! `ipv6_unsupported`, `eth_not_for_us`, `underlay_transit`, `gre_no_tunnel`. RFC 1812 4.2.2, 5.2.3, 5.3.4.
+
+use crate::eth_input::{Frame, eth_input};
+use crate::gre_input::gre_input;
+use crate::inner_input::{inner_input, is_nobody};
+use crate::interfaces::Port;
+use crate::leaf::Kind;
+use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use crate::settings::Role;
+use crate::tables::Tables;
+use shm::drops::DropReason;
+use wire::eth;
+use wire::ip4::{self, protocol};
+
+const TYPE_LLDP: u16 = 0x88cc;
+
+/// Classifies a frame received on a port.
+#[inline(always)]
+pub(crate) fn port_input(tables: &Tables, port: &Port, data: &[u8]) -> Meta {
+    let meta = Meta::new(From::Spoke, NO_TUNNEL);
+    let frame = match eth_input(port, data) {
+        Ok(frame) => frame,
+        Err(reason) => return meta.drop(reason),
+    };
+    if frame.ethertype != eth::TYPE_IPV4 || frame.group {
+        return not_routable(port, &frame, data, meta);
+    }
+    let packet = data.get(frame.header_len..).unwrap_or_default();
+    if port.role == Role::Lan {
+        return lan_input(tables, port, packet, frame.header_len);
+    }
+    datagram_input(tables, port, packet, frame.header_len)
+}
+
+/// Classifies an outer packet that begins at `at` in its buffer.
+#[inline(always)]
+pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usize) -> Meta {
+    let mut meta = Meta::new(From::Spoke, NO_TUNNEL);
+    let packet = match ip4::parse(data) {
+        Ok(packet) => packet,
+        Err(error) => return meta.drop(malformed(error)),
+    };
+    meta.nbma = packet.source().to_bits();
+    meta.local = packet.destination().to_bits();
+    if packet.protocol() != protocol::GRE
+        || packet.is_fragment()
+        || !tables.interfaces.is_tunnel_source(meta.local)
+    {
+        return other_input(tables, port, &packet, at, meta);
+    }
+    gre_input(&tables.interfaces, &packet, at, meta)
+}
+
+/// What is no whole GRE packet to a tunnel source.
+#[cold]
+fn other_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize, mut meta: Meta) -> Meta {
+    if (is_nobody(meta.nbma) && meta.nbma != 0) || port.addresses.contains(&meta.nbma) {
+        return meta.drop(DropReason::IpMartian);
+    }
+    if packet.protocol() == protocol::GRE && tables.interfaces.is_tunnel_source(meta.local) {
+        (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
+        return meta.is(Verdict::Fragment);
+    }
+    match is_local(tables, port, meta.local) {
+        true if packet.protocol() == protocol::GRE => meta.drop(DropReason::GreNoTunnel),
+        true => meta.is(Verdict::PortTwin),
+        false => meta.drop(DropReason::UnderlayTransit),
+    }
+}
+
+/// One of the port's addresses, or one that the kernel has since got and control told of by a route.
+fn is_local(tables: &Tables, port: &Port, address: u32) -> bool {
+    port.addresses.contains(&address)
+        || port.broadcasts.contains(&address)
+        || tables.interfaces.is_tunnel_source(address)
+        || matches!(tables.fib.lookup(address).kind(), Kind::Port)
+}
+
+/// Plain IP of the data centre.
+#[inline(always)]
+fn lan_input(tables: &Tables, port: &Port, data: &[u8], at: usize) -> Meta {
+    if port.terminates
+        && let Some(header) = ip4::Header::of(data)
+        && header.protocol() == protocol::GRE
+        && port.addresses.contains(&header.destination().to_bits())
+    {
+        return datagram_input(tables, port, data, at);
+    }
+    let mut meta = Meta::new(From::Lan, NO_TUNNEL);
+    meta.at = at as u16;
+    meta = inner_input(&tables.interfaces, data, meta);
+    if port.addresses.contains(&meta.source) {
+        return meta.drop(DropReason::InnerMartian);
+    }
+    // Own addresses are the kernel's even while there is no control process to give routes to them.
+    let own = port.addresses.contains(&meta.destination) || port.broadcasts.contains(&meta.destination);
+    if own && meta.verdict == Verdict::Forward {
+        return meta.is(Verdict::PortTwin);
+    }
+    meta
+}
+
+/// No IPv4, or IPv4 in a frame to a group.
+#[cold]
+fn not_routable(port: &Port, frame: &Frame, data: &[u8], meta: Meta) -> Meta {
+    match frame.ethertype {
+        eth::TYPE_ARP | TYPE_LLDP => meta.is(Verdict::PortTwin),
+        eth::TYPE_IPV6 => meta.drop(DropReason::Ipv6),
+        eth::TYPE_IPV4 => {
+            let packet = match ip4::parse(data.get(frame.header_len..).unwrap_or_default()) {
+                Ok(packet) => packet,
+                Err(error) => return meta.drop(malformed(error)),
+            };
+            // RFC 1812 5.3.4: what was sent to many on the link must not be forwarded.
+            let destination = packet.destination().to_bits();
+            match is_nobody(destination) || port.broadcasts.contains(&destination) {
+                true => meta.is(Verdict::PortTwin),
+                false => meta.drop(DropReason::EthNotForUs),
+            }
+        }
+        _ => meta.drop(DropReason::EthType),
+    }
+}
+
+#[cold]
+fn malformed(error: ip4::Error) -> DropReason {
+    match error {
+        ip4::Error::Checksum => DropReason::IpChecksum,
+        _ => DropReason::IpMalformed,
+    }
+}

@@ -1,0 +1,103 @@
+//! What the passes of one burst know of a packet: see [`crate::path`].
+
+use crate::leaf::Leaf;
+use shm::drops::DropReason;
+use shm::message::{PeerId, TunnelId};
+
+/// Where a packet came from. It decides whose rules hold for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// A spoke, out of a tunnel.
+    Spoke,
+    /// The data centre, by a port.
+    Lan,
+    /// The hub's own kernel, by a TUN twin, or the hub itself.
+    Hub,
+}
+
+/// What a packet is, once it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// An inner IPv4 packet for the FIB to decide on.
+    Forward,
+    /// An inner IPv4 packet for the hub itself, whatever the FIB says: multicast or broadcast.
+    Local,
+    /// From the hub to many: replicate.
+    Replicate,
+    /// An NHRP packet.
+    Nhrp,
+    /// A frame for the port's twin.
+    PortTwin,
+    /// A part of a datagram to a tunnel source.
+    Fragment,
+    /// Discard; an operator hears of it only through the counter.
+    Drop(DropReason),
+    /// Discard, and tell control, with the key if there was one.
+    Refuse(DropReason, Option<u32>),
+}
+
+/// No ingress tunnel.
+pub(crate) const NO_TUNNEL: TunnelId = TunnelId::MAX;
+/// No ingress peer.
+pub(crate) const NO_PEER: PeerId = PeerId::MAX;
+
+/// What is known of one packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meta {
+    pub(crate) verdict: Verdict,
+    pub(crate) from: From,
+    /// ToS octet of the outer header, 0 without one.
+    pub(crate) outer_tos: u8,
+    /// Tunnel it came by, or [`NO_TUNNEL`].
+    pub(crate) tunnel: TunnelId,
+    /// Octets in front of the inner packet.
+    pub(crate) at: u16,
+    /// Octets of the inner packet.
+    pub(crate) len: u16,
+    /// Outer source address, host order.
+    pub(crate) nbma: u32,
+    /// Outer destination address, host order.
+    pub(crate) local: u32,
+    /// Inner source address, host order.
+    pub(crate) source: u32,
+    /// Inner destination address, host order.
+    pub(crate) destination: u32,
+    /// Spoke that sent it, or [`NO_PEER`].
+    pub(crate) peer: PeerId,
+    /// What the FIB says.
+    pub(crate) leaf: Leaf,
+}
+const _: () = assert!(size_of::<Meta>() <= 48);
+
+impl Meta {
+    /// Of a packet nothing is known of yet.
+    #[inline(always)]
+    pub(crate) const fn new(from: From, tunnel: TunnelId) -> Self {
+        Self {
+            verdict: Verdict::Forward,
+            from,
+            outer_tos: 0,
+            tunnel,
+            at: 0,
+            len: 0,
+            nbma: 0,
+            local: 0,
+            source: 0,
+            destination: 0,
+            peer: NO_PEER,
+            leaf: Leaf::NONE,
+        }
+    }
+    /// Discards it.
+    #[inline(always)]
+    pub(crate) const fn drop(mut self, reason: DropReason) -> Self {
+        self.verdict = Verdict::Drop(reason);
+        self
+    }
+    /// Decides on it.
+    #[inline(always)]
+    pub(crate) const fn is(mut self, verdict: Verdict) -> Self {
+        self.verdict = verdict;
+        self
+    }
+}

@@ -1,0 +1,207 @@
+//! The packet's way, in one list.
+//!
+//! ```text
+//!             port ── eth_input ── local_input ── gre_input ── inner_input ──┐
+//!   (LAN)      └───── eth_input ── local_input ─────────────── inner_input ──┤
+//!   TUN twin ────────────────────────────────────────────────── inner_input ──┤
+//!   own (ICMP errors) ─────────────────────────────────────────────────────────┤
+//!                                                                              │
+//!   out ── output ── [mss] ── redirect ── mtu ── ttl ── ecn ── fib_lookup ── peer check
+//! ```
+//! Exits on the way: twins and control ([`crate::punt`]), reassembly (comes back at `local_input`), replication (comes
+//! back at `output`), ICMP errors (come back as own), and drops, each with its reason.
+//!
+//! A burst goes through four passes, so that the memory one packet needs is loaded while others are worked on:
+//! 1. parse, and ask for the NBMA map's and the FIB's lines;
+//! 2. who sent it, first FIB table; ask for the second table's line and the sender's counters;
+//! 3. second FIB table; ask for the adjacency and the receiver's counters;
+//! 4. change, encapsulate, send; or leave by another exit.
+
+use crate::forward::bare;
+use crate::forwarder::{BURST, Burst};
+use crate::inner_input::inner_input;
+use crate::leaf::Kind;
+use crate::local_input::{datagram_input, port_input};
+use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use crate::nbma::Key;
+use crate::sink::Sink;
+use crate::turn::Turn;
+use arrayvec::ArrayVec;
+use shm::cpu;
+use shm::drops::DropReason;
+use shm::message::{PortId, TunnelId};
+use wire::buffer::{BufferPool, PacketBuffer};
+
+/// Packets that are loaded ahead of the one being parsed.
+const AHEAD: usize = 4;
+
+/// What is known of each packet of a burst.
+type Metas = ArrayVec<Meta, BURST>;
+
+impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
+    /// Frames received on a port.
+    pub(crate) fn port_burst(&mut self, burst: &mut Burst<P::Buffer>) {
+        let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else {
+            return burst.clear();
+        };
+        let mut octets = 0;
+        let mut metas = Metas::new();
+        for (index, buffer) in burst.iter().enumerate() {
+            if let Some(first) = burst.get(index + AHEAD).and_then(|later| later.data().first()) {
+                cpu::prefetch(first);
+            }
+            let data = buffer.data();
+            octets += data.len() as u64;
+            let meta = port_input(self.tables, port, data);
+            self.ask(&meta);
+            metas.push(meta);
+        }
+        if let Some(traffic) = self.counters.ports.get(usize::from(self.port)) {
+            traffic.rx_packets.add(burst.len() as u64);
+            traffic.rx_bytes.add(octets);
+        }
+        self.finish(&mut metas, burst);
+        self.follow_up();
+    }
+
+    /// IP packets that the kernel sent into a TUN twin.
+    pub(crate) fn twin_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
+        self.hub_burst(tunnel, burst);
+        self.follow_up();
+    }
+
+    /// What came into being on the way: datagrams out of fragments, and the hub's own packets.
+    #[inline(always)]
+    fn follow_up(&mut self) {
+        if !self.state.whole.is_empty() {
+            self.reassembled_burst();
+        }
+        if !self.state.own.is_empty() {
+            let mut own = self.state.own.take();
+            self.hub_burst(NO_TUNNEL, &mut own);
+        }
+    }
+
+    #[cold]
+    fn reassembled_burst(&mut self) {
+        let mut whole = self.state.whole.take();
+        let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else { return };
+        let mut metas = Metas::new();
+        for buffer in &whole {
+            let meta = datagram_input(self.tables, port, buffer.data(), 0);
+            self.ask(&meta);
+            metas.push(meta);
+        }
+        self.finish(&mut metas, &mut whole);
+    }
+
+    fn hub_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
+        let mut metas = Metas::new();
+        for buffer in burst.iter() {
+            let data = buffer.data();
+            let mut meta = Meta::new(From::Hub, tunnel);
+            // An IPv6-enabled kernel sends router solicitations into every TUN.
+            meta = match data.first() {
+                Some(first) if first >> 4 == 6 => meta.drop(DropReason::Ipv6),
+                _ => inner_input(&self.tables.interfaces, data, meta),
+            };
+            self.ask(&meta);
+            metas.push(meta);
+        }
+        self.finish(&mut metas, burst);
+    }
+
+    /// Asks for the lines that the second pass reads.
+    #[inline(always)]
+    fn ask(&self, meta: &Meta) {
+        if meta.verdict == Verdict::Forward {
+            self.tables.fib.prefetch_first(meta.destination);
+        }
+        if meta.from == From::Spoke {
+            self.tables.nbma.prefetch(Key::new(meta.tunnel, meta.nbma));
+        }
+    }
+
+    /// Passes 2 to 4.
+    #[inline(always)]
+    fn finish(&mut self, metas: &mut Metas, burst: &mut Burst<P::Buffer>) {
+        for meta in metas.iter_mut() {
+            self.peer_check(meta);
+        }
+        for meta in metas.iter_mut() {
+            self.fib_lookup(meta);
+        }
+        for (meta, buffer) in metas.iter().zip(burst.drain(..)) {
+            match meta.verdict {
+                Verdict::Forward if meta.leaf.is_peer() => self.peer_output(meta, buffer),
+                _ => self.leave(meta, buffer),
+            }
+        }
+    }
+
+    /// Who sent it? Data is taken only from NBMA addresses that are registered or mapped on the packet's tunnel.
+    #[inline(always)]
+    fn peer_check(&mut self, meta: &mut Meta) {
+        if !matches!(meta.verdict, Verdict::Forward | Verdict::Local) {
+            return;
+        }
+        if meta.from == From::Spoke {
+            let Some(peer) = self.tables.nbma.find(Key::new(meta.tunnel, meta.nbma)) else {
+                meta.verdict = Verdict::Refuse(DropReason::UnknownPeer, None);
+                return;
+            };
+            meta.peer = peer;
+            cpu::prefetch_index(self.peers, peer as usize);
+        }
+        meta.leaf = self.tables.fib.first(meta.destination);
+        self.tables.fib.prefetch_second(meta.leaf, meta.destination);
+    }
+
+    /// Where to?
+    #[inline(always)]
+    fn fib_lookup(&mut self, meta: &mut Meta) {
+        meta.leaf = self.tables.fib.second(meta.leaf, meta.destination);
+        if meta.leaf.is_peer() {
+            self.tables.adjacencies.prefetch(meta.leaf.index());
+            cpu::prefetch_index(self.peers, meta.leaf.index() as usize);
+        }
+    }
+
+    /// All exits but the one to a spoke.
+    #[inline(never)]
+    fn leave(&mut self, meta: &Meta, mut buffer: P::Buffer) {
+        match meta.verdict {
+            Verdict::Forward => self.leave_by_leaf(meta, buffer),
+            Verdict::Local => self.deliver(meta, buffer),
+            Verdict::Replicate => {
+                bare(meta, &mut buffer);
+                self.replicate(meta.tunnel, buffer);
+            }
+            Verdict::Nhrp => self.nhrp_event(meta, &buffer),
+            Verdict::PortTwin => self.punt_frame(buffer),
+            Verdict::Fragment => {
+                bare(meta, &mut buffer);
+                let whole = self.state.reassembler.input(buffer, self.now, self.counters);
+                // At most one for each packet of a burst, so there is room.
+                if let Some(whole) = whole
+                    && self.state.whole.try_push(whole).is_err()
+                {
+                    self.count_drop(DropReason::NoBuffer);
+                }
+            }
+            Verdict::Drop(reason) => self.count_drop(reason),
+            Verdict::Refuse(reason, key) => self.refuse(meta, reason, key),
+        }
+    }
+
+    fn leave_by_leaf(&mut self, meta: &Meta, buffer: P::Buffer) {
+        match meta.leaf.kind() {
+            Kind::Peer => self.peer_output(meta, buffer),
+            Kind::Link => self.next_hop_output(meta, buffer),
+            Kind::Tunnel | Kind::Port => self.deliver(meta, buffer),
+            Kind::Glean => self.glean(meta, meta.leaf.index() as PortId),
+            Kind::Unresolved => self.count_drop(DropReason::NoAdjacency),
+            Kind::None | Kind::Drop | Kind::Group => self.count_drop(DropReason::NoRoute),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! To the hub itself: its kernel by the twins, its control process by events.
+//!
+//! In: what the FIB or a stage says is the hub's. Out: twins and events, each with its rate. Drops: `punt_limited`,
+//! `event_ring_full`, `ip_martian`, `ecn_invalid`, and the reasons that a refusal names. A spoke's packets go to the
+//! twin of the tunnel they came by, also when they are to another of the hub's addresses: the kernel then sees them
+//! where its reverse route points.
+
+use crate::ecn;
+use crate::forward::bare;
+use crate::inner_input::is_nobody;
+use crate::link::TAGGED;
+use crate::meta::{From, Meta};
+use crate::recent::hash;
+use crate::sink::Sink;
+use crate::turn::{GLEAN_RATE, NHRP_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
+use shm::drops::DropReason;
+use shm::message::{Event, PortId, TunnelId};
+use std::net::Ipv4Addr;
+use wire::buffer::{BufferPool, PacketBuffer};
+use wire::ip4::Header;
+
+/// Milliseconds between reports of the same sender and reason.
+const REFUSAL_REST: u64 = 10_000;
+/// Milliseconds between requests for the same address.
+const GLEAN_REST: u64 = 1_000;
+
+impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
+    /// An inner packet for the hub itself.
+    pub(crate) fn deliver(&mut self, meta: &Meta, mut buffer: P::Buffer) {
+        match meta.from {
+            From::Lan => return self.punt_frame(buffer),
+            From::Spoke => self.count_rx(meta.tunnel, meta.peer, meta.len),
+            // What the kernel put into a tunnel does not come back to it by a route.
+            From::Hub if meta.tunnel != crate::meta::NO_TUNNEL => {
+                return self.count_drop(DropReason::NoRoute);
+            }
+            From::Hub => {}
+        }
+        bare(meta, &mut buffer);
+        let marked =
+            Header::of_mut(buffer.data_mut()).and_then(|header| ecn::decapsulate(header, meta.outer_tos));
+        if marked.is_none() {
+            return self.count_drop(DropReason::EcnInvalid);
+        }
+        self.punt_packet(self.twin_of(meta), buffer);
+    }
+
+    /// The twin that a packet for the hub goes to; an ICMP error of its own goes where its addressee lives.
+    fn twin_of(&self, meta: &Meta) -> TunnelId {
+        match meta.from {
+            From::Hub => meta.leaf.index() as TunnelId,
+            _ => meta.tunnel,
+        }
+    }
+
+    fn punt_packet(&mut self, tunnel: TunnelId, packet: P::Buffer) {
+        if !self.state.punt_bucket.take(PUNT_RATE, self.now) {
+            return self.count_drop(DropReason::PuntLimited);
+        }
+        self.counters.punted.add(1);
+        self.sink.to_tunnel_twin(tunnel, packet);
+    }
+
+    /// A frame for the port's twin, which is the port within its VLAN: the tag goes.
+    pub(crate) fn punt_frame(&mut self, mut frame: P::Buffer) {
+        if !self.state.punt_bucket.take(PUNT_RATE, self.now) {
+            return self.count_drop(DropReason::PuntLimited);
+        }
+        if frame.data().get(12..14) == Some(&[0x81, 0x00]) && frame.len() >= TAGGED {
+            frame.data_mut().copy_within(..12, 4);
+            let _ = frame.strip(4);
+        }
+        self.counters.punted.add(1);
+        self.sink.to_port_twin(self.port, frame);
+    }
+
+    /// An NHRP packet.
+    pub(crate) fn nhrp_event(&mut self, meta: &Meta, buffer: &P::Buffer) {
+        if is_nobody(meta.nbma) || self.is_own(meta.nbma) {
+            return self.count_drop(DropReason::IpMartian);
+        }
+        self.count_rx(meta.tunnel, crate::meta::NO_PEER, meta.len);
+        if !self.state.nhrp_bucket.take(NHRP_RATE, self.now) {
+            return self.count_drop(DropReason::PuntLimited);
+        }
+        let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
+        let packet = buffer.data().get(start..end).unwrap_or_default();
+        let nbma = Ipv4Addr::from_bits(meta.nbma);
+        if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, packet }) {
+            self.count_drop(DropReason::EventRingFull);
+        }
+    }
+
+    /// A packet that an operator must hear of.
+    pub(crate) fn refuse(&mut self, meta: &Meta, reason: DropReason, key: Option<u32>) {
+        if is_nobody(meta.nbma) || self.is_own(meta.nbma) {
+            return self.count_drop(DropReason::IpMartian);
+        }
+        self.count_drop(reason);
+        let rests = !self.state.refusals.admit(hash(meta.nbma.into(), reason as u64), self.now, REFUSAL_REST);
+        if rests || !self.state.refusal_bucket.take(REFUSAL_RATE, self.now) {
+            return;
+        }
+        let (nbma, local) = (Ipv4Addr::from_bits(meta.nbma), Ipv4Addr::from_bits(meta.local));
+        // When the ring is full nothing is lost that the counter does not show.
+        let _ = self.sink.event(Event::Refused { reason: reason as u8, nbma, local, key });
+    }
+
+    /// A destination on a port's own subnet that is not resolved yet.
+    pub(crate) fn glean(&mut self, meta: &Meta, port: PortId) {
+        self.count_drop(DropReason::NoNeighbour);
+        let rests =
+            !self.state.gleans.admit(hash(meta.destination.into(), port.into()), self.now, GLEAN_REST);
+        if !rests && self.state.glean_bucket.take(GLEAN_RATE, self.now) {
+            let _ = self.sink.event(Event::Glean { port, address: Ipv4Addr::from_bits(meta.destination) });
+        }
+    }
+
+    fn is_own(&self, address: u32) -> bool {
+        self.tables.interfaces.is_tunnel_source(address)
+    }
+}

@@ -1,0 +1,148 @@
+//! What the stages of one turn of the poll loop work with.
+
+use crate::forwarder::Burst;
+use crate::limiter::{Bucket, Limiter, Rate};
+use crate::link::Link;
+use crate::now::Now;
+use crate::reassembly::{Limits, Reassembler};
+use crate::recent::Recent;
+use crate::replicate::Replicator;
+use crate::tables::Tables;
+use shm::counters::{Traffic, WorkerCounters};
+use shm::drops::DropReason;
+use shm::message::{LinkId, PeerId, PortId, TunnelId};
+use wire::buffer::BufferPool;
+
+/// Packets and frames to kernel twins, per worker: what a kernel on one core copes with.
+pub(crate) const PUNT_RATE: Rate = Rate { per_second: 50_000, burst: 2_000 };
+/// NHRP packets to control, per worker: 10,000 spokes that register at once take a fifth of a second.
+pub(crate) const NHRP_RATE: Rate = Rate { per_second: 50_000, burst: 4_000 };
+/// Redirect events, per worker (all tunnels together).
+pub(crate) const REDIRECT_RATE: Rate = Rate { per_second: 2_000, burst: 200 };
+/// Reports of refused packets, per worker.
+pub(crate) const REFUSAL_RATE: Rate = Rate { per_second: 50, burst: 100 };
+/// Requests to resolve a neighbour, per worker.
+pub(crate) const GLEAN_RATE: Rate = Rate { per_second: 500, burst: 100 };
+/// ICMP errors, per worker.
+const ICMP_RATE: Rate = Rate { per_second: 1_000, burst: 100 };
+/// ICMP errors because of one source. A traceroute takes three for each hop.
+const ICMP_SOURCE_RATE: Rate = Rate { per_second: 50, burst: 20 };
+/// Pairs of networks whose redirects are remembered, per worker.
+const REDIRECTS: usize = 8_192;
+/// Refused senders and addresses being resolved that are remembered, per worker.
+const SENDERS: usize = 1_024;
+
+/// A worker's own memory. Nobody else touches it.
+pub(crate) struct State<P: BufferPool> {
+    pub(crate) pool: P,
+    /// Next identification of an outer packet, and how far apart a worker's are: no two workers use the same
+    /// (RFC 6864 4.3 for packets that may be fragmented on their way).
+    pub(crate) outer_id: u16,
+    pub(crate) outer_id_step: u16,
+    pub(crate) redirects: Recent,
+    pub(crate) redirect_bucket: Bucket,
+    pub(crate) refusals: Recent,
+    pub(crate) refusal_bucket: Bucket,
+    pub(crate) gleans: Recent,
+    pub(crate) glean_bucket: Bucket,
+    pub(crate) punt_bucket: Bucket,
+    pub(crate) nhrp_bucket: Bucket,
+    pub(crate) icmp: Limiter,
+    pub(crate) reassembler: Reassembler<P::Buffer>,
+    pub(crate) replicator: Replicator<P::Buffer>,
+    /// Reassembled outer packets, for the next pass.
+    pub(crate) whole: Burst<P::Buffer>,
+    /// Packets of the hub's own (ICMP errors), for the next pass.
+    pub(crate) own: Burst<P::Buffer>,
+}
+
+impl<P: BufferPool> State<P> {
+    /// All memory that the worker will use.
+    pub(crate) fn new(pool: P, worker: usize, workers: usize) -> Self {
+        let start = Now::default();
+        Self {
+            pool,
+            outer_id: worker as u16,
+            outer_id_step: workers as u16,
+            redirects: Recent::new(REDIRECTS),
+            redirect_bucket: Bucket::full(REDIRECT_RATE, start),
+            refusals: Recent::new(SENDERS),
+            refusal_bucket: Bucket::full(REFUSAL_RATE, start),
+            gleans: Recent::new(SENDERS),
+            glean_bucket: Bucket::full(GLEAN_RATE, start),
+            punt_bucket: Bucket::full(PUNT_RATE, start),
+            nhrp_bucket: Bucket::full(NHRP_RATE, start),
+            icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
+            reassembler: Reassembler::new(Limits::default()),
+            replicator: Replicator::new(),
+            whole: Burst::new(),
+            own: Burst::new(),
+        }
+    }
+
+    /// Identification for the next outer packet.
+    #[inline(always)]
+    pub(crate) fn next_id(&mut self) -> u16 {
+        self.outer_id = self.outer_id.wrapping_add(self.outer_id_step);
+        self.outer_id
+    }
+}
+
+/// One turn: tables to read, own memory to write, counters, the time, and where packets leave.
+pub(crate) struct Turn<'a, P: BufferPool, S> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) state: &'a mut State<P>,
+    pub(crate) counters: &'a WorkerCounters,
+    pub(crate) peers: &'a [Traffic],
+    pub(crate) sink: &'a mut S,
+    pub(crate) now: Now,
+    /// Port that the burst came in by.
+    pub(crate) port: PortId,
+    /// The link used last.
+    pub(crate) link: Option<(LinkId, Link)>,
+}
+
+impl<P: BufferPool, S> Turn<'_, P, S> {
+    /// Counts a discarded packet; its buffer goes back to the pool when the caller lets go of it.
+    #[inline(always)]
+    pub(crate) fn count_drop(&self, reason: DropReason) {
+        self.counters.drop(reason);
+    }
+
+    /// Counts a packet accepted from a spoke.
+    #[inline(always)]
+    pub(crate) fn count_rx(&self, tunnel: TunnelId, peer: PeerId, octets: u16) {
+        let octets = u64::from(octets);
+        if let Some(tunnel) = self.counters.tunnels.get(usize::from(tunnel)) {
+            tunnel.rx_packets.add(1);
+            tunnel.rx_bytes.add(octets);
+        }
+        if let Some(peer) = self.peers.get(peer as usize) {
+            peer.rx_packets.add(1);
+            peer.rx_bytes.add(octets);
+        }
+    }
+
+    /// Counts a packet sent to a spoke.
+    #[inline(always)]
+    pub(crate) fn count_tx(&self, tunnel: TunnelId, peer: PeerId, octets: u16) {
+        let octets = u64::from(octets);
+        if let Some(tunnel) = self.counters.tunnels.get(usize::from(tunnel)) {
+            tunnel.tx_packets.add(1);
+            tunnel.tx_bytes.add(octets);
+        }
+        if let Some(peer) = self.peers.get(peer as usize) {
+            peer.tx_packets.add(1);
+            peer.tx_bytes.add(octets);
+        }
+    }
+
+    /// Counts a frame sent.
+    #[inline(always)]
+    pub(crate) fn count_frame(&self, port: PortId, octets: usize) {
+        if let Some(port) = self.counters.ports.get(usize::from(port)) {
+            port.tx_packets.add(1);
+            port.tx_bytes.add(octets as u64);
+        }
+    }
+}
