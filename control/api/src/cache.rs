@@ -28,6 +28,8 @@ pub enum Flag {
     Unique,
     /// From a registration.
     Registered,
+    /// The peer understands the NAT extension.
+    Nat,
     /// About a network behind the peer.
     Router,
     /// The hub's own, given out to requesters.
@@ -42,8 +44,6 @@ pub enum Flag {
     Rib,
     /// Overrides a route's next hop.
     Nho,
-    /// The peer understands the NAT extension.
-    Nat,
     /// Stands in until resolution ends.
     Temporary,
 }
@@ -97,8 +97,17 @@ pub struct CacheEntry {
     pub mtu: u16,
     /// Preference, 0 to 255.
     pub preference: u8,
-    /// Group name the spoke gave in its registration.
+    /// Group name the spoke gave in its registration. From the network: show it escaped.
     pub group: Option<String>,
+    /// Whether multicast is replicated to it.
+    #[serde(default)]
+    pub multicast: bool,
+    /// NHRP packets it answered or led.
+    #[serde(default)]
+    pub hits: u64,
+    /// Vendor-private extension of the latest registration in hexadecimal, empty if none.
+    #[serde(default)]
+    pub vendor: String,
     /// Who was given it, for purges.
     pub requesters: Vec<Requester>,
     /// Id of the resolution request that an incomplete entry waits for.

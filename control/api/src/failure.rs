@@ -82,6 +82,10 @@ causes! {
         "The spoke comes back with its next registration.";
     Replaced = "The tunnel address was taken over by another NBMA address.",
         "Expected when the spoke changes its NBMA address; otherwise two spokes have the same tunnel address.";
+    ErrorReported = "The spoke sent an NHRP error indication.",
+        "See the detail for its code, and the log of the spoke.";
+    Dropped = "An NHRP packet was dropped for the reason that the detail names.",
+        "See `show ip nhrp traffic` for how often.";
     Unreachable = "The hub has no underlay route or next hop to the NBMA address.",
         "Check the gateway of the port and the underlay routes of the kernel.";
 }

@@ -21,7 +21,9 @@ pub mod response;
 pub mod route;
 pub mod status;
 
-pub use cache::{CacheEntry, Flag, Kind, NhrpSummary, NhrpTraffic, Requester, TypeCounts};
+pub use cache::{
+    CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, NhrpTraffic, Refused, Requester, TypeCounts,
+};
 pub use codec::{CodecError, read_line, write_line};
 pub use counters::{Drop, Stage, Worker, Workers};
 pub use failure::{Cause, Failure};

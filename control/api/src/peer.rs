@@ -53,7 +53,7 @@ pub struct Peer {
     pub kind: Kind,
     /// Whether multicast is replicated to it.
     pub multicast: bool,
-    /// Group name the spoke gave in its registration.
+    /// Group name the spoke gave in its registration. From the network: show it escaped.
     pub group: Option<String>,
     /// Overlay packets and octets from (rx) and to (tx) it; `None` while it has no adjacency.
     pub traffic: Option<Traffic>,

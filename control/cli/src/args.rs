@@ -1,0 +1,120 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Shows and clears the state of a running DMVPN hub. Words may be abbreviated as on Cisco: `sh dm`, `sh ip nh sum`.
+#[derive(Debug, Parser)]
+#[command(name = "hubctl", version, infer_subcommands = true, infer_long_args = true)]
+pub struct Args {
+    /// Socket of hub-control: `control.sock` in the run-dir of hub.toml.
+    #[arg(long, global = true, default_value = "/run/dmvpn-hub/control.sock")]
+    pub socket: PathBuf,
+    /// Print the answer as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Read the answer from a file instead of the socket: for tests.
+    #[arg(long, global = true, hide = true)]
+    pub from: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show state and counters
+    #[command(subcommand)]
+    Show(Show),
+    /// Forget peers, cache entries or counters
+    #[command(subcommand)]
+    Clear(Clear),
+    /// Check a configuration file
+    CheckConfig {
+        /// The file, `hub.toml`
+        file: PathBuf,
+    },
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum Show {
+    /// Peers of the tunnel interfaces; why a peer is not up
+    Dmvpn {
+        /// [detail] [interface NAME] [peer {nbma | tunnel} ADDRESS] | why ADDRESS | failures
+        #[arg(value_name = "WORDS")]
+        words: Vec<String>,
+    },
+    /// NHRP cache, NHRP counters, routes
+    #[command(subcommand)]
+    Ip(ShowIp),
+    /// Ports and tunnel interfaces
+    Interfaces {
+        /// One only
+        #[arg(value_name = "NAME")]
+        words: Vec<String>,
+    },
+    /// Packets dropped, by reason
+    Drops,
+    /// Load of the workers, cycles per packet, bursts
+    Workers {
+        /// Seconds between the two readings that make a rate; 0 shows totals since the start
+        #[arg(long, default_value_t = 1)]
+        interval: u64,
+    },
+    /// Processes, rings and tables
+    Status,
+    /// Versions
+    Version,
+}
+
+/// What to show of IP.
+#[derive(Debug, Subcommand)]
+pub enum ShowIp {
+    /// NHRP cache and counters
+    Nhrp {
+        /// [ADDRESS] [static | dynamic | incomplete] [interface NAME] [detail | brief] | summary | traffic [interface NAME]
+        #[arg(value_name = "WORDS")]
+        words: Vec<String>,
+    },
+    /// Overlay routes
+    Route {
+        /// Only the route that a packet to this address takes
+        #[arg(value_name = "ADDRESS")]
+        words: Vec<String>,
+    },
+}
+
+/// What to clear.
+#[derive(Debug, Subcommand)]
+pub enum Clear {
+    /// Peers
+    #[command(subcommand)]
+    Dmvpn(ClearDmvpn),
+    /// NHRP cache and counters
+    #[command(subcommand)]
+    Ip(ClearIp),
+}
+
+/// What to clear of DMVPN.
+#[derive(Debug, Subcommand)]
+pub enum ClearDmvpn {
+    /// Forget peers; they come back with their next registration
+    Session {
+        /// [interface NAME] [peer {nbma | tunnel} ADDRESS] [static]
+        #[arg(value_name = "WORDS")]
+        words: Vec<String>,
+    },
+}
+
+/// What to clear of IP.
+#[derive(Debug, Subcommand)]
+pub enum ClearIp {
+    /// Forget dynamic entries, or set counters to zero
+    Nhrp {
+        /// [ADDRESS [MASK] | PREFIX] | counters [interface NAME]
+        #[arg(value_name = "WORDS")]
+        words: Vec<String>,
+    },
+}
