@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Captures on the underlay, and what tshark thinks of the packets in them.
+
+# capture_start NAME INTERFACE [FILTER...]: tcpdump on an interface of `inet` into $RESULTS/NAME.pcap.
+capture_start() {
+    local name=$1 interface=$2 log=$RUN/capture-$1.log
+    shift 2
+    in_ns_exec inet setsid tcpdump --immediate-mode -U -n -Z root -i "$interface" -w "$RESULTS/$name.pcap" "$@" \
+        </dev/null >/dev/null 2>"$log" &
+    echo $! >"$RUN/capture-$name.pid"
+    wait_until 10 grep -q '^tcpdump: listening' "$log" || die "tcpdump on $interface: $(cat "$log")"
+}
+
+capture_stop() {
+    local pid
+    pid=$(cat "$RUN/capture-$1.pid" 2>/dev/null) || return 0
+    stop_pid "$pid"
+    rm -f "$RUN/capture-$1.pid"
+}
+
+captures_stop() {
+    local file
+    for file in "$RUN"/capture-*.pid; do
+        [ -e "$file" ] || continue
+        file=${file##*/capture-}
+        capture_stop "${file%.pid}"
+    done
+}
+
+# captured NAME FILTER...: how many packets so far match a tcpdump filter.
+captured() {
+    local file=$RESULTS/$1.pcap
+    shift
+    tcpdump -n -r "$file" "$@" 2>/dev/null | wc -l
+}
+
+# GRE with a key: the inner IPv4 header begins 8 octets after the outer one, its destination 16 further.
+ip_as_hex() {
+    local octets
+    IFS=. read -r -a octets <<<"$1"
+    printf '0x%02x%02x%02x%02x' "${octets[@]}"
+}
+gre_to() { printf 'ip proto 47 and src host %s and dst host %s and ip[22:2] = 0x0800 and ip[44:4] = %s' "$1" "$2" "$(ip_as_hex "$3")"; }
+
+# captured_gre NAME FROM-NBMA TO-NBMA INNER-DESTINATION
+captured_gre() { captured "$1" "$(gre_to "$2" "$3" "$4")"; }
+saw_gre() { [ "$(captured_gre "$@")" -gt 0 ]; }
+
+# captured_nhrp NAME TYPE [FILTER...]: NHRP packets of a type (1 resolution request ... 8 traffic indication).
+nhrp_of_type() { printf 'ip proto 47 and ip[22:2] = 0x2001 and ip[45] = %s' "$1"; }
+captured_nhrp() {
+    local name=$1 type=$2
+    shift 2
+    captured "$name" "$(nhrp_of_type "$type") ${*:+and $*}"
+}
+saw_nhrp() { [ "$(captured_nhrp "$@")" -gt 0 ]; }
+
+# captured_at NAME FILTER...: time of the first packet that matches, in milliseconds.
+captured_at() {
+    local file=$RESULTS/$1.pcap
+    shift
+    tcpdump -n -tt -r "$file" "$@" 2>/dev/null | awk 'NR == 1 { printf "%.0f\n", $1 * 1000 }'
+}
+
+TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE)
+# Warnings that speak of the conversation and not of the packet.
+TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags'
+
+# What tshark holds against packets with this Ethernet source: broken, a bad checksum, or a warning.
+capture_complaints() {
+    local file=$1 source=$2
+    tshark "${TSHARK_OPTIONS[@]}" -r "$file" -Y "eth.src == $source and (_ws.malformed
+        or ip.checksum.status == Bad or udp.checksum.status == Bad or tcp.checksum.status == Bad
+        or icmp.checksum.status == Bad or gre.checksum.status == Bad or nhrp.hdr.chksum.status == Bad
+        or (_ws.expert.severity >= 0x00600000 and not ($TSHARK_CONVERSATION)))" \
+        -T fields -E separator=' ' -e frame.number -e ip.src -e ip.dst -e _ws.col.Info -e _ws.expert.message 2>/dev/null
+}
+
+# capture_is_clean FILE SOURCE-MAC: the packets are there, and tshark accepts each of them.
+capture_is_clean() {
+    local count complaints
+    count=$(captured "$(basename "$1" .pcap)" ether src "$2")
+    complaints=$(capture_complaints "$1" "$2")
+    [ -z "$complaints" ] || {
+        head -n 20 <<<"$complaints" >&2
+        return 1
+    }
+    [ "$count" -gt 0 ] || { warn "no packet from $2 in $1" && return 1; }
+    echo "$count packets"
+}

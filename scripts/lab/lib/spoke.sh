@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# Spokes s1, s2, ...: what number N is called, and the router it runs.
+#   underlay 203.0.113.(10+N)   tunnel 10.255.0.(10+N)   LAN 10.100.N.0/24 with a host at .10
+
+spoke_nbma() { echo "203.0.113.$((10 + $1))"; }
+spoke_tunnel() { echo "10.255.0.$((10 + $1))"; }
+spoke_lan() { echo "10.100.$1"; }
+spoke_host() { echo "10.100.$1.10"; }
+
+# spoke_conf N [NAME=VALUE ...]: say what spoke N is to be.
+spoke_conf() {
+    local n=$1 setting
+    shift
+    {
+        cat <<END
+ROLE=spoke
+NBMA=$(spoke_nbma "$n")/24
+GATEWAY=$SPOKE_GATEWAY
+TUNNEL=$(spoke_tunnel "$n")
+LAN=$(spoke_lan "$n")
+KEY=42
+HUB=$HUB_NBMA
+MTU=1400
+HOLDTIME=60
+UNIQUE=0
+SHORTCUT=1
+ROUTES=10.0.0.0/8@$HUB_TUNNEL
+END
+        for setting; do printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"; done
+    } >"$(guest_dir "s$n")/router.conf"
+}
+
+# Boot the spokes given, all at once.
+spokes_boot() {
+    local n
+    for n; do guest_start "s$n" br-spokes; done
+    for n; do guest_wait "s$n"; done
+}
+
+spoke_configured() {
+    local dir
+    dir=$(guest_dir "s$1")
+    cmp -s "$dir/router.conf" "$dir/share/router.conf"
+}
+
+# spoke_apply N: lay the network of the current configuration; FRR is down afterwards.
+spoke_apply() {
+    local dir
+    dir=$(guest_dir "s$1")
+    guest "s$1" '[ ! -e /host/router.conf ] || /host/router stop'
+    cp "$dir/router.conf" "$dir/share/router.conf"
+    guest "s$1" '/host/router network'
+}
+
+spoke_start() { guest "s$1" '/host/router start'; }
+# When its nhrpd was started, in milliseconds of the host's clock, which is the guests' too.
+spoke_started() { guest "s$1" cat /run/nhrpd.started; }
+spoke_stop() { guest "s$1" '/host/router stop'; }
+
+# spoke_become N [NAME=VALUE ...]: configure and start, unless it is already so.
+spoke_become() {
+    local n=$1
+    spoke_conf "$@"
+    if ! spoke_configured "$n"; then
+        spoke_apply "$n"
+        spoke_start "$n"
+    fi
+}
+
+# in_lan N COMMAND-LINE: on the host behind spoke N.
+in_lan() {
+    local n=$1
+    shift
+    guest "s$n" "ip netns exec lan $*"
+}
+
+spoke_vtysh() {
+    local n=$1
+    shift
+    guest "s$n" "vtysh -c '$*'"
+}
+
+# `show ... json` of 8.4.4 may print the heading of the table in front of the object.
+spoke_json() { spoke_vtysh "$@" json | sed -n '/^[[{]/,$p'; }
+
+spoke_forget_shortcuts() {
+    guest "s$1" "vtysh -c 'clear ip nhrp shortcut' -c 'clear ip nhrp cache'" >/dev/null
+}
+
+# The spoke has a shortcut for PREFIX by way of tunnel address VIA.
+spoke_has_shortcut() {
+    spoke_json "$1" show ip nhrp shortcut |
+        jq -e --arg prefix "$2" --arg via "$3" '.table[]? | select(.prefix == $prefix and .via == $via)'
+}
+
+spoke_has_no_shortcut() { ! spoke_has_shortcut "$@"; }
+
+# The spoke's own view: its registration with the hub stands.
+spoke_registered() {
+    spoke_json "$1" show ip nhrp cache |
+        jq -e --arg hub "$HUB_TUNNEL" --arg nbma "$HUB_NBMA" \
+            '.table[] | select(.type == "nhs" and .protocol == $hub and .nbma == $nbma)'
+}

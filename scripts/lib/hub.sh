@@ -1,0 +1,118 @@
+# shellcheck shell=bash
+# Our hub in the namespace `hub`: configuration, its two processes, what they say. Needs common.sh and net.sh; files of
+# the hub are in $RUN/hub.
+
+HUB_BIN=${HUB_BIN:-$TARGET/release}
+HUB_CORES=${HUB_CORES:-0}
+HUB_METRICS=127.0.0.1:9177
+
+hub_dir() { echo "$RUN/hub"; }
+
+# hub_config [EXTRA-TOML]: a hub on two software ports. Words and their meaning: README, "Configuration".
+hub_config() {
+    local dir
+    dir=$(hub_dir)
+    mkdir -p "$dir/run" "$dir/state"
+    cat >"$dir/hub.toml" <<END
+[hub]
+name = "hub"
+run-dir = "$dir/run"
+state-dir = "$dir/state"
+max-peers = 4096
+
+[dataplane]
+cores = [$HUB_CORES]
+hugepages = false
+memory = 256
+buffers = 16384
+ring-size = 512
+idle-sleep = 50
+
+[[port]]
+name = "wan"
+device = "net_af_packet0,iface=wan0"
+role = "underlay"
+address = ["$HUB_NBMA/24"]
+gateway = "$HUB_GATEWAY"
+
+[[port]]
+name = "lan"
+device = "net_af_packet1,iface=lan0"
+role = "lan"
+address = ["10.0.0.1/24"]
+
+[[tunnel]]
+name = "Tunnel0"
+interface = "tun0"
+source = "$HUB_NBMA"
+key = 42
+address = "$HUB_TUNNEL/24"
+ip-mtu = 1400
+tcp-adjust-mss = 1360
+
+[tunnel.nhrp]
+network-id = 1
+phase = 3
+holdtime = 60
+redirect-timeout = 2
+map-multicast-dynamic = true
+
+[metrics]
+listen = "$HUB_METRICS"
+END
+    printf '%s\n' "$@" >>"$dir/hub.toml"
+}
+
+# hub_route PREFIX NEXT-HOP: one static overlay route, as TOML.
+hub_route() { printf '\n[[route]]\nprefix = "%s"\nvia = "%s"\n' "$1" "$2"; }
+
+hub_pid() { cat "$(hub_dir)/$1.pid" 2>/dev/null; }
+hub_runs() { alive "$(hub_pid "$1")"; }
+
+# hub_process NAME: start hub-NAME (dataplane or control) in the background; its log grows over restarts.
+hub_process() {
+    local name=$1 dir
+    dir=$(hub_dir)
+    # Its own session, so that Ctrl-C reaches only the script, which stops things in order.
+    in_ns_exec hub setsid "$HUB_BIN/hub-$name" --config "$dir/hub.toml" </dev/null >>"$dir/$name.log" 2>&1 &
+    echo $! >"$dir/$name.pid"
+}
+
+dataplane_ready() { in_ns hub ip link show wan && in_ns hub ip link show tun0; }
+control_ready() { [ -S "$(hub_dir)/run/control.sock" ] && hubctl show workers; }
+
+dataplane_start() {
+    hub_process dataplane
+    wait_until "${1:-20}" dataplane_ready && hub_runs dataplane && return
+    tail -n 20 "$(hub_dir)/dataplane.log" >&2
+    warn "hub-dataplane did not come up"
+    return 1
+}
+
+control_start() {
+    hub_process control
+    wait_until "${1:-10}" control_ready && hub_runs control && return
+    tail -n 20 "$(hub_dir)/control.log" >&2
+    warn "hub-control did not come up"
+    return 1
+}
+
+# hub_kill NAME [SIGNAL]: end one process and wait until it is gone.
+hub_kill() {
+    local pid
+    pid=$(hub_pid "$1") || return 0
+    kill "-${2:-KILL}" "$pid" 2>/dev/null || true
+    wait_until 5 gone "$pid" || warn "hub-$1 does not end"
+}
+
+hub_down() {
+    local name
+    for name in control dataplane; do
+        hub_runs "$name" && stop_pid "$(hub_pid "$name")"
+    done
+    return 0
+}
+
+hubctl() { "$HUB_BIN/hubctl" --socket "$(hub_dir)/run/control.sock" "$@"; }
+
+hub_metrics() { in_ns hub curl -sS --max-time 5 "http://$HUB_METRICS/metrics"; }
