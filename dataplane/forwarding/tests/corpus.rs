@@ -1,0 +1,128 @@
+//! The fuzz targets as plain tests: over every packet of the captures, cut short at every octet and with every octet
+//! changed, and over the inputs that once failed (`fuzz/regressions/TARGET/`).
+//!
+//! `cargo test -p forwarding --test corpus -- --ignored` writes the seeds to `fuzz/corpus/TARGET/`.
+#![cfg(test)]
+
+#[path = "../fuzz/harness.rs"]
+mod harness;
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+use wire::{eth, gre, ip4, pcap};
+
+/// Octets from the front of an input that are changed one by one: all headers, not the payload.
+const CHANGED: usize = 80;
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn files(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        entries => entries.unwrap(),
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// All captured frames.
+fn frames() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    for file in files(&here("../../bindings/wire/testdata")) {
+        let Ok(reader) = pcap::Reader::new(&file) else { continue };
+        frames.extend(reader.packets().map_while(Result::ok).map(|packet| packet.data.to_vec()));
+    }
+    assert!(!frames.is_empty());
+    frames
+}
+
+/// All captured IPv4 packets, outer and inner.
+fn packets() -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    for frame in frames() {
+        let Ok(header) = eth::parse(&frame) else { continue };
+        let Ok(outer) = ip4::parse(&frame[header.header_len..]) else { continue };
+        packets.push(outer.octets().to_vec());
+        if let Ok(inner) = gre::parse(outer.payload())
+            && let Ok(inner) = ip4::parse(inner.payload)
+        {
+            packets.push(inner.octets().to_vec());
+        }
+    }
+    packets
+}
+
+/// Each packet with an MTU that cuts it.
+fn fragment_seeds() -> Vec<Vec<u8>> {
+    packets().iter().map(|packet| [&[0, 68][..], packet].concat()).collect()
+}
+
+/// Runs of fragments: each packet's payload cut in records that the harness takes for fragments of one datagram.
+fn reassembly_seeds() -> Vec<Vec<u8>> {
+    let run = |packet: &Vec<u8>| {
+        let mut run = vec![0xff];
+        let pieces = packet[ip4::LEN..].chunks(40);
+        let last = pieces.len().saturating_sub(1);
+        for (number, piece) in pieces.enumerate() {
+            let mut header = packet[..ip4::LEN].to_vec();
+            header[6] = if number == last { 0 } else { 0x20 };
+            header[7] = (number * 5) as u8;
+            run.extend([1, (header.len() + piece.len()) as u8]);
+            run.extend(header.iter().chain(piece));
+        }
+        run
+    };
+    packets().iter().map(run).collect()
+}
+
+fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
+    for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
+        target(seed);
+        let header = seed.len().min(CHANGED);
+        for short in 0..header {
+            target(&seed[..short]);
+        }
+        let mut changed = seed.clone();
+        for at in 0..header {
+            for value in [0, 0xff, changed[at] ^ 1, changed[at] ^ 0x80] {
+                let before = std::mem::replace(&mut changed[at], value);
+                target(&changed);
+                changed[at] = before;
+            }
+        }
+    }
+}
+
+/// A target's name, itself, and what makes its inputs.
+type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+
+const TARGETS: [Target; 3] = [
+    ("fragment", harness::fragment, fragment_seeds),
+    ("leaves", harness::leaves, packets),
+    ("reassembly", harness::reassembly, reassembly_seeds),
+];
+
+#[test]
+fn captures_hold() {
+    for (name, target, seeds) in TARGETS {
+        // Neighbouring packets differ little; every fourth keeps the test short.
+        let seeds: Vec<_> = seeds().into_iter().step_by(4).collect();
+        run(target, name, &seeds);
+    }
+}
+
+#[test]
+#[ignore = "writes the seeds of the fuzz targets"]
+fn write_seeds() {
+    for (name, _, seeds) in TARGETS {
+        let directory = here("fuzz/corpus").join(name);
+        fs::create_dir_all(&directory).unwrap();
+        for (number, seed) in seeds().iter().enumerate() {
+            fs::write(directory.join(format!("capture-{number:03}")), seed).unwrap();
+        }
+    }
+}
