@@ -11,7 +11,7 @@ use shm::counters::{Traffic, WorkerCounters};
 use shm::drops::DropReason;
 use shm::message::{Inject, PortId, TunnelId};
 use wire::buffer::{BufferPool, PacketBuffer};
-use wire::{eth, gre, ip4};
+use wire::{gre, ip4};
 
 /// Most packets worked on together.
 pub const BURST: usize = 64;
@@ -73,26 +73,6 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         self.turn(0, now, sink).twin_burst(tunnel, burst);
     }
 
-    /// Sends the frames that the kernel put into the port's TAP twin: tags them with the port's VLAN and counts them.
-    pub fn process_port_twin<S: Sink<P::Buffer>>(
-        &mut self,
-        port: PortId,
-        burst: &mut Burst<P::Buffer>,
-        now: Now,
-        sink: &mut S,
-    ) {
-        let vlan = self.reader.tables.settings.ports.get(usize::from(port)).and_then(|port| port.vlan);
-        let turn = self.turn(port, now, sink);
-        for mut frame in burst.drain(..) {
-            if vlan.is_some_and(|vlan| tag(&mut frame, vlan).is_none()) {
-                turn.count_drop(DropReason::NoHeadroom);
-                continue;
-            }
-            turn.count_frame(port, frame.len());
-            turn.sink.transmit(port, frame);
-        }
-    }
-
     /// Sends an NHRP packet of control's: GRE protocol type 0x2001, DSCP CS6, no inner IP header.
     pub fn inject<S: Sink<P::Buffer>>(&mut self, inject: &Inject<'_>, now: Now, sink: &mut S) {
         if self.turn(0, now, sink).inject(inject).is_none() {
@@ -145,18 +125,4 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         self.count_tx(inject.tunnel, crate::meta::NO_PEER, len);
         Some(())
     }
-}
-
-/// Puts an 802.1Q tag behind the MAC addresses. `None`: no room, or no Ethernet frame.
-fn tag<B: PacketBuffer>(frame: &mut B, vlan: u16) -> Option<()> {
-    const TAG: usize = eth::LEN_TAGGED - eth::LEN;
-    if frame.len() < eth::LEN {
-        return None;
-    }
-    frame.prepend(TAG)?;
-    let data = frame.data_mut();
-    data.copy_within(TAG..TAG + 12, 0);
-    let [high, low] = vlan.to_be_bytes();
-    data.get_mut(12..16)?.copy_from_slice(&[0x81, 0x00, high, low]);
-    Some(())
 }

@@ -45,9 +45,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             (true, true) => put::<TAGGED, OUTER_KEYED>(room, &header, &outer),
             (true, false) => put::<TAGGED, OUTER>(room, &header, &outer),
         }
-        let port = link.port();
-        self.count_frame(port, usize::from(len) + size);
-        self.sink.transmit(port, buffer);
+        self.sink.transmit(link.port(), buffer);
         true
     }
 
@@ -58,7 +56,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.count_drop(DropReason::NoHeadroom);
         };
         room[..len].copy_from_slice(header);
-        self.count_frame(link.port(), packet.len());
         self.sink.transmit(link.port(), packet);
     }
 

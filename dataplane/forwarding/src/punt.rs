@@ -8,7 +8,6 @@
 use crate::ecn;
 use crate::forward::bare;
 use crate::inner_input::is_nobody;
-use crate::link::TAGGED;
 use crate::meta::{From, Meta};
 use crate::recent::hash;
 use crate::sink::Sink;
@@ -57,20 +56,14 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if !self.state.punt_bucket.take(PUNT_RATE, self.now) {
             return self.count_drop(DropReason::PuntLimited);
         }
-        self.counters.punted.add(1);
         self.sink.to_tunnel_twin(tunnel, packet);
     }
 
-    /// A frame for the port's twin, which is the port within its VLAN: the tag goes.
-    pub(crate) fn punt_frame(&mut self, mut frame: P::Buffer) {
+    /// A frame for the port's twin.
+    pub(crate) fn punt_frame(&mut self, frame: P::Buffer) {
         if !self.state.punt_bucket.take(PUNT_RATE, self.now) {
             return self.count_drop(DropReason::PuntLimited);
         }
-        if frame.data().get(12..14) == Some(&[0x81, 0x00]) && frame.len() >= TAGGED {
-            frame.data_mut().copy_within(..12, 4);
-            let _ = frame.strip(4);
-        }
-        self.counters.punted.add(1);
         self.sink.to_port_twin(self.port, frame);
     }
 

@@ -136,13 +136,4 @@ impl<P: BufferPool, S> Turn<'_, P, S> {
             peer.tx_bytes.add(octets);
         }
     }
-
-    /// Counts a frame sent.
-    #[inline(always)]
-    pub(crate) fn count_frame(&self, port: PortId, octets: usize) {
-        if let Some(port) = self.counters.ports.get(usize::from(port)) {
-            port.tx_packets.add(1);
-            port.tx_bytes.add(octets as u64);
-        }
-    }
 }
