@@ -79,6 +79,10 @@ pub struct Requester {
     pub request_id: u32,
     /// When the answer ends by itself.
     pub until_ms: u64,
+    /// What it was told about: a host, or the network that the answer covers.
+    pub prefix: Ipv4Addr,
+    /// Length of that.
+    pub prefix_len: u8,
 }
 
 /// Words after `Flags:` in `show ip nhrp`.
@@ -94,7 +98,7 @@ pub struct EntryFlags {
     pub unique: bool,
     /// From a registration.
     pub registered: bool,
-    /// The peer supports the NAT extension.
+    /// Behind a NAT, and the peer supports the NAT extension.
     pub nat: bool,
     /// At or behind a router.
     pub router: bool,

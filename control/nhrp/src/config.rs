@@ -1,6 +1,8 @@
 //! What the server is told at start.
 
 use crate::TunnelId;
+use crate::answers::mask;
+use crate::ingress::is_martian;
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -18,6 +20,22 @@ pub struct ServerConfig {
     pub max_failures: usize,
     /// Where hash seeds and the first request id come from; random at every start of the process.
     pub seed: u64,
+}
+
+impl ServerConfig {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        for (n, tunnel) in self.tunnels.iter().enumerate() {
+            let others = self.tunnels.get(n + 1..).unwrap_or_default();
+            if others.iter().any(|other| other.id == tunnel.id) {
+                return Err(ConfigError::DuplicateTunnel(tunnel.id));
+            }
+            if others.iter().any(|other| other.address == tunnel.address) {
+                return Err(ConfigError::DuplicateAddress(tunnel.address));
+            }
+            tunnel.check()?;
+        }
+        Ok(())
+    }
 }
 
 /// DMVPN phase of a tunnel.
@@ -98,6 +116,52 @@ impl TunnelConfig {
     }
 }
 
+impl TunnelConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.prefix_len > 32 {
+            return Err(ConfigError::PrefixLength(self.prefix_len));
+        }
+        for (n, map) in self.map.iter().enumerate() {
+            let others = self.map.get(n + 1..).unwrap_or_default();
+            let why = if others.iter().any(|other| other.protocol == map.protocol) {
+                "another map has the same tunnel address"
+            } else if map.protocol == self.address {
+                "the tunnel address is the hub's own"
+            } else if is_martian(map.protocol) {
+                "the tunnel address can be no station's"
+            } else if is_martian(map.nbma) || map.nbma == self.nbma {
+                "the NBMA address can be no spoke's"
+            } else {
+                continue;
+            };
+            return Err(ConfigError::Map { protocol: map.protocol, nbma: map.nbma, why });
+        }
+        Ok(())
+    }
+
+    /// Broadcast address of the overlay subnet, if it has one.
+    pub(crate) fn broadcast(&self) -> Option<Ipv4Addr> {
+        (self.prefix_len <= 30).then(|| Ipv4Addr::from_bits(self.address.to_bits() | !mask(self.prefix_len)))
+    }
+
+    /// Why a station may not have a protocol address on this tunnel, whoever it is.
+    pub(crate) fn forbids(&self, protocol: Ipv4Addr) -> Option<&'static str> {
+        let host = protocol.to_bits() & !mask(self.prefix_len);
+        if is_martian(protocol) {
+            Some("the address can be no station's")
+        } else if self.prefix_len > 30 {
+            None
+        } else if (protocol.to_bits() ^ self.address.to_bits()) & mask(self.prefix_len) != 0 {
+            // Without authenticated identities anyone can claim any address: not one outside of the overlay.
+            Some("the address is outside of the tunnel's subnet")
+        } else if host == 0 || host == !mask(self.prefix_len) {
+            Some("the address is the subnet's network or broadcast address")
+        } else {
+            None
+        }
+    }
+}
+
 /// `ip nhrp map PROTOCOL NBMA`: a peer that need not register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StaticMap {
@@ -121,6 +185,12 @@ impl Authentication {
             return Err(ConfigError::PasswordLength(password.len()));
         }
         Ok(Self(password.to_vec()))
+    }
+}
+
+impl Authentication {
+    pub(crate) fn password(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -3,25 +3,57 @@
 //! `(event, now) -> actions`: no socket, no clock, no thread, no randomness but the seed in [`ServerConfig`]. The
 //! caller hands in packets, redirect events and the time; the server answers with [`Action`]s in the order in which
 //! they are to be carried out.
+//!
+//! | file | what it is about |
+//! |---|---|
+//! | `server` | the state, and where each packet goes |
+//! | `registration`, `resolution`, `purge`, `error`, `redirect` | one kind of exchange each |
+//! | `transit`, `reply` | passing packets on, and answering them |
+//! | `locate` | who has an address |
+//! | `auth`, `limits` | who may, and how often |
+//! | `cache`, `answers`, `failures` | what is remembered, each with its bound |
+//! | `admin`, `view`, `report` | operators: clear and restore, show, log |
 #![forbid(unsafe_code)]
 
 mod action;
+mod admin;
+mod answers;
+mod auth;
 mod binding;
+mod cache;
 mod config;
 mod counters;
 mod drops;
+mod error;
+mod failures;
+mod hash;
+mod ingress;
+mod limits;
+mod locate;
 mod log;
 mod overlay;
+mod purge;
+mod redirect;
+mod registration;
+mod reply;
+mod report;
+mod resolution;
 mod server;
+mod transit;
+mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Change, UnbindReason};
+pub use admin::{Clear, Restored};
 pub use binding::{Binding, CacheEntry, EntryFlags, Failure, Kind, PeerRecord, Requester};
 pub use config::{Authentication, ConfigError, Phase, ServerConfig, StaticMap, TunnelConfig};
 pub use counters::{ByType, ServerCounters, TunnelCounters};
 pub use drops::DropReason;
 pub use log::{LogEvent, LogKind};
 pub use overlay::{Overlay, Reach};
-pub use server::{Clear, Restored, Server};
+pub use server::Server;
 
 /// Index of a tunnel interface in `hub.toml`'s order.
 pub type TunnelId = u8;

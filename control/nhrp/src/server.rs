@@ -1,77 +1,70 @@
-//! The server.
+//! The server: its state, and where each packet goes.
 
+use crate::answers::Answers;
+use crate::cache::Cache;
+use crate::error::Errors;
+use crate::failures::Failures;
+use crate::hash::{Seeded, mix};
+use crate::ingress::{Ingress, is_martian};
+use crate::limits::SendWindow;
+use crate::purge::Purges;
+use crate::redirect::Redirects;
+use crate::report::Reports;
 use crate::{
-    Action, Binding, CacheEntry, ConfigError, Overlay, PeerRecord, ServerConfig, ServerCounters,
-    TunnelConfig, TunnelCounters, TunnelId,
+    Action, ConfigError, DropReason, Overlay, ServerConfig, ServerCounters, TunnelConfig, TunnelCounters,
+    TunnelId,
 };
 use std::net::Ipv4Addr;
+use wire::nhrp::{ChecksumRule, ErrorClass, ErrorCode, ExtensionType, Packet, PacketType, TooLong};
+
+/// ar$hopcnt of packets made here: Cisco's. Cisco refuses 0.
+pub(crate) const HOP_COUNT: u8 = 255;
 
 /// The NHRP server of all tunnels.
 pub struct Server {
-    config: ServerConfig,
+    pub(crate) config: ServerConfig,
+    pub(crate) tunnels: Vec<TunnelState>,
+    pub(crate) cache: Cache,
+    pub(crate) answers: Answers,
+    pub(crate) failures: Failures,
+    pub(crate) purges: Purges,
+    pub(crate) errors: Errors,
+    pub(crate) redirects: Redirects,
+    pub(crate) reports: Reports,
+    pub(crate) counters: ServerCounters,
 }
 
-/// What an operator wants forgotten. Static bindings stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clear {
-    /// Everything.
-    All,
-    /// Of one tunnel.
-    Tunnel(TunnelId),
-    /// Of one NBMA address, on one tunnel or on all.
-    Peer {
-        /// Tunnel.
-        tunnel: Option<TunnelId>,
-        /// NBMA address.
-        nbma: Ipv4Addr,
-    },
-    /// One protocol address or all within a prefix, on one tunnel or on all.
-    Address {
-        /// Tunnel.
-        tunnel: Option<TunnelId>,
-        /// Protocol address.
-        protocol: Ipv4Addr,
-        /// Prefix length, 32 for the address alone.
-        prefix_len: u8,
-    },
+/// What changes about a tunnel.
+#[derive(Default)]
+pub(crate) struct TunnelState {
+    pub(crate) counters: TunnelCounters,
+    pub(crate) window: SendWindow,
 }
 
-/// A binding read back from the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Restored {
-    /// As it was; its times are ignored.
-    pub binding: Binding,
-    /// How long ago it was made.
-    pub age_ms: u64,
-    /// How long it still lives.
-    pub remaining_ms: u64,
+/// Who made a packet that is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Own,
+    Forwarded,
 }
 
 impl Server {
     /// A server with an empty cache. [`Server::start`] brings the static maps.
     pub fn new(config: ServerConfig) -> Result<Self, ConfigError> {
-        Ok(Self { config })
-    }
-
-    /// The configuration.
-    pub fn config(&self) -> &ServerConfig {
-        &self.config
-    }
-
-    /// One tunnel's configuration.
-    pub fn tunnel(&self, tunnel: TunnelId) -> Option<&TunnelConfig> {
-        self.config.tunnels.iter().find(|t| t.id == tunnel)
-    }
-
-    /// Emits [`Action::Bind`] for every static map. Call once, before anything else.
-    pub fn start(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
-        let _ = (now_ms, actions);
-    }
-
-    /// Brings back a binding after a restart, with the holding time it has left. Emits [`Action::Bind`], or nothing
-    /// when the configuration no longer admits it.
-    pub fn restore(&mut self, now_ms: u64, restored: &Restored, actions: &mut Vec<Action>) {
-        let _ = (now_ms, restored, actions);
+        config.check()?;
+        let hash = Seeded(config.seed);
+        Ok(Self {
+            tunnels: config.tunnels.iter().map(|_| TunnelState::default()).collect(),
+            cache: Cache::new(config.max_bindings, hash),
+            answers: Answers::new(hash),
+            failures: Failures::new(config.max_failures, hash),
+            purges: Purges::new(mix(config.seed) as u32, hash),
+            errors: Errors::new(hash),
+            redirects: Redirects::new(hash),
+            reports: Reports::new(hash),
+            counters: ServerCounters::default(),
+            config,
+        })
     }
 
     /// Takes an NHRP packet (from ar$afn on) that came in by `tunnel` from the outer source address `nbma`.
@@ -84,108 +77,159 @@ impl Server {
         overlay: &impl Overlay,
         actions: &mut Vec<Action>,
     ) {
-        let _ = (now_ms, tunnel, nbma, packet, overlay, actions);
+        self.tick(now_ms, actions);
+        let Some(config) = self.tunnel(tunnel) else {
+            self.counters.unknown_tunnel += 1;
+            return;
+        };
+        let rule =
+            if config.legacy_odd_checksum { ChecksumRule::AcceptLegacyOdd } else { ChecksumRule::Strict };
+        let reason = match Packet::parse(packet, rule).map(|p| Ingress::new(now_ms, tunnel, nbma, p)) {
+            Ok(Some(ingress)) => {
+                self.count(tunnel, |counters| counters.received.add(ingress.kind() as u8));
+                if !self.is_martian_source(nbma) {
+                    return self.dispatch(&ingress, overlay, actions);
+                }
+                DropReason::Martian
+            }
+            // IPv6 on either side is parsed, and not served.
+            Ok(None) => DropReason::Header,
+            Err(error) => match error.class() {
+                ErrorClass::Truncated => DropReason::Truncated,
+                ErrorClass::Checksum => DropReason::Checksum,
+                ErrorClass::Header => DropReason::Header,
+                ErrorClass::ExtensionOffset => DropReason::ExtensionOffset,
+                ErrorClass::Cie => DropReason::Cie,
+                ErrorClass::Extension => DropReason::Extension,
+            },
+        };
+        // What cannot be parsed is not answered: its source cannot be trusted (RFC 2332 5.2.7 allows error 7).
+        self.drop_from(now_ms, tunnel, nbma, None, reason, actions);
     }
 
-    /// A data packet (from its IP header on, or the first octets of it) from `nbma` left by the network it came in
-    /// by: tells its sender that there is a shorter way.
-    pub fn redirect(
+    fn dispatch(&mut self, ingress: &Ingress<'_>, overlay: &impl Overlay, actions: &mut Vec<Action>) {
+        if !self.authenticate(ingress, actions) {
+            return;
+        }
+        if self.has_looped(ingress) {
+            self.send_error(ingress, ErrorCode::LoopDetected, 0, actions);
+            return self.drop_packet(ingress, DropReason::Loop, actions);
+        }
+        match ingress.kind() {
+            PacketType::RegistrationRequest => self.registration(ingress, overlay, actions),
+            PacketType::ResolutionRequest => self.resolution(ingress, overlay, actions),
+            PacketType::PurgeRequest => self.purge_request(ingress, overlay, actions),
+            PacketType::ResolutionReply | PacketType::RegistrationReply | PacketType::PurgeReply => {
+                self.reply_received(ingress, overlay, actions);
+            }
+            PacketType::ErrorIndication => self.error_received(ingress, overlay, actions),
+            // The hub has no shortcuts to make.
+            PacketType::TrafficIndication => self.drop_packet(ingress, DropReason::Indication, actions),
+        }
+    }
+
+    /// Whether a packet to us holds a compulsory extension that we do not know: it is answered with error 1.
+    pub(crate) fn refuse_unknown_extension(
+        &mut self,
+        ingress: &Ingress<'_>,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let Some(kind) = ingress.packet.unknown_compulsory() else { return false };
+        self.send_error(ingress, ErrorCode::UnrecognizedExtension, ingress.offset_of(kind), actions);
+        self.drop_packet(ingress, DropReason::UnknownExtension, actions);
+        true
+    }
+
+    /// Whether a request comes from a station that may ask, which is one that registered or is mapped.
+    pub(crate) fn admit_peer(&mut self, ingress: &Ingress<'_>, actions: &mut Vec<Action>) -> bool {
+        let required = self.tunnel(ingress.tunnel).is_some_and(|tunnel| tunnel.require_registration);
+        if !required || self.is_known(ingress.tunnel, ingress.nbma) {
+            return true;
+        }
+        self.drop_packet(ingress, DropReason::UnknownPeer, actions);
+        false
+    }
+
+    /// Whether anything is bound to an NBMA address.
+    pub(crate) fn is_known(&self, tunnel: TunnelId, nbma: Ipv4Addr) -> bool {
+        !self.cache.at_nbma(tunnel, nbma).is_empty()
+    }
+
+    /// Whether the packet went through this hub before (RFC 2332 5.3.1 to 5.3.3): a request that has our entry in its
+    /// forward record, a reply that has it in its reverse record or as its responder.
+    fn has_looped(&self, ingress: &Ingress<'_>) -> bool {
+        let records: &[ExtensionType] = match ingress.kind() {
+            PacketType::ErrorIndication | PacketType::TrafficIndication => return false,
+            kind if kind.is_reply() => &[ExtensionType::ReverseTransit, ExtensionType::Responder],
+            _ => &[ExtensionType::ForwardTransit],
+        };
+        let entries = records.iter().filter_map(|kind| ingress.packet.extension(*kind));
+        entries.flat_map(|extension| ingress.packet.list(&extension)).any(|cie| {
+            self.config.tunnels.iter().any(|tunnel| {
+                cie.protocol == Some(tunnel.address.into()) && cie.nbma.is_none_or(|nbma| nbma == tunnel.nbma)
+            })
+        })
+    }
+
+    fn is_martian_source(&self, nbma: Ipv4Addr) -> bool {
+        is_martian(nbma) || self.config.tunnels.iter().any(|tunnel| tunnel.nbma == nbma)
+    }
+
+    /// Whether a station calls us by this address. A spoke that does not know its server yet registers at its own
+    /// address (FRR's `nhs dynamic`), others at the subnet's broadcast address.
+    pub(crate) fn is_local(&self, ingress: &Ingress<'_>) -> bool {
+        let destination = ingress.destination;
+        self.is_own(destination)
+            || destination == ingress.source
+            || self.tunnel(ingress.tunnel).is_some_and(|tunnel| tunnel.broadcast() == Some(destination))
+    }
+
+    /// Whether an address is one of the hub's tunnel addresses.
+    pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.config.tunnels.iter().any(|tunnel| tunnel.address == address)
+    }
+
+    /// Emits a packet and counts it; over the tunnel's rate it is dropped.
+    pub(crate) fn send(
         &mut self,
         now_ms: u64,
         tunnel: TunnelId,
         nbma: Ipv4Addr,
-        packet: &[u8],
-        overlay: &impl Overlay,
+        packet: Result<Vec<u8>, TooLong>,
+        origin: Origin,
         actions: &mut Vec<Action>,
-    ) {
-        let _ = (now_ms, tunnel, nbma, packet, overlay, actions);
-    }
-
-    /// Does what is due: expiry, purges to be repeated.
-    pub fn tick(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
-        let _ = (now_ms, actions);
-    }
-
-    /// When [`Server::tick`] has something to do next.
-    pub fn next_deadline(&self) -> Option<u64> {
-        None
-    }
-
-    /// Forgets bindings; returns how many.
-    pub fn clear(&mut self, now_ms: u64, what: Clear, actions: &mut Vec<Action>) -> usize {
-        let _ = (now_ms, what, actions);
-        0
-    }
-
-    /// Overlay routes under this prefix changed: who was told about addresses behind the hub in it hears a purge.
-    pub fn routes_changed(&mut self, now_ms: u64, prefix: Ipv4Addr, len: u8, actions: &mut Vec<Action>) {
-        let _ = (now_ms, prefix, len, actions);
-    }
-
-    /// The data plane refused this station's GRE packets (wrong key, …); remembered for `show dmvpn`.
-    pub fn refused(&mut self, now_ms: u64, tunnel: Option<TunnelId>, nbma: Ipv4Addr, reason: &'static str) {
-        let _ = (now_ms, tunnel, nbma, reason);
-    }
-
-    /// The binding of a protocol address.
-    pub fn binding(&self, tunnel: TunnelId, protocol: Ipv4Addr) -> Option<&Binding> {
-        let _ = (tunnel, protocol);
-        None
-    }
-
-    /// All bindings, static and dynamic, in no particular order.
-    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        std::iter::empty()
-    }
-
-    /// How many bindings there are.
-    pub fn len(&self) -> usize {
-        0
-    }
-
-    /// Whether there is no binding.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Everything that `show ip nhrp` prints: bindings, then answers given out for the hub itself, then incomplete
-    /// ones.
-    pub fn cache(&self, now_ms: u64) -> impl Iterator<Item = CacheEntry<'_>> {
-        let _ = now_ms;
-        std::iter::empty()
-    }
-
-    /// Peers that failed or went away, also such as are registered again: newest failure of each.
-    pub fn failures(&self) -> impl Iterator<Item = &PeerRecord> {
-        std::iter::empty()
-    }
-
-    /// Peers that failed or went away and are not registered now: the rows that `show dmvpn` prints as not up.
-    pub fn absent(&self) -> impl Iterator<Item = &PeerRecord> {
-        std::iter::empty()
-    }
-
-    /// Counters of one tunnel.
-    pub fn counters(&self, tunnel: TunnelId) -> Option<&TunnelCounters> {
-        let _ = tunnel;
-        None
-    }
-
-    /// Counters of the whole server.
-    pub fn server_counters(&self) -> &ServerCounters {
-        static NONE: ServerCounters = ServerCounters {
-            cache_full: 0,
-            peer_full: 0,
-            failures_evicted: 0,
-            purges_full: 0,
-            unknown_tunnel: 0,
+    ) -> bool {
+        let Some((config, state)) = self.state(tunnel) else { return false };
+        let Ok(packet) = packet else {
+            state.counters.drops[DropReason::TooLong as usize] += 1;
+            return false;
         };
-        &NONE
+        if !state.window.take(now_ms, config.max_send) {
+            state.counters.drops[DropReason::SendLimit as usize] += 1;
+            return false;
+        }
+        let kind = packet.get(17).copied().unwrap_or(0);
+        match origin {
+            Origin::Own => state.counters.sent.add(kind),
+            Origin::Forwarded => state.counters.forwarded.add(kind),
+        }
+        actions.push(Action::Send { tunnel, nbma, packet });
+        true
     }
 
-    /// Share of max-send used in the last 10 s, in percent.
-    pub fn send_usage(&self, now_ms: u64, tunnel: TunnelId) -> u8 {
-        let _ = (now_ms, tunnel);
-        0
+    /// One tunnel's configuration.
+    pub fn tunnel(&self, tunnel: TunnelId) -> Option<&TunnelConfig> {
+        self.config.tunnels.iter().find(|config| config.id == tunnel)
+    }
+
+    pub(crate) fn state(&mut self, tunnel: TunnelId) -> Option<(&TunnelConfig, &mut TunnelState)> {
+        let mut both = self.config.tunnels.iter().zip(&mut self.tunnels);
+        both.find(|(config, _)| config.id == tunnel)
+    }
+
+    pub(crate) fn count(&mut self, tunnel: TunnelId, change: impl FnOnce(&mut TunnelCounters)) {
+        if let Some((_, state)) = self.state(tunnel) {
+            change(&mut state.counters);
+        }
     }
 }

@@ -1,0 +1,295 @@
+//! Registration (RFC 2332 5.2.3, 5.2.4): a spoke tells which NBMA address its tunnel address is at.
+//!
+//! Every entry of the request comes back with its own code. What counts as the spoke's NBMA address is where its
+//! packet came from, not what it claims: a claim could point at a victim.
+
+use crate::ingress::{Ingress, is_host, v4};
+use crate::reply::{Nat, Reply, nat_cie};
+use crate::{
+    Action, Binding, Change, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server, UnbindReason,
+};
+use std::net::Ipv4Addr;
+use wire::nhrp::{Cie, CieCode, ErrorCode, ExtensionType, Flags, PacketType};
+
+/// Most octets of a vendor-private extension that are kept.
+const MAX_VENDOR: usize = 128;
+
+/// Why an entry is refused.
+struct Refusal {
+    code: CieCode,
+    why: &'static str,
+}
+
+impl Refusal {
+    const fn prohibited(why: &'static str) -> Self {
+        Self { code: CieCode::AdministrativelyProhibited, why }
+    }
+}
+
+impl Server {
+    pub(crate) fn registration(
+        &mut self,
+        ingress: &Ingress<'_>,
+        overlay: &impl Overlay,
+        actions: &mut Vec<Action>,
+    ) {
+        if !self.is_local(ingress) {
+            // RFC 2332 lets a server pass a registration on; a hub does not: whoever registers here means this hub.
+            self.note(ingress, Failure::WrongNhs(ingress.destination));
+            let kind = LogKind::WrongNhs { address: ingress.destination };
+            self.log(ingress.now_ms, ingress.tunnel, ingress.nbma, Some(ingress.source), kind, actions);
+            self.send_error(ingress, ErrorCode::ProtocolAddressUnreachable, 0, actions);
+            return self.count(ingress.tunnel, |counters| counters.drops[DropReason::WrongNhs as usize] += 1);
+        }
+        if self.refuse_unknown_extension(ingress, actions) {
+            return;
+        }
+        let mut cies: Vec<Cie> = ingress.packet.cies().collect();
+        if cies.is_empty() {
+            self.send_error(ingress, ErrorCode::ProtocolError, 0, actions);
+            return self.drop_packet(ingress, DropReason::Cie, actions);
+        }
+        let unique = ingress.packet.flags().has(Flags::UNIQUE);
+        // With U there is one binding and one only (5.2.3).
+        let several = unique && cies.len() > 1;
+        for cie in &mut cies {
+            let outcome = if several {
+                Err(Refusal::prohibited("several entries with the unique flag"))
+            } else {
+                self.register(ingress, cie, unique, overlay, actions)
+            };
+            cie.code = CieCode::Ok;
+            if let Err(Refusal { code, why }) = outcome {
+                cie.code = code;
+                cie.holding_time = 0;
+                self.refused_entry(ingress, cie, why, actions);
+            }
+        }
+        self.confirm(ingress, &cies, actions);
+    }
+
+    fn confirm(&mut self, ingress: &Ingress<'_>, cies: &[Cie], actions: &mut Vec<Action>) {
+        let Some(tunnel) = self.tunnel(ingress.tunnel) else { return };
+        let reply = Reply {
+            kind: PacketType::RegistrationReply,
+            flags: ingress.packet.flags().0 & (Flags::UNIQUE | Flags::NAT),
+            // The spoke learns its server's address from here when it registered at its own.
+            destination: tunnel.address,
+            cies,
+            responder_prefix: 32,
+            nat: Nat::Copy(seen_address(ingress)),
+        };
+        self.reply(ingress, &reply, actions);
+    }
+
+    /// One entry.
+    fn register(
+        &mut self,
+        ingress: &Ingress<'_>,
+        cie: &Cie,
+        unique: bool,
+        overlay: &impl Overlay,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        let protocol = cie.protocol.and_then(v4).unwrap_or(ingress.source);
+        let Some(tunnel) = self.tunnel(ingress.tunnel) else {
+            return Err(Refusal::prohibited("no such tunnel"));
+        };
+        if !is_host(cie.prefix_len) {
+            return Err(Refusal::prohibited("subnets cannot be registered"));
+        }
+        if let Some(why) = tunnel.forbids(protocol) {
+            return Err(Refusal::prohibited(why));
+        }
+        // Where the subnet does not tell (a /32 tunnel address), the hub's own routes must not be taken over either.
+        if self.is_own(protocol)
+            || matches!(overlay.lookup(protocol), Reach::Local | Reach::Hub { prefix_len: 32 })
+        {
+            return Err(Refusal::prohibited("the address is the hub's own"));
+        }
+        let (multicast, deregisters) = (tunnel.map_multicast_dynamic, tunnel.hold_zero_deregisters);
+        let found = self.cache.binding(ingress.tunnel, protocol).copied();
+        if let Some(old) = found {
+            check_owner(&old, ingress.nbma, unique)?;
+        }
+        if cie.holding_time == 0 {
+            return self.deregister(ingress, protocol, deregisters, actions);
+        }
+        let (now_ms, holding_time) = (ingress.now_ms, cie.holding_time);
+        let stays = found.filter(|old| old.nbma == ingress.nbma);
+        let binding = Binding {
+            tunnel: ingress.tunnel,
+            protocol,
+            nbma: ingress.nbma,
+            claimed: cie.nbma.and_then(v4).unwrap_or(ingress.claimed),
+            kind: Kind::Dynamic,
+            unique,
+            nat_capable: ingress.packet.flags().has(Flags::NAT),
+            multicast,
+            mtu: cie.mtu,
+            holding_time,
+            request_id: ingress.packet.request_id(),
+            created_ms: stays.map_or(now_ms, |old| old.created_ms),
+            refreshed_ms: now_ms,
+            expires_ms: Some(now_ms.saturating_add(u64::from(holding_time) * 1000)),
+        };
+        match (stays, found) {
+            (Some(old), _) if old.kind == Kind::Static => self.count_refresh(ingress),
+            (Some(old), _) => self.refresh(ingress, &old, binding, actions),
+            (None, Some(old)) => self.moved(ingress, &old, binding, actions)?,
+            (None, None) => self.bind_new(ingress, binding, actions)?,
+        }
+        Ok(())
+    }
+
+    fn refresh(&mut self, ingress: &Ingress<'_>, old: &Binding, binding: Binding, actions: &mut Vec<Action>) {
+        self.store(ingress, binding);
+        self.count_refresh(ingress);
+        let same = (old.claimed, old.unique, old.nat_capable)
+            == (binding.claimed, binding.unique, binding.nat_capable);
+        actions.push(if same {
+            Action::Refresh { binding }
+        } else {
+            Action::Bind { binding, change: Change::Updated }
+        });
+    }
+
+    fn moved(
+        &mut self,
+        ingress: &Ingress<'_>,
+        old: &Binding,
+        binding: Binding,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        self.room_at_peer(&binding)?;
+        let slot = self.store(ingress, binding);
+        self.count(binding.tunnel, |counters| counters.registrations_new += 1);
+        actions.push(Action::Bind { binding, change: Change::Moved { from: old.nbma } });
+        let kind = LogKind::Moved { from: old.nbma };
+        self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), kind, actions);
+        let told = self.cache.take_requesters(slot);
+        self.purge_requesters(ingress.now_ms, old, told, actions);
+        Ok(())
+    }
+
+    fn bind_new(
+        &mut self,
+        ingress: &Ingress<'_>,
+        binding: Binding,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        if self.cache.len() >= self.config.max_bindings {
+            self.counters.cache_full += 1;
+            return Err(Refusal { code: CieCode::InsufficientResources, why: "the hub's table is full" });
+        }
+        self.room_at_peer(&binding)?;
+        self.store(ingress, binding);
+        self.failures.back(binding.tunnel, binding.protocol);
+        self.count(binding.tunnel, |counters| counters.registrations_new += 1);
+        actions.push(Action::Bind { binding, change: Change::New });
+        self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), LogKind::Up, actions);
+        Ok(())
+    }
+
+    fn room_at_peer(&mut self, binding: &Binding) -> Result<(), Refusal> {
+        let max = self.tunnel(binding.tunnel).map_or(0, |tunnel| tunnel.max_bindings_per_peer);
+        if self.cache.at_nbma(binding.tunnel, binding.nbma).len() >= max as usize {
+            self.counters.peer_full += 1;
+            let why = "the NBMA address has registered as many addresses as it may";
+            return Err(Refusal { code: CieCode::InsufficientResources, why });
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, ingress: &Ingress<'_>, binding: Binding) -> u32 {
+        let slot = self.cache.put(binding);
+        let vendor =
+            ingress.packet.extension(ExtensionType::Vendor).map_or(&[][..], |extension| extension.value);
+        if let Some(entry) = self.cache.get_mut(slot)
+            && entry.vendor != vendor
+        {
+            entry.vendor = vendor.get(..MAX_VENDOR).unwrap_or(vendor).to_vec();
+        }
+        slot
+    }
+
+    /// Holding time 0: RFC 2332 5.2.0.1 has such an entry not be cached, others take it as a farewell.
+    fn deregister(
+        &mut self,
+        ingress: &Ingress<'_>,
+        protocol: Ipv4Addr,
+        allowed: bool,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        if !allowed {
+            return Err(Refusal::prohibited("holding time 0"));
+        }
+        if let Some(slot) = self.cache.find(ingress.tunnel, protocol)
+            && self.cache.get(slot).is_some_and(|entry| entry.binding.kind == Kind::Dynamic)
+        {
+            self.unbind(ingress.now_ms, slot, UnbindReason::Purged, actions);
+        }
+        Ok(())
+    }
+
+    fn count_refresh(&mut self, ingress: &Ingress<'_>) {
+        self.count(ingress.tunnel, |counters| counters.registrations_refreshed += 1);
+    }
+
+    fn refused_entry(
+        &mut self,
+        ingress: &Ingress<'_>,
+        cie: &Cie,
+        why: &'static str,
+        actions: &mut Vec<Action>,
+    ) {
+        let code = cie.code.0;
+        let protocol = cie.protocol.and_then(v4).unwrap_or(ingress.source);
+        self.count(ingress.tunnel, |counters| {
+            if let Some(count) = counters.registrations_refused.get_mut(usize::from(code)) {
+                *count += 1;
+            }
+        });
+        self.note_peer(
+            ingress.now_ms,
+            Some(ingress.tunnel),
+            ingress.nbma,
+            Some(protocol),
+            Failure::Refused(code),
+        );
+        let kind = LogKind::RegistrationRefused { code, why };
+        self.log(ingress.now_ms, ingress.tunnel, ingress.nbma, Some(protocol), kind, actions);
+    }
+}
+
+/// Whether an address that is bound may be registered from here.
+fn check_owner(old: &Binding, nbma: Ipv4Addr, unique: bool) -> Result<(), Refusal> {
+    if old.nbma == nbma {
+        // Also of a static map: who registers what the map says is told that all is well.
+        return Ok(());
+    }
+    if old.kind == Kind::Static {
+        return Err(Refusal::prohibited("the address is mapped to another NBMA address"));
+    }
+    if old.unique {
+        // 5.2.3 asks for this when the newcomer has U as well. Without, it is the same theft: Cisco's unique entry
+        // "cannot be overwritten" either, and ends with its holding time.
+        let why = if unique {
+            "another NBMA address registered it as unique"
+        } else {
+            "another NBMA address registered it as unique (use `registration no-unique` on spokes that move)"
+        };
+        return Err(Refusal { code: CieCode::AlreadyRegistered, why });
+    }
+    Ok(())
+}
+
+/// The entry that tells a spoke behind NAT how the hub sees it. The first server on the way adds it.
+fn seen_address(ingress: &Ingress<'_>) -> Option<Cie> {
+    if ingress.claimed == ingress.nbma || !ingress.is_first_hop() {
+        return None;
+    }
+    let extension = ingress.packet.extension(ExtensionType::Nat)?;
+    let known = ingress.packet.list(&extension).any(|cie| cie.nbma == Some(ingress.nbma.into()));
+    (!known).then(|| nat_cie(ingress.nbma, ingress.source))
+}
