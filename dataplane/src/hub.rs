@@ -190,7 +190,7 @@ fn open_ports(eal: Eal, config: &Config) -> Result<Opened, HubError> {
     let mut probed = vec![];
     for port in &config.port {
         let wrap = |error| HubError::Port { name: port.name.clone(), error };
-        probed.push(Port::probe(eal, &port.device, workers as u16).map_err(wrap)?);
+        probed.push(Port::probe(eal, &port.device, workers as u16, port.mtu).map_err(wrap)?);
     }
     let max_mtu = config.port.iter().map(|port| port.mtu).max().unwrap_or(1500);
     let mut pools: Vec<(Option<i32>, Pool)> = vec![];
@@ -237,10 +237,19 @@ fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: u
             "fewer receive queues than workers: some will not receive"
         );
     }
-    if let Some(interface) = silence::interface(&port.device)
-        && let Err(error) = silence::silence(interface)
-    {
-        tracing::warn!(port = port.name, interface, "the kernel may answer a second time itself: {error}");
+    if let Some(interface) = silence::interface(&port.device) {
+        if let Err(error) = silence::silence(interface) {
+            tracing::warn!(
+                port = port.name,
+                interface,
+                "the kernel may answer a second time itself: {error}"
+            );
+        }
+        // The tag is beside the MTU for a card, but not for a packet socket on a virtual interface.
+        let mtu = port.mtu + if port.vlan.is_some() { 4 } else { 0 };
+        if let Err(error) = dpdk::tuntap::raise_mtu(interface, mtu) {
+            tracing::warn!(port = port.name, "{error}");
+        }
     }
 }
 

@@ -251,9 +251,10 @@ impl Probed {
 }
 
 impl Port {
-    /// Finds the device: a PCI address (`0000:03:00.0`) or a virtual device (`net_af_packet0,iface=veth0`).
-    pub fn probe(_eal: Eal, device: &str, workers: u16) -> Result<Probed, PortError> {
-        let arguments = with_queues(device, workers);
+    /// Finds the device: a PCI address (`0000:03:00.0`) or a virtual device (`net_af_packet0,iface=veth0`), which
+    /// is made for as many workers and packets of that MTU.
+    pub fn probe(_eal: Eal, device: &str, workers: u16, mtu: u16) -> Result<Probed, PortError> {
+        let arguments = complete(device, workers, mtu);
         let name = device.split(',').next().unwrap_or(device);
         let c_name = CString::new(name).map_err(|_| PortError::Name(device.into()))?;
         let c_arguments = CString::new(arguments).map_err(|_| PortError::Name(device.into()))?;
@@ -339,19 +340,33 @@ fn probe_error(device: &str, errno: Errno) -> PortError {
     PortError::Probe { device: device.into(), errno, hint }
 }
 
-/// Virtual devices whose number of queues is an argument get as many as there are workers, unless one is given.
-fn with_queues(device: &str, workers: u16) -> String {
-    let argument = if device.starts_with("net_af_packet") {
-        "qpairs"
-    } else if device.starts_with("net_af_xdp") {
-        "queue_count"
-    } else {
-        return device.into();
+/// What a packet ring's frame holds beside the IP packet: kernel's header, Ethernet header, tag.
+const RING_OVERHEAD: u32 = 128;
+/// Frame and block of a packet ring when nothing is said, in octets.
+const RING_DEFAULTS: (u32, u32) = (2048, 4096);
+
+/// Adds to a packet socket's arguments what follows from the configuration, unless it is there: a queue for each
+/// worker, and frames as long as the MTU asks for.
+fn complete(device: &str, workers: u16, mtu: u16) -> String {
+    let mut arguments = device.to_owned();
+    let mut add = |name: &str, value: u32| {
+        if !device.contains(&format!(",{name}=")) {
+            arguments += &format!(",{name}={value}");
+        }
     };
-    if workers <= 1 || device.contains(&format!(",{argument}=")) {
-        return device.into();
+    if device.starts_with("net_af_packet") {
+        if workers > 1 {
+            add("qpairs", workers.into());
+        }
+        let frame = (u32::from(mtu) + RING_OVERHEAD).next_power_of_two();
+        if frame > RING_DEFAULTS.0 {
+            add("framesz", frame);
+            add("blocksz", frame.max(RING_DEFAULTS.1));
+        }
+    } else if device.starts_with("net_af_xdp") && workers > 1 {
+        add("queue_count", workers.into());
     }
-    format!("{device},{argument}={workers}")
+    arguments
 }
 
 /// `value`, held within a device's limits; 0 as upper limit is none.
@@ -365,12 +380,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queues_of_virtual_devices_follow_the_workers() {
-        assert_eq!(with_queues("net_af_packet0,iface=x", 1), "net_af_packet0,iface=x");
-        assert_eq!(with_queues("net_af_packet0,iface=x", 2), "net_af_packet0,iface=x,qpairs=2");
-        assert_eq!(with_queues("net_af_packet0,iface=x,qpairs=1", 2), "net_af_packet0,iface=x,qpairs=1");
-        assert_eq!(with_queues("net_af_xdp0,iface=x", 4), "net_af_xdp0,iface=x,queue_count=4");
-        assert_eq!(with_queues("0000:03:00.0", 4), "0000:03:00.0");
+    fn arguments_of_packet_sockets_follow_the_configuration() {
+        let cases = [
+            ("net_af_packet0,iface=x", 1, 1500, "net_af_packet0,iface=x"),
+            ("net_af_packet0,iface=x", 2, 1500, "net_af_packet0,iface=x,qpairs=2"),
+            ("net_af_packet0,iface=x,qpairs=1", 2, 1500, "net_af_packet0,iface=x,qpairs=1"),
+            ("net_af_packet0,iface=x", 1, 2000, "net_af_packet0,iface=x,framesz=4096,blocksz=4096"),
+            ("net_af_packet0,iface=x", 1, 9216, "net_af_packet0,iface=x,framesz=16384,blocksz=16384"),
+            ("net_af_xdp0,iface=x", 4, 1500, "net_af_xdp0,iface=x,queue_count=4"),
+            ("0000:03:00.0", 4, 9000, "0000:03:00.0"),
+        ];
+        for (device, workers, mtu, expected) in cases {
+            assert_eq!(complete(device, workers, mtu), expected);
+        }
     }
 
     #[test]

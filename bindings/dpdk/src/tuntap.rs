@@ -4,7 +4,6 @@
 //! devices are persistent: their index, addresses, routes and what routing daemons know of them survive a program
 //! that was killed; without a reader the kernel takes their carrier away, and gives it back when one attaches again.
 
-use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -191,10 +190,25 @@ fn request(name: &str) -> Result<libc::ifreq, TunTapError> {
     Ok(request)
 }
 
-/// Whether an interface of that name exists.
-pub fn exists(name: &CStr) -> bool {
-    // SAFETY: the name is a valid string.
-    unsafe { libc::if_nametoindex(name.as_ptr()) != 0 }
+/// Raises an interface's MTU to `mtu` if it is lower: of one whose frames a port takes through packet sockets.
+pub fn raise_mtu(name: &str, mtu: u16) -> Result<(), TunTapError> {
+    let refused = |error| TunTapError::Refused { name: name.into(), what: "MTU", error };
+    let mut request = request(name)?;
+    let socket = UnixDatagram::unbound().map_err(refused)?;
+    // SAFETY: the request is valid, holds a name, and has room for the answer.
+    let ret = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) };
+    if ret < 0 {
+        return Err(refused(io::Error::last_os_error()));
+    }
+    // SAFETY: the kernel filled this member in.
+    let present = unsafe { request.ifr_ifru.ifru_mtu };
+    if present >= i32::from(mtu) {
+        return Ok(());
+    }
+    request.ifr_ifru.ifru_mtu = i32::from(mtu);
+    // SAFETY: the request is valid and holds what this ioctl reads.
+    let ret = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFMTU, &raw const request) };
+    if ret < 0 { Err(refused(io::Error::last_os_error())) } else { Ok(()) }
 }
 
 #[cfg(test)]

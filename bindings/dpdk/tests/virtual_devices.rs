@@ -18,7 +18,7 @@ fn config(workers: u16) -> PortConfig {
 #[test]
 fn virtual_devices() {
     let eal = Eal::init(&EalConfig {
-        name: format!("hub-test-{}", std::process::id()),
+        name: "hub-test".into(),
         hugepages: false,
         memory: 64,
         cpus: vec![],
@@ -106,15 +106,15 @@ fn from_threads(eal: Eal, pool: Pool) {
 }
 
 fn refusals(eal: Eal) {
-    let missing = Port::probe(eal, "net_nothing0", 1).unwrap_err();
+    let missing = Port::probe(eal, "net_nothing0", 1, 1500).unwrap_err();
     assert!(missing.to_string().contains("net_nothing0"), "{missing}");
-    let missing = Port::probe(eal, "net_af_packet7,iface=no-such-if", 1).unwrap_err();
+    let missing = Port::probe(eal, "net_af_packet7,iface=no-such-if", 1, 1500).unwrap_err();
     assert!(missing.to_string().contains("Does the interface exist"), "{missing}");
-    assert!(matches!(Port::probe(eal, "net_null\0", 1), Err(PortError::Name(_))));
+    assert!(matches!(Port::probe(eal, "net_null\0", 1, 1500), Err(PortError::Name(_))));
 }
 
 fn null(eal: Eal, pool: Pool) {
-    let probed = Port::probe(eal, "net_null0,size=64", 2).unwrap();
+    let probed = Port::probe(eal, "net_null0,size=64", 2, 1500).unwrap();
     let (port, mut rx, mut tx) = probed.start(&config(2), &pool, true).unwrap();
     assert_eq!((rx.len(), tx.len()), (2, 2));
     assert_eq!(port.driver(), "net_null");
@@ -133,12 +133,12 @@ fn null(eal: Eal, pool: Pool) {
     drop((rx, tx));
     drop(packets);
     // Its name is free again.
-    Port::probe(eal, "net_null0", 1).unwrap();
+    Port::probe(eal, "net_null0", 1, 1500).unwrap();
 }
 
 fn ring(eal: Eal, pool: Pool) {
     let (port, mut rx, mut tx) =
-        Port::probe(eal, "net_ring0", 1).unwrap().start(&config(1), &pool, true).unwrap();
+        Port::probe(eal, "net_ring0", 1, 1500).unwrap().start(&config(1), &pool, true).unwrap();
     assert!(port.link().unwrap().up);
     assert_ne!(port.mac(), [1; 6]);
     // What is sent comes back, in order, until the ring is full; then the rest stays with the sender.
@@ -192,7 +192,7 @@ fn pcap(eal: Eal, pool: Pool) {
     std::fs::write(&input, &file).unwrap();
     let device = format!("net_pcap0,rx_pcap={},tx_pcap={}", input.display(), output.display());
     let (port, mut rx, mut tx) =
-        Port::probe(eal, &device, 1).unwrap().start(&config(1), &pool, true).unwrap();
+        Port::probe(eal, &device, 1, 1500).unwrap().start(&config(1), &pool, true).unwrap();
     let mut lengths = vec![];
     let mut all: ArrayVec<Mbuf, 32> = ArrayVec::new();
     while lengths.len() < 2 {

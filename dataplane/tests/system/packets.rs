@@ -1,0 +1,92 @@
+//! What goes in and what comes out.
+
+use crate::frames::{SPOKE1, SPOKE2, arp_request, checksum, echo, ip, through_tunnel, to_mac};
+use crate::hub::{self, Hub};
+use crate::namespace::isolated;
+use crate::wire_end::{DEVICE, WireEnd};
+use shm::drops::DropReason;
+
+#[test]
+fn forwards_between_spokes_and_lets_the_kernel_answer() {
+    isolated("packets::forwards_between_spokes_and_lets_the_kernel_answer", || {
+        let wire = WireEnd::lay();
+        let mut hub = Hub::start("packets", DEVICE, "", "idle-sleep = 100");
+        Hub::address_twins();
+        hairpin(&wire);
+        between_tunnels(&wire);
+        the_kernel_answers_arp(&wire);
+        the_kernel_answers_once(&wire);
+        the_kernel_answers_in_the_tunnel(&wire);
+        drops_are_counted(&wire, &hub);
+        assert!(hub.stop().success(), "{}", hub.log());
+        assert!(hub.log().contains("ended"));
+    });
+}
+
+fn hairpin(wire: &WireEnd) {
+    let payload = echo(8, 1);
+    wire.send(&SPOKE1.gre(None, &ip(SPOKE1.tunnel(), SPOKE2.tunnel(), 1, 64, &payload)));
+    let (outer, inner) = wire.wait("the packet at spoke 2", |frame| through_tunnel(frame, SPOKE2, None));
+    assert_eq!((outer.from, outer.to, outer.ttl), (hub::NBMA, SPOKE2.nbma(), 255));
+    assert_eq!((inner.from, inner.to, inner.ttl), (SPOKE1.tunnel(), SPOKE2.tunnel(), 63));
+    assert_eq!(inner.payload, payload);
+}
+
+/// From a tunnel without key into one with.
+fn between_tunnels(wire: &WireEnd) {
+    wire.send(&SPOKE1.gre(None, &ip([172, 16, 1, 9], [172, 16, 3, 9], 17, 9, b"anything")));
+    let (_, inner) = wire.wait("the packet in Tunnel1", |frame| through_tunnel(frame, SPOKE2, Some(77)));
+    assert_eq!((inner.from, inner.to, inner.ttl), ([172, 16, 1, 9], [172, 16, 3, 9], 8));
+    assert_eq!(inner.payload, b"anything");
+}
+
+fn the_kernel_answers_arp(wire: &WireEnd) {
+    wire.send(&arp_request(SPOKE1, hub::NBMA));
+    let answer = wire.wait("an ARP answer", |frame| {
+        let arp = frame.get(12..42)?;
+        (arp[..10] == [8, 6, 0, 1, 8, 0, 6, 4, 0, 2]).then(|| arp.to_vec())
+    });
+    assert_eq!(answer[10..16], hub::MAC);
+    assert_eq!(answer[16..20], hub::NBMA);
+    assert_eq!(answer[20..26], SPOKE1.mac());
+}
+
+/// The kernel has the frames twice, from the packet socket's interface and from the twin, and must answer once.
+fn the_kernel_answers_once(wire: &WireEnd) {
+    let ping = |sequence| wire.send(&SPOKE1.frame(1, &echo(8, sequence)));
+    let answer = |frame: &[u8]| {
+        let packet = to_mac(frame, SPOKE1.mac())?;
+        let right = packet.from == hub::NBMA && packet.protocol == 1 && checksum(&packet.payload) == 0;
+        right.then(|| u16::from_be_bytes([packet.payload[6], packet.payload[7]]))
+    };
+    // The kernel asks for the spoke's MAC address before its first answer, unless the request above taught it.
+    for sequence in 1..=20 {
+        ping(sequence);
+        assert_eq!(wire.wait("a ping's answer", answer), sequence, "answered out of order or twice");
+    }
+}
+
+fn the_kernel_answers_in_the_tunnel(wire: &WireEnd) {
+    wire.send(&SPOKE1.gre(None, &ip(SPOKE1.tunnel(), hub::TUNNEL, 1, 64, &echo(8, 7))));
+    let (outer, inner) = wire.wait("an answer in the tunnel", |frame| through_tunnel(frame, SPOKE1, None));
+    assert_eq!((outer.from, outer.to), (hub::NBMA, SPOKE1.nbma()));
+    assert_eq!((inner.from, inner.to), (hub::TUNNEL, SPOKE1.tunnel()));
+    assert_eq!(inner.payload, echo(0, 7));
+}
+
+fn drops_are_counted(wire: &WireEnd, hub: &Hub) {
+    let segment = hub.segment();
+    let count = |reason: DropReason| segment.worker(0).drops[reason as usize].get();
+    let wrong_key = SPOKE1.gre(Some(5), &ip(SPOKE1.tunnel(), SPOKE2.tunnel(), 1, 64, &echo(8, 1)));
+    let before = count(DropReason::GreKeyMismatch);
+    wire.send(&wrong_key);
+    crate::namespace::wait_for("the drop's counter", || {
+        (count(DropReason::GreKeyMismatch) > before).then_some(())
+    });
+    let counters = segment.worker(0);
+    assert!(counters.packets.get() > 0 && counters.busy_cycles.get() > 0 && counters.polls.get() > 0);
+    assert!(counters.punted.get() >= 22, "{}", counters.punted.get());
+    let port = &counters.ports[0];
+    assert!(port.rx_packets.get() >= 25 && port.tx_packets.get() >= 24, "{port:?}");
+    assert!(port.tx_bytes.get() >= port.tx_packets.get() * 42);
+}
