@@ -6,6 +6,8 @@
 
 #[path = "../fuzz/harness.rs"]
 mod harness;
+#[path = "../fuzz/hub.rs"]
+mod hub;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -79,6 +81,23 @@ fn reassembly_seeds() -> Vec<Vec<u8>> {
     packets().iter().map(run).collect()
 }
 
+/// Each captured frame as it is, and each inner packet as if spoke 1, the LAN or the kernel sent it, in small runs.
+fn process_seeds() -> Vec<Vec<u8>> {
+    let record = |flags: u8, octets: &[u8]| {
+        let [high, low] = (octets.len() as u16).to_be_bytes();
+        [&[flags, high, low], octets].concat()
+    };
+    let frames = frames().into_iter().map(|frame| record(2, &frame));
+    let mut seeds: Vec<_> = frames.collect();
+    for packet in packets() {
+        let mut to_host = packet.clone();
+        to_host[16..20].copy_from_slice(&hub::HOST[1].octets());
+        let each = [(3 | 4 | 8, &to_host), (3, &packet), (1 | 4, &to_host), (4, &to_host)];
+        seeds.push(each.iter().flat_map(|(flags, packet)| record(*flags, packet)).collect());
+    }
+    seeds
+}
+
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
     for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
         target(seed);
@@ -100,19 +119,39 @@ fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
 /// A target's name, itself, and what makes its inputs.
 type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
-const TARGETS: [Target; 3] = [
+const TARGETS: [Target; 4] = [
     ("fragment", harness::fragment, fragment_seeds),
     ("leaves", harness::leaves, packets),
+    ("process", harness::process, process_seeds),
     ("reassembly", harness::reassembly, reassembly_seeds),
 ];
 
-#[test]
-fn captures_hold() {
-    for (name, target, seeds) in TARGETS {
-        // Neighbouring packets differ little; every fourth keeps the test short.
-        let seeds: Vec<_> = seeds().into_iter().step_by(4).collect();
+fn captures_hold(name: &str, step: usize) {
+    for (name, target, seeds) in TARGETS.into_iter().filter(|target| target.0 == name) {
+        // Neighbouring packets differ little; not taking all keeps the test short.
+        let seeds: Vec<_> = seeds().into_iter().step_by(step).collect();
         run(target, name, &seeds);
     }
+}
+
+#[test]
+fn fragment() {
+    captures_hold("fragment", 2);
+}
+
+#[test]
+fn leaves() {
+    captures_hold("leaves", 4);
+}
+
+#[test]
+fn process() {
+    captures_hold("process", 7);
+}
+
+#[test]
+fn reassembly() {
+    captures_hold("reassembly", 2);
 }
 
 #[test]

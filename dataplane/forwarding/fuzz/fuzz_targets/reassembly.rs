@@ -2,5 +2,8 @@
 #[path = "../harness.rs"]
 #[allow(dead_code)]
 mod harness;
+#[path = "../hub.rs"]
+#[allow(dead_code)]
+mod hub;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| harness::reassembly(data));
