@@ -8,7 +8,7 @@ HUB_METRICS=127.0.0.1:9177
 
 hub_dir() { echo "$RUN/hub"; }
 
-# hub_config [EXTRA-TOML]: a hub on two software ports. Words and their meaning: README, "Configuration".
+# hub_config [MORE-TOML]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp]. Words and their meaning: README, "Configuration".
 hub_config() {
     local dir
     dir=$(hub_dir)
@@ -54,8 +54,8 @@ tcp-adjust-mss = 1360
 network-id = 1
 phase = 3
 holdtime = 60
-redirect-timeout = 2
 map-multicast-dynamic = true
+${HUB_NHRP:-}
 
 [metrics]
 listen = "$HUB_METRICS"
@@ -79,7 +79,7 @@ hub_process() {
 }
 
 dataplane_ready() { in_ns hub ip link show wan && in_ns hub ip link show tun0; }
-control_ready() { [ -S "$(hub_dir)/run/control.sock" ] && hubctl show workers; }
+control_ready() { [ -S "$(hub_dir)/run/control.sock" ] && hubctl show status; }
 
 dataplane_start() {
     hub_process dataplane
@@ -114,5 +114,16 @@ hub_down() {
 }
 
 hubctl() { "$HUB_BIN/hubctl" --socket "$(hub_dir)/run/control.sock" "$@"; }
+
+# hub_drops REASON: packets dropped for it so far, all workers.
+hub_drops() {
+    hubctl --json show drops | jq --arg reason "$1" '[.. | objects | select(.reason? == $reason) | .packets] | add // 0'
+}
+
+# hub_blames NBMA CAUSE: the hub names this spoke and this cause (a word of `show dmvpn failures`).
+hub_blames() {
+    hubctl --json show dmvpn failures |
+        jq -e --arg nbma "$1" --arg cause "$2" '[.. | objects | select(.nbma? == $nbma and .cause? == $cause)] | length > 0'
+}
 
 hub_metrics() { in_ns hub curl -sS --max-time 5 "http://$HUB_METRICS/metrics"; }

@@ -56,16 +56,6 @@ net_bridge() {
     net_no_offloads "$ns" "$bridge"
 }
 
-# A port that DPDK reads with AF_PACKET is also the kernel's. The kernel must not answer on it a second time: it sees
-# the hub's addresses on the TAP twin and takes them for its own on every interface.
-net_hands_off() {
-    in_ns "$1" nft -f - <<END
-table netdev $2 {
-    chain ingress { type filter hook ingress device "$2" priority 0; policy drop; }
-}
-END
-}
-
 net_up() {
     local ns
     for ns in inet hub dc; do net_namespace "$ns"; done
@@ -77,8 +67,6 @@ net_up() {
     net_wire dc eth0 hub lan0
     ip -n "$NET_ID-dc" address add 10.0.0.10/24 dev eth0
     ip -n "$NET_ID-dc" route add default via 10.0.0.1
-    net_hands_off hub wan0
-    net_hands_off hub lan0
 }
 
 net_down() {

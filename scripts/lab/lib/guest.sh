@@ -38,6 +38,8 @@ guest_start() {
         initrd="$IMAGE_INITRD" ubd0r="$IMAGE_ROOT" hostfs="$dir/share" quiet random.trust_cpu=on lab.name="$name" \
         "vec0:transport=tap,ifname=tap-$name,mac=$mac" con=null con0=null,fd:1 </dev/null >"$dir/console.log" 2>&1 &
     echo $! >"$dir/pid"
+    # Its end is no news to this shell.
+    disown
 }
 
 guest_wait() {
@@ -53,7 +55,6 @@ guest_kill() {
     local pid
     pid=$(guest_pid "$1") || return 0
     kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
     # Its processes each run a piece of the guest; the last of them gives the memory back.
     wait_until 10 group_gone "$pid" || warn "guest $1 does not end"
     ip -n "$NET_ID-inet" link del "tap-$1" 2>/dev/null || true

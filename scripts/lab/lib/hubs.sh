@@ -29,7 +29,7 @@ END
 
 lab_hub_start() {
     if is_ours; then
-        hub_config "$(lab_routes)"
+        HUB_NHRP=$(lab_hub_nhrp) hub_config "$(lab_routes)"
         dataplane_start
         control_start
     else
@@ -39,6 +39,16 @@ lab_hub_start() {
         guest h '/host/router network && /host/router start'
     fi
 }
+
+# hub_reconfigure NHRP-TOML: our hub with another line in [tunnel.nhrp], or '', started anew without memory.
+hub_reconfigure() {
+    hub_down
+    rm -rf "$(hub_dir)/state" "$(hub_dir)/run"
+    HUB_NHRP=$(lab_hub_nhrp "$1") hub_config "$(lab_routes)"
+    dataplane_start
+    control_start
+}
+lab_hub_nhrp() { printf '%s\n' 'redirect-timeout = 2' "$@"; }
 
 lab_hub_stop() { if is_ours; then hub_down; else guest_kill h; fi; }
 
@@ -51,7 +61,7 @@ lab_hub_mac() {
 hub_knows() {
     if is_ours; then
         hubctl --json show ip nhrp dynamic | jq -e --arg protocol "$1" --arg nbma "$2" \
-            '[.. | objects | select((.protocol? // .target?) == $protocol and .nbma? == $nbma)] | length > 0'
+            '[.. | objects | select(.via? == $protocol and .nbma? == $nbma)] | length > 0'
     else
         guest h "vtysh -c 'show ip nhrp cache json'" | jq -e --arg protocol "$1" --arg nbma "$2" \
             '.table[] | select(.type == "dynamic" and .protocol == $protocol and .nbma == $nbma)'
@@ -64,6 +74,8 @@ hub_knows_both() { hub_knows_spoke 1 && hub_knows_spoke 2; }
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
     if is_ours; then
+        [ ! -e "$RUN/hub/reconfigured" ] || hub_reconfigure ''
+        rm -f "$RUN/hub/reconfigured"
         hub_runs dataplane || dataplane_start
         hub_runs control || control_start
     fi

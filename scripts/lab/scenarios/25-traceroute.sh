@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2034
+TITLE="traceroute from a spoke's LAN shows the hub and then the other spoke"
+HUBS="ours frr"
+
+# One probe a hop, one at a time: by the time of the last, a shortcut may exist, and no earlier.
+hops() { in_lan 1 traceroute -n -q 1 -N 1 -w 3 -m 6 "$1" | awk 'NR > 1 { print $2 }' | paste -sd' '; }
+
+scenario() {
+    local path
+    path=$(hops "$(spoke_host 2)")
+    holds "the way is $path" test "$path" = "$(spoke_lan 1).1 $HUB_TUNNEL $(spoke_tunnel 2) $(spoke_host 2)"
+    is_ours || return 0
+    path=$(hops 10.0.0.10)
+    holds "into the data centre it is $path" test "$path" = "$(spoke_lan 1).1 $HUB_TUNNEL 10.0.0.10"
+}
