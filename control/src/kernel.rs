@@ -1,0 +1,377 @@
+//! A mirror of what the kernel knows about our interfaces: links, addresses, neighbours and the main table's routes.
+//!
+//! Facts come from [`crate::netlink`]; what they changed goes to [`crate::state`]. Interfaces that are neither a
+//! twin nor the loopback do not concern the hub and are not kept, so the mirror stays as small as the hub's part of
+//! the table.
+
+use crate::prefix::{self, Prefix};
+use config::Config;
+use shm::message::{PortId, TunnelId};
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+
+/// What an interface is to the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Interface {
+    /// TAP twin of a port.
+    Port(PortId),
+    /// TUN twin of a tunnel.
+    Tunnel(TunnelId),
+    /// The loopback, whose global addresses are the hub's own.
+    Loopback,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The kernel's index.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// Administratively up.
+    pub up: bool,
+    /// MTU, in octets.
+    pub mtu: u32,
+}
+
+/// A neighbour entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Interface.
+    pub index: u32,
+    /// Address.
+    pub address: Ipv4Addr,
+    /// MAC address, while the entry is valid.
+    pub mac: Option<[u8; 6]>,
+    /// Resolution was tried and failed.
+    pub failed: bool,
+}
+
+/// One next hop of a kernel route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hop {
+    /// Outgoing interface.
+    pub index: u32,
+    /// Gateway; `None`: the destination is on link.
+    pub gateway: Option<Ipv4Addr>,
+}
+
+/// A route of the main table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Destination.
+    pub prefix: Prefix,
+    /// Metric: the lowest of a prefix wins.
+    pub metric: u32,
+    /// Who put it there (`RTPROT_*`).
+    pub protocol: u8,
+    /// Next hops; none for a discard route (blackhole, unreachable, prohibit).
+    pub hops: Vec<Hop>,
+}
+
+/// Something the kernel told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A link is there, or changed.
+    Link(Link),
+    /// A link went away.
+    LinkGone(u32),
+    /// An address on an interface, with the length of its subnet.
+    Address(u32, Prefix),
+    /// An address was removed.
+    AddressGone(u32, Prefix),
+    /// A neighbour.
+    Neighbour(Neighbour),
+    /// A neighbour entry was removed.
+    NeighbourGone(u32, Ipv4Addr),
+    /// A route; `true`: it replaces that of the same prefix and metric.
+    Route(Route, bool),
+    /// A route was removed.
+    RouteGone(Route),
+}
+
+/// What a fact changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The meaning of interface indexes: everything is to be looked at again.
+    Interfaces,
+    /// Addresses of the hub.
+    Addresses,
+    /// A neighbour.
+    Neighbour(u32, Ipv4Addr),
+    /// The routes of a prefix.
+    Route(Prefix),
+    /// The kernel drops routes without telling (a link or an address went down): dump again.
+    Stale,
+}
+
+/// What a dump lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Links.
+    Links,
+    /// IPv4 addresses.
+    Addresses,
+    /// IPv4 neighbours.
+    Neighbours,
+    /// IPv4 routes.
+    Routes,
+}
+
+impl Class {
+    /// All, in the order in which a dump makes sense: indexes first.
+    pub const ALL: [Class; 4] = [Class::Links, Class::Addresses, Class::Neighbours, Class::Routes];
+}
+
+/// A value and the dump in which it was last seen.
+#[derive(Clone, Debug)]
+struct Seen<T> {
+    value: T,
+    epoch: u64,
+}
+
+/// The mirror.
+#[derive(Debug)]
+pub struct Kernel {
+    names: HashMap<String, Interface>,
+    roles: HashMap<u32, Interface>,
+    links: BTreeMap<u32, Seen<Link>>,
+    addresses: BTreeMap<(u32, Prefix), u64>,
+    neighbours: BTreeMap<(u32, Ipv4Addr), Seen<Neighbour>>,
+    routes: BTreeMap<Prefix, Vec<Seen<Route>>>,
+    epoch: u64,
+}
+
+impl Kernel {
+    /// An empty mirror that will care for the interfaces the configuration names.
+    pub fn new(config: &Config) -> Self {
+        let ports = config.port.iter().enumerate().map(|(i, p)| (p.name.clone(), Interface::Port(i as PortId)));
+        let tunnels =
+            config.tunnel.iter().enumerate().map(|(i, t)| (t.interface.clone(), Interface::Tunnel(i as TunnelId)));
+        let names = ports.chain(tunnels).chain([("lo".to_string(), Interface::Loopback)]).collect();
+        Self {
+            names,
+            roles: HashMap::new(),
+            links: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            epoch: 1,
+        }
+    }
+
+    /// What the interface with this index is to us.
+    pub fn role(&self, index: u32) -> Option<Interface> {
+        self.roles.get(&index).copied()
+    }
+
+    /// The link that has a role at present.
+    pub fn link(&self, role: Interface) -> Option<&Link> {
+        self.links.values().map(|seen| &seen.value).find(|link| self.roles.get(&link.index) == Some(&role))
+    }
+
+    /// The hub's own addresses with their subnets.
+    pub fn addresses(&self) -> impl Iterator<Item = (Interface, Prefix)> + '_ {
+        self.addresses.keys().filter_map(|(index, prefix)| Some((self.role(*index)?, *prefix)))
+    }
+
+    /// A neighbour entry.
+    pub fn neighbour(&self, role: Interface, address: Ipv4Addr) -> Option<&Neighbour> {
+        let index = self.link(role)?.index;
+        self.neighbours.get(&(index, address)).map(|seen| &seen.value)
+    }
+
+    /// All neighbour entries.
+    pub fn neighbours(&self) -> impl Iterator<Item = (Interface, &Neighbour)> + '_ {
+        self.neighbours.values().filter_map(|seen| Some((self.role(seen.value.index)?, &seen.value)))
+    }
+
+    /// The routes of one prefix, best metric first.
+    pub fn routes_of(&self, prefix: Prefix) -> impl Iterator<Item = &Route> + '_ {
+        self.routes.get(&prefix).into_iter().flatten().map(|seen| &seen.value)
+    }
+
+    /// All routes.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> + '_ {
+        self.routes.values().flatten().map(|seen| &seen.value)
+    }
+
+    /// All prefixes that have a route.
+    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
+        self.routes.keys().copied()
+    }
+
+    /// A dump starts: what it does not name is swept by [`Self::end`].
+    pub fn begin(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// The dump of one class is complete.
+    pub fn end(&mut self, class: Class, changes: &mut Vec<Change>) {
+        let epoch = self.epoch;
+        match class {
+            Class::Links => {
+                let gone: Vec<u32> =
+                    self.links.iter().filter(|(_, s)| s.epoch < epoch).map(|(i, _)| *i).collect();
+                gone.into_iter().for_each(|index| self.apply(Fact::LinkGone(index), changes));
+            }
+            Class::Addresses => {
+                let before = self.addresses.len();
+                self.addresses.retain(|_, seen| *seen >= epoch);
+                if self.addresses.len() != before {
+                    changes.push(Change::Addresses);
+                }
+            }
+            Class::Neighbours => self.neighbours.retain(|(index, address), seen| {
+                let keep = seen.epoch >= epoch;
+                if !keep {
+                    changes.push(Change::Neighbour(*index, *address));
+                }
+                keep
+            }),
+            Class::Routes => self.retain_routes(|seen| seen.epoch >= epoch, changes),
+        }
+    }
+
+    /// Takes in one fact and says what it changed.
+    pub fn apply(&mut self, fact: Fact, changes: &mut Vec<Change>) {
+        match fact {
+            Fact::Link(link) => self.link_is(link, changes),
+            Fact::LinkGone(index) => self.link_gone(index, changes),
+            Fact::Address(index, prefix) => {
+                if self.roles.contains_key(&index)
+                    && self.addresses.insert((index, prefix), self.epoch).is_none()
+                {
+                    changes.push(Change::Addresses);
+                }
+            }
+            Fact::AddressGone(index, prefix) => {
+                if self.addresses.remove(&(index, prefix)).is_some() {
+                    changes.extend([Change::Addresses, Change::Stale]);
+                }
+            }
+            Fact::Neighbour(neighbour) => self.neighbour_is(neighbour, changes),
+            Fact::NeighbourGone(index, address) => {
+                if self.neighbours.remove(&(index, address)).is_some() {
+                    changes.push(Change::Neighbour(index, address));
+                }
+            }
+            Fact::Route(route, replace) => self.route_is(route, replace, changes),
+            Fact::RouteGone(route) => self.route_gone(&route, changes),
+        }
+    }
+
+    fn link_is(&mut self, link: Link, changes: &mut Vec<Change>) {
+        let index = link.index;
+        let role = self.names.get(&link.name).copied();
+        let before = self.roles.get(&index).copied();
+        if role != before {
+            match role {
+                Some(role) => self.roles.insert(index, role),
+                None => self.roles.remove(&index),
+            };
+            // Facts about an interface that had no role were not kept.
+            changes.extend([Change::Interfaces, Change::Stale]);
+        }
+        let Some(role) = role else {
+            self.links.remove(&index);
+            return;
+        };
+        // A twin that was made anew under the same name, its old index not yet reported gone.
+        self.roles.retain(|other, held| *held != role || *other == index);
+        if self.links.get(&index).is_some_and(|old| old.value.up != link.up) {
+            if !link.up {
+                self.forget_routes_through(index, changes);
+            }
+            changes.push(Change::Stale);
+        }
+        self.links.insert(index, Seen { value: link, epoch: self.epoch });
+    }
+
+    fn link_gone(&mut self, index: u32, changes: &mut Vec<Change>) {
+        self.links.remove(&index);
+        if self.roles.remove(&index).is_none() {
+            return;
+        }
+        self.forget_routes_through(index, changes);
+        self.addresses.retain(|(at, _), _| *at != index);
+        self.neighbours.retain(|(at, _), _| *at != index);
+        changes.extend([Change::Interfaces, Change::Addresses]);
+    }
+
+    fn forget_routes_through(&mut self, index: u32, changes: &mut Vec<Change>) {
+        self.retain_routes(
+            |seen| {
+                let discard = seen.value.hops.is_empty();
+                seen.value.hops.retain(|hop| hop.index != index);
+                discard || !seen.value.hops.is_empty()
+            },
+            changes,
+        );
+    }
+
+    /// Keeps the routes `keep` wants; a prefix whose routes it changed or dropped is reported.
+    fn retain_routes(&mut self, mut keep: impl FnMut(&mut Seen<Route>) -> bool, changes: &mut Vec<Change>) {
+        self.routes.retain(|prefix, routes| {
+            let hops = |routes: &[Seen<Route>]| routes.iter().map(|r| r.value.hops.len()).sum::<usize>();
+            let before = (routes.len(), hops(routes));
+            routes.retain_mut(&mut keep);
+            if before != (routes.len(), hops(routes)) {
+                changes.push(Change::Route(*prefix));
+            }
+            !routes.is_empty()
+        });
+    }
+
+    fn neighbour_is(&mut self, neighbour: Neighbour, changes: &mut Vec<Change>) {
+        if !matches!(self.role(neighbour.index), Some(Interface::Port(_))) {
+            return;
+        }
+        let at = (neighbour.index, neighbour.address);
+        let old = self.neighbours.insert(at, Seen { value: neighbour, epoch: self.epoch });
+        if old.is_none_or(|old| old.value != neighbour) {
+            changes.push(Change::Neighbour(neighbour.index, neighbour.address));
+        }
+    }
+
+    fn route_is(&mut self, mut route: Route, replace: bool, changes: &mut Vec<Change>) {
+        route.prefix = prefix::network(route.prefix.address, route.prefix.len);
+        let ours = route.hops.is_empty() || route.hops.iter().any(|hop| self.roles.contains_key(&hop.index));
+        let routes = self.routes.entry(route.prefix).or_default();
+        let before = routes.len();
+        if replace {
+            routes.retain(|old| old.value.metric != route.metric || old.value == route);
+        }
+        let mut changed = routes.len() != before;
+        if let Some(old) = routes.iter_mut().find(|old| old.value == route) {
+            old.epoch = self.epoch;
+        } else if ours {
+            let at = routes.partition_point(|old| old.value.metric <= route.metric);
+            let prefix = route.prefix;
+            routes.insert(at, Seen { value: route.clone(), epoch: self.epoch });
+            debug_assert_eq!(prefix, route.prefix);
+            changed = true;
+        }
+        if routes.is_empty() {
+            self.routes.remove(&route.prefix);
+        }
+        if changed {
+            changes.push(Change::Route(route.prefix));
+        }
+    }
+
+    fn route_gone(&mut self, route: &Route, changes: &mut Vec<Change>) {
+        let prefix = prefix::network(route.prefix.address, route.prefix.len);
+        let Some(routes) = self.routes.get_mut(&prefix) else { return };
+        // The kernel names what it removed exactly, except that a link going down may have shortened our copy.
+        let exact = routes.iter().position(|old| old.value.metric == route.metric && old.value.hops == route.hops);
+        let Some(at) = exact.or_else(|| routes.iter().position(|old| old.value.metric == route.metric)) else {
+            return;
+        };
+        routes.remove(at);
+        if routes.is_empty() {
+            self.routes.remove(&prefix);
+        }
+        changes.push(Change::Route(prefix));
+    }
+}

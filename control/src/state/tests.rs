@@ -1,0 +1,469 @@
+//! Whatever happens in whatever order, the data plane ends up with what a fresh start would give it.
+
+use super::*;
+use crate::kernel::{Hop, Link, Neighbour, Route};
+use crate::sync::Outlet;
+use proptest::prelude::*;
+use shm::message::Update;
+use std::collections::BTreeMap;
+
+const CONFIG: &str = r#"
+[hub]
+name = "test"
+max-peers = 6
+[[port]]
+name = "wan0"
+device = "none"
+role = "underlay"
+address = ["203.0.113.1/24"]
+[[port]]
+name = "lan0"
+device = "none"
+role = "lan"
+address = ["10.1.0.1/24"]
+[[tunnel]]
+name = "Tunnel0"
+interface = "gre0"
+source = "203.0.113.1"
+address = "10.255.0.1/24"
+nhrp = { network-id = 1 }
+[[tunnel]]
+name = "Tunnel1"
+interface = "gre1"
+source = "203.0.113.1"
+key = 2
+address = "10.254.0.1/24"
+nhrp = { network-id = 2 }
+"#;
+
+fn config() -> Config {
+    toml::from_str(CONFIG).unwrap()
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
+fn ip(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+/// What a data plane makes of updates; refuses those that refer to something it does not have.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Plane {
+    links: BTreeMap<LinkId, (PortId, Option<[u8; 6]>)>,
+    peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool)>,
+    routes: BTreeMap<Prefix, Target>,
+    named: Option<(BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Prefix>)>,
+    room: usize,
+}
+
+impl Outlet for Plane {
+    fn offer(&mut self, update: &Update) -> bool {
+        if self.room == 0 {
+            return false;
+        }
+        self.room -= 1;
+        match *update {
+            Update::Begin { .. } => self.named = Some(Default::default()),
+            Update::End { .. } => {
+                let (links, peers, routes) = self.named.take().unwrap();
+                self.routes.retain(|prefix, _| routes.contains(prefix));
+                self.peers.retain(|id, _| peers.contains(id));
+                self.links.retain(|id, _| links.contains(id));
+            }
+            Update::Link { id, port, mac } => {
+                self.links.insert(id, (port, mac));
+                self.named.iter_mut().for_each(|n| drop(n.0.insert(id)));
+            }
+            Update::Peer { id, tunnel, nbma, link, multicast } => {
+                assert!(self.links.contains_key(&link), "peer over unknown link");
+                self.peers.insert(id, (tunnel, nbma, link, multicast));
+                self.named.iter_mut().for_each(|n| drop(n.1.insert(id)));
+            }
+            Update::Route { prefix, len, target } => {
+                match target {
+                    Target::Peer(id) => assert!(self.peers.contains_key(&id), "route to unknown peer"),
+                    Target::Link(id) => assert!(self.links.contains_key(&id), "route to unknown link"),
+                    _ => {}
+                }
+                let key = Prefix { address: prefix, len };
+                self.routes.insert(key, target);
+                self.named.iter_mut().for_each(|n| drop(n.2.insert(key)));
+            }
+            Update::RouteDelete { prefix, len } => {
+                assert!(self.routes.remove(&Prefix { address: prefix, len }).is_some());
+            }
+            Update::PeerDelete { id } => {
+                assert!(!self.routes.values().any(|t| *t == Target::Peer(id)), "peer still in use");
+                assert!(self.peers.remove(&id).is_some());
+            }
+            Update::LinkDelete { id } => {
+                assert!(!self.peers.values().any(|p| p.2 == id), "link still in use");
+                assert!(self.links.remove(&id).is_some());
+            }
+        }
+        true
+    }
+}
+
+/// A table without the numbers, which depend on history.
+#[derive(Debug, PartialEq)]
+struct Meaning {
+    peers: BTreeMap<(TunnelId, Ipv4Addr), (Option<links::Key>, Option<[u8; 6]>, bool)>,
+    routes: BTreeMap<Prefix, String>,
+}
+
+fn meaning(state: &State, plane: &Plane) -> Meaning {
+    let link = |id: LinkId| (state.links.key(id), plane.links[&id].1);
+    let peers = plane.peers.values().map(|(tunnel, nbma, id, multicast)| {
+        let (key, mac) = link(*id);
+        ((*tunnel, *nbma), (key, mac, *multicast))
+    });
+    let routes = plane.routes.iter().map(|(prefix, target)| {
+        let text = match target {
+            Target::Peer(id) => format!("peer {:?}", &plane.peers[id].1),
+            Target::Link(id) => format!("link {:?}", link(*id)),
+            other => format!("{other:?}"),
+        };
+        (*prefix, text)
+    });
+    Meaning { peers: peers.collect(), routes: routes.collect() }
+}
+
+fn settle(state: &mut State, plane: &mut Plane) {
+    plane.room = usize::MAX;
+    assert!(state.sync.push(plane));
+    plane.room = 0;
+}
+
+fn link(index: u32, name: &str) -> Fact {
+    Fact::Link(Link { index, name: name.into(), up: true, mtu: 1500 })
+}
+
+fn route(to: &str, index: u32, gateway: Option<&str>) -> Route {
+    Route { prefix: prefix(to), metric: 0, protocol: 2, hops: vec![Hop { index, gateway: gateway.map(ip) }] }
+}
+
+/// Interfaces with their addresses and connected routes, as after a start.
+fn twins(state: &mut State) {
+    for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1")] {
+        state.fact(link(index, name));
+    }
+    for (index, address) in [(2, "203.0.113.1/24"), (3, "10.1.0.1/24"), (4, "10.255.0.1/24"), (5, "10.254.0.1/24")] {
+        state.fact(Fact::Address(index, prefix(address)));
+        let subnet = prefix::network(prefix(address).address, 24);
+        state.fact(Fact::Route(route(&format!("{}/24", subnet.address), index, None), false));
+    }
+}
+
+#[test]
+fn a_hundred_thousand_spokes_behind_one_gateway_need_one_neighbour() {
+    let mut config = config();
+    config.hub.max_peers = 100_000;
+    config.tunnel[0].address = prefix("10.128.0.1/9");
+    let mut state = State::new(&config);
+    twins(&mut state);
+    state.fact(Fact::Route(route("0.0.0.0/0", 2, Some("203.0.113.254")), false));
+    state.fact(Fact::Neighbour(Neighbour {
+        index: 2,
+        address: ip("203.0.113.254"),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        failed: false,
+    }));
+    let start = std::time::Instant::now();
+    for n in 0..100_000u32 {
+        let protocol = Ipv4Addr::from(u32::from(ip("10.128.1.0")) + n);
+        assert!(state.bind(0, protocol, Ipv4Addr::from(u32::from(ip("198.18.0.0")) + n), true));
+    }
+    let mut plane = Plane::default();
+    settle(&mut state, &mut plane);
+    assert_eq!((plane.peers.len(), plane.links.len()), (100_000, 2));
+    assert!(plane.peers.values().all(|peer| plane.links[&peer.2].1.is_some()));
+    state.sync.resync(2);
+    settle(&mut state, &mut plane);
+    // Generous: a loaded machine without optimisation; a quadratic step would take minutes.
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+    let resolved = state.effects.iter().filter(|e| matches!(e, Effect::Resolve(..))).count();
+    assert_eq!(resolved, 1);
+}
+
+#[test]
+fn a_spoke_that_moves_keeps_its_number_and_touches_no_route() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), true);
+    state.fact(Fact::Route(route("10.100.1.0/24", 4, Some("10.255.0.11")), false));
+    let mut plane = Plane::default();
+    settle(&mut state, &mut plane);
+    let before = plane.clone();
+    assert!(state.bind(0, ip("10.255.0.11"), ip("203.0.113.99"), true));
+    assert_eq!(state.sync.routes.pending(), 0);
+    settle(&mut state, &mut plane);
+    assert_eq!(before.routes, plane.routes);
+    assert_eq!(plane.peers[&0].1, ip("203.0.113.99"));
+}
+
+#[test]
+fn overlay_targets() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    state.fact(Fact::Route(route("10.100.1.0/24", 4, Some("10.255.0.11")), false));
+    state.fact(Fact::Route(route("10.2.0.0/16", 3, Some("10.1.0.254")), false));
+    state.fact(Fact::Route(Route { hops: vec![], ..route("10.66.0.0/16", 3, None) }, false));
+    state.fact(Fact::Route(route("0.0.0.0/0", 2, Some("203.0.113.254")), false));
+    let want = |state: &State, p: &str| state.sync.routes.get(&prefix(p)).copied();
+    assert_eq!(want(&state, "10.100.1.0/24"), Some(Target::Unresolved));
+    assert_eq!(want(&state, "10.255.0.0/24"), Some(Target::Unresolved));
+    assert_eq!(want(&state, "10.1.0.0/24"), Some(Target::Glean(1)));
+    assert_eq!(want(&state, "10.255.0.1/32"), Some(Target::Tunnel(0)));
+    assert_eq!(want(&state, "203.0.113.1/32"), Some(Target::Port(0)));
+    assert_eq!(want(&state, "10.1.0.255/32"), Some(Target::Drop));
+    assert_eq!(want(&state, "10.66.0.0/16"), Some(Target::Drop));
+    // The underlay is no way out for overlay traffic.
+    assert_eq!((want(&state, "0.0.0.0/0"), want(&state, "203.0.113.0/24")), (None, None));
+    assert_eq!(state.rib.underlay(ip("8.8.8.8")), Some((0, ip("203.0.113.254"))));
+    assert!(matches!(want(&state, "10.2.0.0/16"), Some(Target::Link(_))));
+
+    assert_eq!(state.lookup(ip("10.100.1.5")), Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 24 });
+    assert_eq!(state.lookup(ip("10.2.3.4")), Reach::Hub { prefix_len: 16 });
+    assert_eq!(state.lookup(ip("10.255.0.1")), Reach::Local);
+    assert_eq!(state.lookup(ip("10.255.0.11")), Reach::None);
+    assert_eq!(state.lookup(ip("10.66.1.1")), Reach::None);
+    state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
+    assert_eq!(want(&state, "10.100.1.0/24"), Some(Target::Peer(0)));
+    assert_eq!(want(&state, "10.255.0.11/32"), Some(Target::Peer(0)));
+    assert_eq!(state.lookup(ip("10.255.0.11")), Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 32 });
+
+    // A station of the data centre: reported by a worker, resolved by the kernel, then a host route.
+    let station = Neighbour { index: 3, address: ip("10.1.0.7"), mac: Some([2; 6]), failed: false };
+    state.fact(Fact::Neighbour(station));
+    assert!(matches!(want(&state, "10.1.0.7/32"), Some(Target::Link(_))));
+    state.fact(Fact::Neighbour(Neighbour { mac: None, failed: true, ..station }));
+    assert_eq!(want(&state, "10.1.0.7/32"), None);
+}
+
+#[test]
+fn a_binding_outside_the_tunnel_s_subnet_draws_no_traffic() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    state.bind(0, ip("10.1.0.9"), ip("203.0.113.11"), false);
+    assert_eq!(state.sync.routes.get(&prefix("10.1.0.9/32")), None);
+    assert_eq!(state.lookup(ip("10.1.0.9")), Reach::Hub { prefix_len: 24 });
+}
+
+#[test]
+fn a_neighbour_that_the_kernel_forgot_stays_usable_until_it_failed() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
+    let spoke = Neighbour { index: 2, address: ip("203.0.113.11"), mac: Some([2; 6]), failed: false };
+    state.fact(Fact::Neighbour(spoke));
+    let mac = |state: &State| state.sync.links.get(&1).unwrap().mac;
+    assert_eq!(mac(&state), Some([2; 6]));
+    state.effects.clear();
+    state.fact(Fact::NeighbourGone(2, ip("203.0.113.11")));
+    assert_eq!(mac(&state), Some([2; 6]));
+    assert!(state.effects.contains(&Effect::Resolve(0, ip("203.0.113.11"))));
+    state.fact(Fact::Neighbour(Neighbour { mac: None, failed: true, ..spoke }));
+    assert_eq!(mac(&state), None);
+}
+
+#[test]
+fn twins_that_disappear_and_return_under_other_indexes() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
+    let mut plane = Plane::default();
+    settle(&mut state, &mut plane);
+    let before = meaning(&state, &plane);
+    for index in 2..=5 {
+        state.fact(Fact::LinkGone(index));
+    }
+    settle(&mut state, &mut plane);
+    assert_eq!(plane.peers.len(), 1, "a binding outlives the twins");
+    for (index, name) in [(12, "wan0"), (13, "lan0"), (14, "gre0"), (15, "gre1")] {
+        state.fact(link(index, name));
+    }
+    for (index, address) in [(12, "203.0.113.1/24"), (13, "10.1.0.1/24"), (14, "10.255.0.1/24"), (15, "10.254.0.1/24")] {
+        state.fact(Fact::Address(index, prefix(address)));
+        let subnet = prefix::network(prefix(address).address, 24);
+        state.fact(Fact::Route(route(&format!("{}/24", subnet.address), index, None), false));
+    }
+    settle(&mut state, &mut plane);
+    assert_eq!(meaning(&state, &plane), before);
+}
+
+#[test]
+fn restored_numbers_hold_and_orphans_go() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    assert!(state.restore_peer(4, 0, ip("203.0.113.11"), Totals::default()));
+    assert!(state.restore_peer(2, 0, ip("203.0.113.12"), Totals::default()));
+    assert!(!state.restore_peer(2, 0, ip("203.0.113.13"), Totals::default()));
+    state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
+    state.drop_orphans();
+    let ids: Vec<PeerId> = state.sync.peers.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, [4]);
+    assert!(state.effects.contains(&Effect::PeerGone(2)));
+}
+
+/// One thing that may happen.
+#[derive(Clone, Debug)]
+enum Step {
+    Bind(TunnelId, u8, u8, bool),
+    Unbind(TunnelId, u8),
+    Route(u8, u8, bool),
+    Unroute(u8, u8),
+    Neighbour(bool, u8, u8),
+    Forget(bool, u8),
+    Down(u8),
+    Way(u8),
+    Push(usize),
+    Resync,
+    Later,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..2u8, 0..8u8, 0..8u8, any::<bool>()).prop_map(|(t, p, n, m)| Step::Bind(t, p, n, m)),
+        2 => (0..2u8, 0..8u8).prop_map(|(t, p)| Step::Unbind(t, p)),
+        4 => (0..6u8, 0..8u8, any::<bool>()).prop_map(|(p, h, r)| Step::Route(p, h, r)),
+        2 => (0..6u8, 0..8u8).prop_map(|(p, h)| Step::Unroute(p, h)),
+        3 => (any::<bool>(), 0..8u8, 0..3u8).prop_map(|(l, a, s)| Step::Neighbour(l, a, s)),
+        1 => (any::<bool>(), 0..8u8).prop_map(|(l, a)| Step::Forget(l, a)),
+        1 => (2..6u8).prop_map(Step::Down),
+        1 => (0..8u8).prop_map(Step::Way),
+        3 => (0..6usize).prop_map(Step::Push),
+        1 => Just(Step::Resync),
+        1 => Just(Step::Later),
+    ]
+}
+
+fn spoke(n: u8) -> Ipv4Addr {
+    // Some on the connected subnet, some behind the gateway.
+    if n < 4 { Ipv4Addr::new(203, 0, 113, 10 + n) } else { Ipv4Addr::new(198, 18, 0, n) }
+}
+
+fn protocol(tunnel: TunnelId, n: u8) -> Ipv4Addr {
+    if n == 7 { Ipv4Addr::new(10, 1, 0, 9) } else { Ipv4Addr::new(10, 255 - tunnel, 0, 10 + n) }
+}
+
+fn some_route(p: u8, hop: u8) -> Route {
+    let to = ["0.0.0.0/0", "10.100.1.0/24", "10.100.0.0/16", "10.255.0.12/32", "10.1.0.0/24", "198.18.0.0/15"][usize::from(p)];
+    let hops = match hop {
+        0 => vec![],
+        1 => vec![Hop { index: 2, gateway: Some(ip("203.0.113.254")) }],
+        2 => vec![Hop { index: 3, gateway: Some(ip("10.1.0.254")) }],
+        3 => vec![Hop { index: 3, gateway: None }],
+        4 => vec![Hop { index: 4, gateway: Some(protocol(0, 1)) }, Hop { index: 5, gateway: Some(protocol(1, 2)) }],
+        5 => vec![Hop { index: 4, gateway: Some(protocol(0, 2)) }],
+        6 => vec![Hop { index: 5, gateway: None }],
+        _ => vec![Hop { index: 2, gateway: None }],
+    };
+    Route { prefix: prefix(to), metric: u32::from(hop % 3), protocol: 4, hops }
+}
+
+fn lan_host(n: u8) -> Ipv4Addr {
+    if n == 0 { ip("10.1.0.254") } else { Ipv4Addr::new(10, 1, 0, 7 + n) }
+}
+
+fn run(state: &mut State, plane: &mut Plane, step: &Step, now: &mut u64) {
+    match *step {
+        Step::Bind(t, p, n, m) => drop(state.bind(t, protocol(t, p), spoke(n), m)),
+        Step::Unbind(t, p) => state.unbind(t, protocol(t, p)),
+        Step::Route(p, h, replace) => state.fact(Fact::Route(some_route(p, h), replace)),
+        Step::Unroute(p, h) => state.fact(Fact::RouteGone(some_route(p, h))),
+        Step::Neighbour(lan, a, s) => {
+            let (index, address) = if lan { (3, lan_host(a)) } else { (2, spoke(a)) };
+            let mac = (s < 2).then_some([2, s, 0, 0, 0, a]);
+            state.fact(Fact::Neighbour(Neighbour { index, address, mac, failed: mac.is_none() }));
+        }
+        Step::Forget(lan, a) => {
+            state.fact(if lan { Fact::NeighbourGone(3, lan_host(a)) } else { Fact::NeighbourGone(2, spoke(a)) });
+        }
+        Step::Down(index) => {
+            let name = ["", "", "wan0", "lan0", "gre0", "gre1"][usize::from(index)];
+            let Fact::Link(l) = link(index.into(), name) else { return };
+            state.fact(Fact::Link(Link { up: false, ..l.clone() }));
+            state.fact(Fact::Link(l));
+        }
+        Step::Way(n) => drop(state.way(spoke(n))),
+        Step::Push(room) => {
+            plane.room = room;
+            state.sync.push(plane);
+        }
+        Step::Resync => state.sync.resync(7),
+        Step::Later => {
+            *now += links::LINGER_MS;
+            state.tick(*now);
+        }
+    }
+}
+
+/// A state that learns the end result only.
+fn afresh(state: &State) -> State {
+    let mut config = config();
+    config.hub.max_peers = 64;
+    let mut fresh = State::new(&config);
+    for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1")] {
+        fresh.fact(link(index, name));
+    }
+    let bindings: Vec<_> = state.bindings.iter().map(|(k, b)| (*k, *b)).collect();
+    for ((protocol, tunnel), bound) in bindings.into_iter().rev() {
+        fresh.bind(tunnel, protocol, bound.nbma, bound.multicast);
+    }
+    state.kernel.neighbours().for_each(|(_, n)| fresh.fact(Fact::Neighbour(*n)));
+    state.kernel.routes().for_each(|r| fresh.fact(Fact::Route(r.clone(), false)));
+    let index = |interface| state.kernel.link(interface).unwrap().index;
+    state.kernel.addresses().for_each(|(i, p)| fresh.fact(Fact::Address(index(i), p)));
+    fresh
+}
+
+proptest! {
+    #[test]
+    fn increments_equal_a_resync_and_a_fresh_start(steps in prop::collection::vec(step(), 1..60)) {
+        let mut config = config();
+        config.hub.max_peers = 64;
+        let mut state = State::new(&config);
+        twins(&mut state);
+        let (mut plane, mut now) = (Plane::default(), 0);
+        for step in &steps {
+            run(&mut state, &mut plane, step, &mut now);
+        }
+        settle(&mut state, &mut plane);
+        let increments = plane.clone();
+        let mut empty = Plane::default();
+        state.sync.resync(9);
+        settle(&mut state, &mut empty);
+        prop_assert_eq!(&increments, &empty);
+        // A resync over what is there changes nothing, and sweeps what is not wanted.
+        plane.routes.insert(prefix("192.0.2.0/24"), Target::Drop);
+        plane.links.insert(999, (0, None));
+        state.sync.resync(10);
+        settle(&mut state, &mut plane);
+        prop_assert_eq!(&increments, &plane);
+        // MAC addresses that outlived their neighbour entry are history on purpose: leave them out.
+        let strip = |mut m: Meaning| { m.peers.values_mut().for_each(|p| p.1 = None); m };
+        let mut fresh = afresh(&state);
+        let mut other = Plane::default();
+        settle(&mut fresh, &mut other);
+        let bare = |mut p: Plane| { p.links.values_mut().for_each(|l| l.1 = None); p };
+        prop_assert_eq!(strip(meaning(&state, &bare(increments))), strip(meaning(&fresh, &bare(other))));
+    }
+
+    #[test]
+    fn with_too_few_numbers_nothing_dangles(steps in prop::collection::vec(step(), 1..60)) {
+        let mut state = State::new(&config());
+        twins(&mut state);
+        let (mut plane, mut now) = (Plane::default(), 0);
+        for step in &steps {
+            run(&mut state, &mut plane, step, &mut now);
+        }
+        settle(&mut state, &mut plane);
+        let mut empty = Plane::default();
+        state.sync.resync(9);
+        settle(&mut state, &mut empty);
+        prop_assert_eq!(plane, empty);
+    }
+}

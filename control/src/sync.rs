@@ -1,0 +1,169 @@
+//! Desired state to updates.
+//!
+//! The order within one push keeps every reference valid: links, then peers, then routes; deletes the other way
+//! round. A resync is the same push with all that was told forgotten, between `Begin` and `End`: whatever the data
+//! plane holds and was not named is then swept by it. Nothing here waits: a full ring ends the push, and the next
+//! turn of the loop goes on where it stopped.
+
+use crate::prefix::Prefix;
+use crate::table::Table;
+use shm::message::{LinkId, PeerId, PortId, Target, TunnelId, Update};
+use std::net::Ipv4Addr;
+
+/// A link as the data plane should know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Port.
+    pub port: PortId,
+    /// MAC address, once resolved.
+    pub mac: Option<[u8; 6]>,
+}
+
+/// A peer as the data plane should know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerRow {
+    /// Tunnel.
+    pub tunnel: TunnelId,
+    /// NBMA address.
+    pub nbma: Ipv4Addr,
+    /// Underlay next hop.
+    pub link: LinkId,
+    /// Receives multicast.
+    pub multicast: bool,
+}
+
+/// Where updates go; `false`: no room, try later.
+pub trait Outlet {
+    /// Offers one update.
+    fn offer(&mut self, update: &Update) -> bool;
+}
+
+/// A resync under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Incremental,
+    Begin(u64),
+    Until(u64),
+}
+
+/// All desired state.
+#[derive(Debug)]
+pub struct Sync {
+    /// Links.
+    pub links: Table<LinkId, LinkRow>,
+    /// Peers.
+    pub peers: Table<PeerId, PeerRow>,
+    /// Overlay routes.
+    pub routes: Table<Prefix, Target>,
+    phase: Phase,
+    /// Updates given to the ring since start.
+    pub sent: u64,
+    /// Resyncs finished since start.
+    pub resyncs: u64,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self {
+            links: Table::default(),
+            peers: Table::default(),
+            routes: Table::default(),
+            phase: Phase::Incremental,
+            sent: 0,
+            resyncs: 0,
+        }
+    }
+}
+
+impl Sync {
+    /// Everything will be told again, as resync `generation`.
+    pub fn resync(&mut self, generation: u64) {
+        self.links.forget();
+        self.peers.forget();
+        self.routes.forget();
+        self.phase = Phase::Begin(generation);
+    }
+
+    /// How many rows still have to be told.
+    pub fn pending(&self) -> usize {
+        self.links.pending() + self.peers.pending() + self.routes.pending()
+    }
+
+    /// Whether everything was told.
+    pub fn is_settled(&self) -> bool {
+        self.phase == Phase::Incremental && self.pending() == 0
+    }
+
+    /// Tells what the outlet takes; `true`: all of it.
+    pub fn push(&mut self, outlet: &mut impl Outlet) -> bool {
+        if let Phase::Begin(generation) = self.phase {
+            if !outlet.offer(&Update::Begin { generation }) {
+                return false;
+            }
+            self.phase = Phase::Until(generation);
+        }
+        if !self.upserts(outlet) {
+            return false;
+        }
+        if let Phase::Until(generation) = self.phase {
+            if !outlet.offer(&Update::End { generation }) {
+                return false;
+            }
+            self.phase = Phase::Incremental;
+            self.resyncs += 1;
+        }
+        // Not within a resync: what is not swept yet may still refer to what would be removed.
+        self.deletes(outlet)
+    }
+
+    fn upserts(&mut self, outlet: &mut impl Outlet) -> bool {
+        while let Some((id, row)) = self.links.upsert() {
+            if !self.tell(outlet, Update::Link { id, port: row.port, mac: row.mac }) {
+                return false;
+            }
+            self.links.tell(id);
+        }
+        while let Some((id, row)) = self.peers.upsert() {
+            let PeerRow { tunnel, nbma, link, multicast } = row;
+            if !self.tell(outlet, Update::Peer { id, tunnel, nbma, link, multicast }) {
+                return false;
+            }
+            self.peers.tell(id);
+        }
+        while let Some((prefix, target)) = self.routes.upsert() {
+            if !self.tell(outlet, Update::Route { prefix: prefix.address, len: prefix.len, target }) {
+                return false;
+            }
+            self.routes.tell(prefix);
+        }
+        true
+    }
+
+    fn deletes(&mut self, outlet: &mut impl Outlet) -> bool {
+        while let Some(prefix) = self.routes.delete() {
+            if !self.tell(outlet, Update::RouteDelete { prefix: prefix.address, len: prefix.len }) {
+                return false;
+            }
+            self.routes.tell(prefix);
+        }
+        while let Some(id) = self.peers.delete() {
+            if !self.tell(outlet, Update::PeerDelete { id }) {
+                return false;
+            }
+            self.peers.tell(id);
+        }
+        while let Some(id) = self.links.delete() {
+            if !self.tell(outlet, Update::LinkDelete { id }) {
+                return false;
+            }
+            self.links.tell(id);
+        }
+        true
+    }
+
+    fn tell(&mut self, outlet: &mut impl Outlet, update: Update) -> bool {
+        let taken = outlet.offer(&update);
+        self.sent += u64::from(taken);
+        taken
+    }
+}
