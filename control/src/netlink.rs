@@ -1,0 +1,324 @@
+//! The kernel's routing socket.
+//!
+//! Two sockets: one listens (and carries the dumps, whose answers then are in order with the notifications), one
+//! carries commands and their acknowledgements. Both are non-blocking. When the listener lost messages, or a dump
+//! was disturbed, the mirror is read again in full.
+
+mod decode;
+mod encode;
+
+use crate::kernel::{Class, Fact};
+use crate::prefix::Prefix;
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Receive buffer of the listening socket, in octets: a burst of tens of thousands of route changes.
+const RECEIVE_BUFFER: usize = 16 << 20;
+/// Longest datagram that is read at once; the kernel fills dumps up to 32 KiB.
+const DATAGRAM: usize = 64 << 10;
+/// Datagrams read before the loop gets its turn.
+const TURN: usize = 256;
+/// Multicast groups: links, neighbours, IPv4 addresses, IPv4 routes (`RTNLGRP_*`).
+const GROUPS: [u32; 4] = [1, 3, 5, 7];
+/// Most commands that may wait for their acknowledgement.
+const MAX_IN_FLIGHT: usize = 4_096;
+
+/// What the kernel is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Set a link up, with this MTU.
+    LinkUp {
+        /// Interface.
+        index: u32,
+        /// MTU, in octets.
+        mtu: u32,
+    },
+    /// Put an address on an interface.
+    Address {
+        /// Interface.
+        index: u32,
+        /// Address and length of its subnet.
+        prefix: Prefix,
+    },
+    /// Add a route.
+    Route(RouteCommand),
+    /// Remove a route that we added.
+    RouteDelete(RouteCommand),
+}
+
+impl Command {
+    /// The interface that the command sets up.
+    pub fn interface(&self) -> Option<u32> {
+        match self {
+            Self::LinkUp { index, .. } | Self::Address { index, .. } => Some(*index),
+            Self::Route(_) | Self::RouteDelete(_) => None,
+        }
+    }
+}
+
+/// A route of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RouteCommand {
+    /// Destination.
+    pub prefix: Prefix,
+    /// Next hop.
+    pub gateway: Option<Ipv4Addr>,
+    /// Outgoing interface.
+    pub index: u32,
+    /// Metric.
+    pub metric: u32,
+    /// The next hop need not lie in a connected subnet.
+    pub onlink: bool,
+}
+
+/// What the listener has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A dump begins.
+    Begin,
+    /// A fact, of a dump or by itself.
+    Fact(Fact),
+    /// All of a class was named since the dump began.
+    End(Class),
+    /// The dump is complete.
+    Complete,
+}
+
+/// Both sockets.
+pub struct Netlink {
+    listener: Socket,
+    commander: Socket,
+    sequence: u32,
+    dump: Option<Dump>,
+    again: bool,
+    in_flight: HashMap<u32, Command>,
+    buffer: Vec<u8>,
+    /// Times messages were lost and all was read again.
+    pub overruns: u64,
+    /// Messages that could not be read.
+    pub malformed: u64,
+}
+
+struct Dump {
+    todo: VecDeque<Class>,
+    class: Class,
+    sequence: u32,
+    disturbed: bool,
+}
+
+impl Netlink {
+    /// Opens both sockets and starts the first dump.
+    pub fn open() -> io::Result<Self> {
+        let mut listener = Socket::new(NETLINK_ROUTE)?;
+        listener.bind_auto()?;
+        // Needs CAP_NET_ADMIN, which configuring interfaces needs as well; without it the default must do.
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&listener, RECEIVE_BUFFER);
+        for group in GROUPS {
+            listener.add_membership(group)?;
+        }
+        listener.set_non_blocking(true)?;
+        let mut commander = Socket::new(NETLINK_ROUTE)?;
+        commander.bind_auto()?;
+        let _ = commander.set_cap_ack(true);
+        commander.set_non_blocking(true)?;
+        Ok(Self {
+            listener,
+            commander,
+            sequence: 0,
+            dump: None,
+            again: true,
+            in_flight: HashMap::new(),
+            buffer: Vec::with_capacity(DATAGRAM),
+            overruns: 0,
+            malformed: 0,
+        })
+    }
+
+    /// The descriptors to poll for reading.
+    pub fn descriptors(&self) -> [RawFd; 2] {
+        [self.listener.as_raw_fd(), self.commander.as_raw_fd()]
+    }
+
+    /// Everything is to be read again once the present dump is through.
+    pub fn resync(&mut self) {
+        self.again = true;
+    }
+
+    /// Whether no dump is under way or due.
+    pub fn is_settled(&self) -> bool {
+        self.dump.is_none() && !self.again
+    }
+
+    /// Reads what is there; `true`: there may be more.
+    pub fn read(&mut self, notice: &mut impl FnMut(Notice)) -> io::Result<bool> {
+        self.start_dump(notice)?;
+        for _ in 0..TURN {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.clear();
+            buffer.reserve(DATAGRAM);
+            let result = self.listener.recv(&mut buffer, 0);
+            let outcome = match result {
+                Ok(_) => {
+                    self.datagram(&buffer, notice);
+                    Ok(true)
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    self.overruns += 1;
+                    self.dump = None;
+                    self.again = true;
+                    Ok(true)
+                }
+                Err(error) => Err(error),
+            };
+            self.buffer = buffer;
+            self.start_dump(notice)?;
+            if !outcome? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Asks for a command to be carried out; its result comes from [`Self::results`]. `false`: too many wait.
+    pub fn send(&mut self, command: Command) -> bool {
+        if self.in_flight.len() >= MAX_IN_FLIGHT {
+            return false;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        let sent = self.commander.send(&encode::command(&command, self.sequence), 0).is_ok();
+        if sent {
+            self.in_flight.insert(self.sequence, command);
+        }
+        sent
+    }
+
+    /// Whether commands wait for their results.
+    pub fn is_busy(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// Has the kernel resolve a neighbour, or confirm one that it knows.
+    pub fn resolve(&mut self, index: u32, address: Ipv4Addr) -> bool {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.commander.send(&encode::resolve(index, address, self.sequence), 0).is_ok()
+    }
+
+    /// Results of commands that came in.
+    pub fn results(&mut self, done: &mut impl FnMut(Command, io::Result<()>)) -> io::Result<()> {
+        loop {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.clear();
+            buffer.reserve(DATAGRAM);
+            let result = self.commander.recv(&mut buffer, 0);
+            if result.is_ok() {
+                for message in messages(&buffer, &mut self.malformed) {
+                    let NetlinkPayload::Error(error) = message.payload else { continue };
+                    if let Some(command) = self.in_flight.remove(&message.header.sequence_number) {
+                        done(command, if error.code.is_none() { Ok(()) } else { Err(error.to_io()) });
+                    }
+                }
+            }
+            self.buffer = buffer;
+            match result {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Acknowledgements were lost: what they were for is seen in the mirror.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.in_flight.clear(),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn start_dump(&mut self, notice: &mut impl FnMut(Notice)) -> io::Result<()> {
+        if self.dump.is_some() || !self.again {
+            return Ok(());
+        }
+        self.again = false;
+        notice(Notice::Begin);
+        self.next_class(Class::ALL.into_iter().collect(), false, notice)
+    }
+
+    fn next_class(
+        &mut self,
+        mut todo: VecDeque<Class>,
+        disturbed: bool,
+        notice: &mut impl FnMut(Notice),
+    ) -> io::Result<()> {
+        let Some(class) = todo.pop_front() else {
+            self.dump = None;
+            self.again |= disturbed;
+            notice(Notice::Complete);
+            return Ok(());
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.dump = Some(Dump { todo, class, sequence: self.sequence, disturbed });
+        self.listener.send_to(&encode::dump(class, self.sequence), &SocketAddr::new(0, 0), 0).map(drop)
+    }
+
+    fn datagram(&mut self, buffer: &[u8], notice: &mut impl FnMut(Notice)) {
+        for message in messages(buffer, &mut self.malformed) {
+            let (header, payload) = message.into_parts();
+            let of_dump = self.dump.as_ref().is_some_and(|dump| dump.sequence == header.sequence_number);
+            if of_dump && header.flags & NLM_F_DUMP_INTR != 0 {
+                self.dump.iter_mut().for_each(|dump| dump.disturbed = true);
+            }
+            match payload {
+                NetlinkPayload::InnerMessage(message) => {
+                    let replace = !of_dump && header.flags & NLM_F_REPLACE != 0;
+                    if let Some(fact) = decode::fact(message, replace) {
+                        // A row that the dump had read before this may still come: read again.
+                        if !of_dump && is_removal(&fact) {
+                            self.dump.iter_mut().for_each(|dump| dump.disturbed = true);
+                        }
+                        notice(Notice::Fact(fact));
+                    }
+                }
+                NetlinkPayload::Done(_) if of_dump => self.class_done(false, notice),
+                NetlinkPayload::Error(_) if of_dump => self.class_done(true, notice),
+                _ => {}
+            }
+        }
+    }
+
+    fn class_done(&mut self, failed: bool, notice: &mut impl FnMut(Notice)) {
+        let Some(dump) = self.dump.take() else { return };
+        if !failed {
+            notice(Notice::End(dump.class));
+        }
+        if self.next_class(dump.todo, dump.disturbed || failed, notice).is_err() {
+            self.dump = None;
+            self.again = true;
+        }
+    }
+}
+
+fn is_removal(fact: &Fact) -> bool {
+    matches!(fact, Fact::LinkGone(_) | Fact::AddressGone(..) | Fact::NeighbourGone(..) | Fact::RouteGone(_))
+}
+
+/// The messages of a datagram; one that cannot be read is counted and skipped.
+fn messages(buffer: &[u8], malformed: &mut u64) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
+    let mut found = Vec::new();
+    let mut rest = buffer;
+    while let Some(&[a, b, c, d]) = rest.first_chunk::<4>() {
+        let length = u32::from_ne_bytes([a, b, c, d]) as usize;
+        let Some(octets) = rest.get(..length).filter(|_| length >= 16) else {
+            *malformed += 1;
+            break;
+        };
+        match NetlinkMessage::deserialize(octets) {
+            Ok(message) => found.push(message),
+            Err(_) => *malformed += 1,
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    found
+}
