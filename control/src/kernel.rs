@@ -22,7 +22,7 @@ pub enum Interface {
 }
 
 /// A network interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
     /// The kernel's index.
     pub index: u32,
@@ -32,6 +32,10 @@ pub struct Link {
     pub up: bool,
     /// MTU, in octets.
     pub mtu: u32,
+    /// Operational: what is on the other end works.
+    pub running: bool,
+    /// MAC address, where it has one.
+    pub mac: Option<[u8; 6]>,
 }
 
 /// A neighbour entry.
@@ -145,9 +149,13 @@ pub struct Kernel {
 impl Kernel {
     /// An empty mirror that will care for the interfaces the configuration names.
     pub fn new(config: &Config) -> Self {
-        let ports = config.port.iter().enumerate().map(|(i, p)| (p.name.clone(), Interface::Port(i as PortId)));
-        let tunnels =
-            config.tunnel.iter().enumerate().map(|(i, t)| (t.interface.clone(), Interface::Tunnel(i as TunnelId)));
+        let ports =
+            config.port.iter().enumerate().map(|(i, p)| (p.name.clone(), Interface::Port(i as PortId)));
+        let tunnels = config
+            .tunnel
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.interface.clone(), Interface::Tunnel(i as TunnelId)));
         let names = ports.chain(tunnels).chain([("lo".to_string(), Interface::Loopback)]).collect();
         Self {
             names,
@@ -364,8 +372,10 @@ impl Kernel {
         let prefix = prefix::network(route.prefix.address, route.prefix.len);
         let Some(routes) = self.routes.get_mut(&prefix) else { return };
         // The kernel names what it removed exactly, except that a link going down may have shortened our copy.
-        let exact = routes.iter().position(|old| old.value.metric == route.metric && old.value.hops == route.hops);
-        let Some(at) = exact.or_else(|| routes.iter().position(|old| old.value.metric == route.metric)) else {
+        let exact =
+            routes.iter().position(|old| old.value.metric == route.metric && old.value.hops == route.hops);
+        let Some(at) = exact.or_else(|| routes.iter().position(|old| old.value.metric == route.metric))
+        else {
             return;
         };
         routes.remove(at);

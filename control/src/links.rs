@@ -31,6 +31,8 @@ pub struct Links {
     by_key: BTreeMap<Key, LinkId>,
     slots: HashMap<LinkId, Slot>,
     transient: usize,
+    /// How often there were [`MAX_TRANSIENT`] already.
+    pub transient_full: u64,
 }
 
 impl Default for Links {
@@ -40,6 +42,7 @@ impl Default for Links {
             by_key: BTreeMap::new(),
             slots: HashMap::new(),
             transient: 0,
+            transient_full: 0,
         }
     }
 }
@@ -65,13 +68,23 @@ impl Links {
         self.by_key.len()
     }
 
+    /// How many nothing refers to.
+    pub fn transient(&self) -> usize {
+        self.transient
+    }
+
     /// How often there was no number left.
     pub fn full(&self) -> u64 {
         self.ids.full
     }
 
     /// A number for a next hop, counted as referred to. The flag says that it is new.
-    pub fn acquire(&mut self, key: Key, now_ms: u64, busy: impl Fn(LinkId) -> bool) -> Option<(LinkId, bool)> {
+    pub fn acquire(
+        &mut self,
+        key: Key,
+        now_ms: u64,
+        busy: impl Fn(LinkId) -> bool,
+    ) -> Option<(LinkId, bool)> {
         let (id, new) = self.entry(key, now_ms, busy)?;
         let slot = self.slots.get_mut(&id)?;
         if slot.refs == 0 {
@@ -84,7 +97,7 @@ impl Links {
     /// A number for a next hop that is needed now and may be forgotten later.
     pub fn touch(&mut self, key: Key, now_ms: u64, busy: impl Fn(LinkId) -> bool) -> Option<(LinkId, bool)> {
         if !self.by_key.contains_key(&key) && self.transient >= MAX_TRANSIENT {
-            self.ids.full += 1;
+            self.transient_full += 1;
             return None;
         }
         let (id, new) = self.entry(key, now_ms, busy)?;

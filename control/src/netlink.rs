@@ -23,6 +23,8 @@ const RECEIVE_BUFFER: usize = 16 << 20;
 const DATAGRAM: usize = 64 << 10;
 /// Datagrams read before the loop gets its turn.
 const TURN: usize = 256;
+/// Least time between dumps: a table that never rests must not keep us reading it.
+const DUMP_AGAIN_MS: u64 = 250;
 /// Multicast groups: links, neighbours, IPv4 addresses, IPv4 routes (`RTNLGRP_*`).
 const GROUPS: [u32; 4] = [1, 3, 5, 7];
 /// Most commands that may wait for their acknowledgement.
@@ -87,6 +89,8 @@ pub enum Notice {
     End(Class),
     /// The dump is complete.
     Complete,
+    /// The dump could not be had; another one follows.
+    Broken,
 }
 
 /// Both sockets.
@@ -96,6 +100,7 @@ pub struct Netlink {
     sequence: u32,
     dump: Option<Dump>,
     again: bool,
+    next_dump_ms: u64,
     in_flight: HashMap<u32, Command>,
     buffer: Vec<u8>,
     /// Times messages were lost and all was read again.
@@ -109,6 +114,7 @@ struct Dump {
     class: Class,
     sequence: u32,
     disturbed: bool,
+    failed: bool,
 }
 
 impl Netlink {
@@ -132,6 +138,7 @@ impl Netlink {
             sequence: 0,
             dump: None,
             again: true,
+            next_dump_ms: 0,
             in_flight: HashMap::new(),
             buffer: Vec::with_capacity(DATAGRAM),
             overruns: 0,
@@ -149,14 +156,19 @@ impl Netlink {
         self.again = true;
     }
 
-    /// Whether no dump is under way or due.
-    pub fn is_settled(&self) -> bool {
-        self.dump.is_none() && !self.again
+    /// Whether a dump is due.
+    pub fn wants_dump(&self, now_ms: u64) -> bool {
+        self.dump.is_none() && self.again && now_ms >= self.next_dump_ms
     }
 
     /// Reads what is there; `true`: there may be more.
-    pub fn read(&mut self, notice: &mut impl FnMut(Notice)) -> io::Result<bool> {
-        self.start_dump(notice)?;
+    pub fn read(&mut self, now_ms: u64, notice: &mut impl FnMut(Notice)) -> io::Result<bool> {
+        if self.wants_dump(now_ms) {
+            self.next_dump_ms = now_ms + DUMP_AGAIN_MS;
+            self.again = false;
+            notice(Notice::Begin);
+            self.next_class(Class::ALL.into_iter().collect(), false, false, notice)?;
+        }
         for _ in 0..TURN {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.clear();
@@ -178,7 +190,6 @@ impl Netlink {
                 Err(error) => Err(error),
             };
             self.buffer = buffer;
-            self.start_dump(notice)?;
             if !outcome? {
                 return Ok(false);
             }
@@ -237,29 +248,21 @@ impl Netlink {
         }
     }
 
-    fn start_dump(&mut self, notice: &mut impl FnMut(Notice)) -> io::Result<()> {
-        if self.dump.is_some() || !self.again {
-            return Ok(());
-        }
-        self.again = false;
-        notice(Notice::Begin);
-        self.next_class(Class::ALL.into_iter().collect(), false, notice)
-    }
-
     fn next_class(
         &mut self,
         mut todo: VecDeque<Class>,
         disturbed: bool,
+        failed: bool,
         notice: &mut impl FnMut(Notice),
     ) -> io::Result<()> {
         let Some(class) = todo.pop_front() else {
             self.dump = None;
-            self.again |= disturbed;
-            notice(Notice::Complete);
+            self.again |= disturbed || failed;
+            notice(if failed { Notice::Broken } else { Notice::Complete });
             return Ok(());
         };
         self.sequence = self.sequence.wrapping_add(1);
-        self.dump = Some(Dump { todo, class, sequence: self.sequence, disturbed });
+        self.dump = Some(Dump { todo, class, sequence: self.sequence, disturbed, failed });
         self.listener.send_to(&encode::dump(class, self.sequence), &SocketAddr::new(0, 0), 0).map(drop)
     }
 
@@ -293,7 +296,7 @@ impl Netlink {
         if !failed {
             notice(Notice::End(dump.class));
         }
-        if self.next_class(dump.todo, dump.disturbed || failed, notice).is_err() {
+        if self.next_class(dump.todo, dump.disturbed, dump.failed || failed, notice).is_err() {
             self.dump = None;
             self.again = true;
         }

@@ -101,7 +101,12 @@ impl Peers {
     }
 
     /// Makes a peer; `None`: no number left.
-    pub fn create(&mut self, tunnel: TunnelId, nbma: Ipv4Addr, busy: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+    pub fn create(
+        &mut self,
+        tunnel: TunnelId,
+        nbma: Ipv4Addr,
+        busy: impl Fn(PeerId) -> bool,
+    ) -> Option<PeerId> {
         let id = self.ids.take(busy)?;
         self.insert(id, tunnel, nbma, Totals::default());
         Some(id)

@@ -59,7 +59,9 @@ impl Rib {
         });
         let over = best(kernel, prefix, |role, gateway| match role {
             Interface::Tunnel(tunnel) => Some(OverlayHop::Tunnel(tunnel, gateway)),
-            Interface::Port(port) if self.role(port) == Some(Role::Lan) => Some(OverlayHop::Lan(port, gateway)),
+            Interface::Port(port) if self.role(port) == Some(Role::Lan) => {
+                Some(OverlayHop::Lan(port, gateway))
+            }
             _ => None,
         });
         let key = prefix::key(prefix);
@@ -100,7 +102,11 @@ impl Rib {
 }
 
 /// The hops of the best route that has any in the wanted domain; a discard route is in both.
-fn best<H>(kernel: &Kernel, prefix: Prefix, hop: impl Fn(Interface, Option<Ipv4Addr>) -> Option<H>) -> Option<Vec<H>> {
+fn best<H>(
+    kernel: &Kernel,
+    prefix: Prefix,
+    hop: impl Fn(Interface, Option<Ipv4Addr>) -> Option<H>,
+) -> Option<Vec<H>> {
     kernel.routes_of(prefix).find_map(|route| {
         let hops: Vec<H> = route
             .hops

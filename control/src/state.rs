@@ -34,8 +34,10 @@ struct Bound {
 pub enum Effect {
     /// The kernel is to resolve (or to confirm) a neighbour.
     Resolve(PortId, Ipv4Addr),
-    /// A peer got a number or another NBMA address: for the journal.
-    Peer(PeerId),
+    /// A peer got a number: for the journal.
+    PeerNew(PeerId),
+    /// A peer has another NBMA address: for the journal.
+    PeerMoved(PeerId),
     /// A peer's number is free again: for the journal.
     PeerGone(PeerId),
     /// An overlay route changed: stations that were told about it are to hear a purge.
@@ -180,11 +182,6 @@ impl State {
         self.bindings.get(&(protocol, tunnel))?.peer
     }
 
-    /// How many bindings there are.
-    pub fn bindings(&self) -> usize {
-        self.bindings.len()
-    }
-
     /// The link to an NBMA address for a packet that is to be sent now, and whether the data plane knows its MAC
     /// address.
     pub fn way(&mut self, nbma: Ipv4Addr) -> Option<(LinkId, bool)> {
@@ -215,7 +212,7 @@ impl State {
         }
         let told = &self.sync.peers;
         let id = self.peers.create(tunnel, nbma, |id| told.is_told(&id))?;
-        self.effects.push(Effect::Peer(id));
+        self.effects.push(Effect::PeerNew(id));
         Some(id)
     }
 
@@ -229,7 +226,7 @@ impl State {
         if !(alone && self.peers.rekey(id, nbma)) {
             return None;
         }
-        self.effects.push(Effect::Peer(id));
+        self.effects.push(Effect::PeerMoved(id));
         Some(id)
     }
 
@@ -389,7 +386,9 @@ impl State {
                 Interface::Loopback => Target::Tunnel(0),
             };
             locals.insert(subnet.address, target);
-            if matches!(interface, Interface::Port(port) if self.rib.role(port) == Some(Role::Lan)) && subnet.len <= 30 {
+            if matches!(interface, Interface::Port(port) if self.rib.role(port) == Some(Role::Lan))
+                && subnet.len <= 30
+            {
                 let (first, last) = prefix::range(subnet);
                 guards.extend([first, last]);
             }
@@ -404,7 +403,8 @@ impl State {
 
     fn refresh_route(&mut self, prefix: Prefix) {
         let mut target = self.target(prefix);
-        if target.is_some() && self.sync.routes.get(&prefix).is_none() && self.sync.routes.len() >= MAX_ROUTES {
+        if target.is_some() && self.sync.routes.get(&prefix).is_none() && self.sync.routes.len() >= MAX_ROUTES
+        {
             self.routes_full += 1;
             target = None;
         }
@@ -491,7 +491,9 @@ impl Overlay for State {
         }
         let Some((route, hops)) = self.rib.overlay(destination) else { return Reach::None };
         let bound = |hop: &&OverlayHop| match hop {
-            OverlayHop::Tunnel(tunnel, gateway) => self.peer_of(*tunnel, gateway.unwrap_or(destination)).is_some(),
+            OverlayHop::Tunnel(tunnel, gateway) => {
+                self.peer_of(*tunnel, gateway.unwrap_or(destination)).is_some()
+            }
             OverlayHop::Lan(..) => true,
         };
         match hops.iter().find(bound).or(hops.first()) {

@@ -89,11 +89,6 @@ impl Sync {
         self.links.pending() + self.peers.pending() + self.routes.pending()
     }
 
-    /// Whether everything was told.
-    pub fn is_settled(&self) -> bool {
-        self.phase == Phase::Incremental && self.pending() == 0
-    }
-
     /// Tells what the outlet takes; `true`: all of it.
     pub fn push(&mut self, outlet: &mut impl Outlet) -> bool {
         if let Phase::Begin(generation) = self.phase {

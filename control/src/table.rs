@@ -16,7 +16,12 @@ pub struct Table<K, V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { want: BTreeMap::new(), told: BTreeMap::new(), upserts: BTreeSet::new(), deletes: BTreeSet::new() }
+        Self {
+            want: BTreeMap::new(),
+            told: BTreeMap::new(),
+            upserts: BTreeSet::new(),
+            deletes: BTreeSet::new(),
+        }
     }
 }
 
@@ -49,6 +54,11 @@ impl<K: Ord + Copy, V: PartialEq + Copy> Table<K, V> {
     /// Whether the data plane may still hold the key.
     pub fn is_told(&self, key: &K) -> bool {
         self.told.contains_key(key)
+    }
+
+    /// Whether the data plane was told what is wanted under the key now.
+    pub fn is_current(&self, key: &K) -> bool {
+        !self.upserts.contains(key) && !self.deletes.contains(key)
     }
 
     /// How many keys still have to be told.

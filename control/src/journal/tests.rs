@@ -35,7 +35,8 @@ fn record() -> impl Strategy<Value = Record> {
             })
         }),
         (any::<u8>(), address.clone()).prop_map(|(tunnel, protocol)| Record::Unbind(tunnel, protocol)),
-        (any::<u32>(), any::<u8>(), address, totals).prop_map(|(id, t, a, base)| Record::Peer(id, t, a, base)),
+        (any::<u32>(), any::<u8>(), address, totals)
+            .prop_map(|(id, t, a, base)| Record::Peer(id, t, a, base)),
         any::<u32>().prop_map(Record::PeerGone),
     ]
 }

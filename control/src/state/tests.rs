@@ -37,7 +37,7 @@ nhrp = { network-id = 2 }
 "#;
 
 fn config() -> Config {
-    toml::from_str(CONFIG).unwrap()
+    Config::parse("hub.toml", CONFIG).unwrap()
 }
 
 fn prefix(text: &str) -> Prefix {
@@ -74,12 +74,12 @@ impl Outlet for Plane {
             }
             Update::Link { id, port, mac } => {
                 self.links.insert(id, (port, mac));
-                self.named.iter_mut().for_each(|n| drop(n.0.insert(id)));
+                self.named.iter_mut().for_each(|n| n.0.extend([id]));
             }
             Update::Peer { id, tunnel, nbma, link, multicast } => {
                 assert!(self.links.contains_key(&link), "peer over unknown link");
                 self.peers.insert(id, (tunnel, nbma, link, multicast));
-                self.named.iter_mut().for_each(|n| drop(n.1.insert(id)));
+                self.named.iter_mut().for_each(|n| n.1.extend([id]));
             }
             Update::Route { prefix, len, target } => {
                 match target {
@@ -89,7 +89,7 @@ impl Outlet for Plane {
                 }
                 let key = Prefix { address: prefix, len };
                 self.routes.insert(key, target);
-                self.named.iter_mut().for_each(|n| drop(n.2.insert(key)));
+                self.named.iter_mut().for_each(|n| n.2.extend([key]));
             }
             Update::RouteDelete { prefix, len } => {
                 assert!(self.routes.remove(&Prefix { address: prefix, len }).is_some());
@@ -107,10 +107,13 @@ impl Outlet for Plane {
     }
 }
 
+/// Next hop, its MAC address, multicast.
+type PeerMeaning = (Option<links::Key>, Option<[u8; 6]>, bool);
+
 /// A table without the numbers, which depend on history.
 #[derive(Debug, PartialEq)]
 struct Meaning {
-    peers: BTreeMap<(TunnelId, Ipv4Addr), (Option<links::Key>, Option<[u8; 6]>, bool)>,
+    peers: BTreeMap<(TunnelId, Ipv4Addr), PeerMeaning>,
     routes: BTreeMap<Prefix, String>,
 }
 
@@ -138,7 +141,7 @@ fn settle(state: &mut State, plane: &mut Plane) {
 }
 
 fn link(index: u32, name: &str) -> Fact {
-    Fact::Link(Link { index, name: name.into(), up: true, mtu: 1500 })
+    Fact::Link(Link { index, name: name.into(), up: true, mtu: 1500, ..Link::default() })
 }
 
 fn route(to: &str, index: u32, gateway: Option<&str>) -> Route {
@@ -150,7 +153,9 @@ fn twins(state: &mut State) {
     for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1")] {
         state.fact(link(index, name));
     }
-    for (index, address) in [(2, "203.0.113.1/24"), (3, "10.1.0.1/24"), (4, "10.255.0.1/24"), (5, "10.254.0.1/24")] {
+    for (index, address) in
+        [(2, "203.0.113.1/24"), (3, "10.1.0.1/24"), (4, "10.255.0.1/24"), (5, "10.254.0.1/24")]
+    {
         state.fact(Fact::Address(index, prefix(address)));
         let subnet = prefix::network(prefix(address).address, 24);
         state.fact(Fact::Route(route(&format!("{}/24", subnet.address), index, None), false));
@@ -225,7 +230,10 @@ fn overlay_targets() {
     assert_eq!(state.rib.underlay(ip("8.8.8.8")), Some((0, ip("203.0.113.254"))));
     assert!(matches!(want(&state, "10.2.0.0/16"), Some(Target::Link(_))));
 
-    assert_eq!(state.lookup(ip("10.100.1.5")), Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 24 });
+    assert_eq!(
+        state.lookup(ip("10.100.1.5")),
+        Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 24 }
+    );
     assert_eq!(state.lookup(ip("10.2.3.4")), Reach::Hub { prefix_len: 16 });
     assert_eq!(state.lookup(ip("10.255.0.1")), Reach::Local);
     assert_eq!(state.lookup(ip("10.255.0.11")), Reach::None);
@@ -233,7 +241,10 @@ fn overlay_targets() {
     state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
     assert_eq!(want(&state, "10.100.1.0/24"), Some(Target::Peer(0)));
     assert_eq!(want(&state, "10.255.0.11/32"), Some(Target::Peer(0)));
-    assert_eq!(state.lookup(ip("10.255.0.11")), Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 32 });
+    assert_eq!(
+        state.lookup(ip("10.255.0.11")),
+        Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 32 }
+    );
 
     // A station of the data centre: reported by a worker, resolved by the kernel, then a host route.
     let station = Neighbour { index: 3, address: ip("10.1.0.7"), mac: Some([2; 6]), failed: false };
@@ -285,7 +296,9 @@ fn twins_that_disappear_and_return_under_other_indexes() {
     for (index, name) in [(12, "wan0"), (13, "lan0"), (14, "gre0"), (15, "gre1")] {
         state.fact(link(index, name));
     }
-    for (index, address) in [(12, "203.0.113.1/24"), (13, "10.1.0.1/24"), (14, "10.255.0.1/24"), (15, "10.254.0.1/24")] {
+    for (index, address) in
+        [(12, "203.0.113.1/24"), (13, "10.1.0.1/24"), (14, "10.255.0.1/24"), (15, "10.254.0.1/24")]
+    {
         state.fact(Fact::Address(index, prefix(address)));
         let subnet = prefix::network(prefix(address).address, 24);
         state.fact(Fact::Route(route(&format!("{}/24", subnet.address), index, None), false));
@@ -350,13 +363,18 @@ fn protocol(tunnel: TunnelId, n: u8) -> Ipv4Addr {
 }
 
 fn some_route(p: u8, hop: u8) -> Route {
-    let to = ["0.0.0.0/0", "10.100.1.0/24", "10.100.0.0/16", "10.255.0.12/32", "10.1.0.0/24", "198.18.0.0/15"][usize::from(p)];
+    let to =
+        ["0.0.0.0/0", "10.100.1.0/24", "10.100.0.0/16", "10.255.0.12/32", "10.1.0.0/24", "198.18.0.0/15"]
+            [usize::from(p)];
     let hops = match hop {
         0 => vec![],
         1 => vec![Hop { index: 2, gateway: Some(ip("203.0.113.254")) }],
         2 => vec![Hop { index: 3, gateway: Some(ip("10.1.0.254")) }],
         3 => vec![Hop { index: 3, gateway: None }],
-        4 => vec![Hop { index: 4, gateway: Some(protocol(0, 1)) }, Hop { index: 5, gateway: Some(protocol(1, 2)) }],
+        4 => vec![
+            Hop { index: 4, gateway: Some(protocol(0, 1)) },
+            Hop { index: 5, gateway: Some(protocol(1, 2)) },
+        ],
         5 => vec![Hop { index: 4, gateway: Some(protocol(0, 2)) }],
         6 => vec![Hop { index: 5, gateway: None }],
         _ => vec![Hop { index: 2, gateway: None }],
@@ -380,7 +398,11 @@ fn run(state: &mut State, plane: &mut Plane, step: &Step, now: &mut u64) {
             state.fact(Fact::Neighbour(Neighbour { index, address, mac, failed: mac.is_none() }));
         }
         Step::Forget(lan, a) => {
-            state.fact(if lan { Fact::NeighbourGone(3, lan_host(a)) } else { Fact::NeighbourGone(2, spoke(a)) });
+            state.fact(if lan {
+                Fact::NeighbourGone(3, lan_host(a))
+            } else {
+                Fact::NeighbourGone(2, spoke(a))
+            });
         }
         Step::Down(index) => {
             let name = ["", "", "wan0", "lan0", "gre0", "gre1"][usize::from(index)];

@@ -1,0 +1,444 @@
+//! Everything together: kernel, NHRP, data plane and journal, one turn at a time.
+//!
+//! Nothing here waits. A turn takes what the kernel and the workers have to say, lets the NHRP server answer, tells
+//! the data plane what follows, and writes the journal.
+
+mod restore;
+
+use crate::journal::{self, Journal, Record};
+use crate::kernel::Change;
+use crate::netlink::{Command, Netlink, Notice};
+use crate::outbox::{Outbox, Way};
+use crate::plane::{Plane, PlaneError};
+use crate::state::{Effect, State};
+use crate::throttle::Throttle;
+use crate::words::{self, Refusal};
+use crate::{settings, twins};
+use config::Config;
+use nhrp::{Action, Kind, Server, TunnelCounters};
+use shm::drops::DropReason;
+use shm::message::{Event, PortId, TunnelId};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Events taken from one worker in one turn.
+const EVENTS_PER_TURN: usize = 256;
+/// Between looks at things that change slowly, in milliseconds.
+const SECOND: u64 = 1_000;
+/// Between signs of life in the segment.
+const HEARTBEAT: u64 = 100;
+/// Between questions to the kernel whether next hops in use are still there.
+const KEEP_ALIVE: u64 = 20_000;
+/// Between attempts to have the same neighbour resolved.
+const RESOLVE_AGAIN: u64 = 500;
+/// Most neighbours asked for within [`RESOLVE_AGAIN`].
+const MAX_RESOLVING: usize = 20_000;
+/// Between lines about the same refused station.
+const REFUSAL_AGAIN: u64 = 30_000;
+/// Most stations about which a line was written within [`REFUSAL_AGAIN`].
+const MAX_REFUSALS: usize = 1_024;
+/// Between attempts at a command that the kernel refused.
+const COMMAND_AGAIN: u64 = 10_000;
+
+/// When things were done last, in milliseconds.
+#[derive(Debug, Default)]
+struct Last {
+    second: u64,
+    heartbeat: u64,
+    keep_alive: u64,
+}
+
+/// Events and what they led to, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// NHRP packets from the workers.
+    pub nhrp: u64,
+    /// Redirect events.
+    pub redirects: u64,
+    /// Refused GRE packets reported.
+    pub refused: u64,
+    /// Addresses to be resolved reported.
+    pub gleans: u64,
+    /// Bindings for which no peer number was left.
+    pub peers_full: u64,
+}
+
+/// The control process without its sockets.
+pub struct Hub {
+    /// The configuration.
+    pub config: Config,
+    /// Where it was read from.
+    pub config_path: String,
+    /// What is known about forwarding.
+    pub state: State,
+    /// The NHRP server.
+    pub server: Server,
+    /// The data plane, when attached.
+    pub plane: Option<Plane>,
+    /// Packets on their way.
+    pub outbox: Outbox,
+    /// Counters.
+    pub counters: Counters,
+    /// The kernel's socket.
+    pub netlink: Netlink,
+    /// The journal.
+    pub journal: Journal,
+    /// When the process started, of the monotonic clock.
+    pub started_ms: u64,
+    /// NHRP counters as they stood when an operator cleared them.
+    pub cleared: BTreeMap<TunnelId, TunnelCounters>,
+    /// The latest resync.
+    pub generation: u64,
+    ready: bool,
+    actions: Vec<Action>,
+    resolving: Throttle<(PortId, Ipv4Addr)>,
+    refusals: Throttle<(u8, Ipv4Addr)>,
+    complaints: Throttle<String>,
+    failed: Throttle<Command>,
+    last: Last,
+    check_twins: bool,
+}
+
+/// Why the process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A directory or file.
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
+    /// Another control runs.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+    /// The configuration cannot be served.
+    #[error(transparent)]
+    Nhrp(#[from] nhrp::ConfigError),
+}
+
+impl Hub {
+    /// Makes directories, attaches, opens the kernel's socket. The rest follows in the first turns.
+    pub fn start(config: Config, config_path: String, now_ms: u64) -> Result<Self, StartError> {
+        let at = |what: &std::path::Path| {
+            let what = what.display().to_string();
+            move |error| StartError::Io(what, error)
+        };
+        for directory in [&config.hub.run_dir, &config.hub.state_dir] {
+            journal::make_directory(directory).map_err(at(directory))?;
+        }
+        let plane = match Plane::attach(&config) {
+            Ok(plane) => Some(plane),
+            Err(PlaneError::Attach(error @ shm::AttachError::AlreadyRunning { .. })) => {
+                return Err(PlaneError::Attach(error).into());
+            }
+            Err(error) => {
+                tracing::error!("not attached: {error}");
+                None
+            }
+        };
+        let netlink = Netlink::open().map_err(|error| StartError::Io("netlink".into(), error))?;
+        let journal = Journal::new(config.hub.state_dir.join("bindings.journal"));
+        Ok(Self {
+            state: State::new(&config),
+            server: Server::new(settings::server(&config)?)?,
+            plane,
+            outbox: Outbox::default(),
+            counters: Counters::default(),
+            netlink,
+            journal,
+            started_ms: now_ms,
+            cleared: BTreeMap::new(),
+            generation: wall_ms(),
+            ready: false,
+            actions: Vec::new(),
+            resolving: Throttle::new(RESOLVE_AGAIN, MAX_RESOLVING),
+            refusals: Throttle::new(REFUSAL_AGAIN, MAX_REFUSALS),
+            complaints: Throttle::new(COMMAND_AGAIN, 64),
+            failed: Throttle::new(COMMAND_AGAIN, 1_024),
+            last: Last::default(),
+            check_twins: true,
+            config,
+            config_path,
+        })
+    }
+
+    /// Reads the kernel's socket; `true`: there is more.
+    pub fn read_kernel(&mut self, now_ms: u64) -> io::Result<bool> {
+        self.state.tick(now_ms);
+        let mut complete = false;
+        let state = &mut self.state;
+        let more = self.netlink.read(now_ms, &mut |notice| match notice {
+            Notice::Begin => state.kernel.begin(),
+            Notice::Fact(fact) => state.fact(fact),
+            Notice::End(class) => {
+                let mut changes: Vec<Change> = Vec::new();
+                state.kernel.end(class, &mut changes);
+                state.changed(&changes);
+            }
+            Notice::Complete => complete = true,
+            Notice::Broken => tracing::warn!("the kernel refused to list what it has; asking again"),
+        })?;
+        let (failed, check) = (&mut self.failed, &mut self.check_twins);
+        self.netlink.results(&mut |command, result| {
+            *check = true;
+            // A twin that vanished meanwhile is seen as gone soon enough.
+            if let Err(error) = result
+                && error.raw_os_error() != Some(libc::ENODEV)
+                && failed.pass(now_ms, command.clone()).is_some()
+            {
+                tracing::warn!("the kernel refused {command:?}: {error}");
+            }
+        })?;
+        self.check_twins = true;
+        if complete && !self.ready {
+            self.restore(now_ms);
+            self.ready = true;
+        }
+        Ok(more)
+    }
+
+    /// One turn; `true`: something happened, so look again soon.
+    pub fn turn(&mut self, now_ms: u64) -> bool {
+        self.state.tick(now_ms);
+        if now_ms.saturating_sub(self.last.heartbeat) >= HEARTBEAT {
+            self.last.heartbeat = now_ms;
+            self.plane.iter().for_each(|plane| plane.segment.heartbeat(now_ms));
+        }
+        let mut busy = false;
+        if self.ready {
+            busy = self.take_events(now_ms);
+            if self.server.next_deadline().is_some_and(|deadline| deadline <= now_ms) {
+                self.server.tick(now_ms, &mut self.actions);
+            }
+            self.act(now_ms);
+            busy |= self.push();
+        }
+        if self.check_twins {
+            self.set_up_twins(now_ms);
+        }
+        self.send(now_ms);
+        self.take_effects(now_ms);
+        if now_ms.saturating_sub(self.last.second) >= SECOND {
+            self.last.second = now_ms;
+            self.every_second(now_ms);
+        }
+        self.write_journal();
+        busy || self.outbox.len() > 0
+    }
+
+    /// Carries out what the NHRP server wants done.
+    pub fn act(&mut self, now_ms: u64) {
+        for action in std::mem::take(&mut self.actions) {
+            match action {
+                Action::Send { tunnel, nbma, packet } => self.outbox.push(now_ms, tunnel, nbma, packet),
+                Action::Bind { binding, .. } | Action::Refresh { binding } => self.bind(now_ms, &binding),
+                Action::Unbind { tunnel, protocol, .. } => {
+                    self.state.unbind(tunnel, protocol);
+                    self.journal.append(&Record::Unbind(tunnel, protocol));
+                }
+                Action::Log(event) => words::nhrp(&self.config, &event),
+            }
+        }
+        self.take_effects(now_ms);
+    }
+
+    /// Forgets bindings.
+    pub fn clear(&mut self, now_ms: u64, what: nhrp::Clear) -> usize {
+        let count = self.server.clear(now_ms, what, &mut self.actions);
+        self.act(now_ms);
+        count
+    }
+
+    /// Leaves nothing half done behind.
+    pub fn stop(&mut self) {
+        self.write_journal();
+    }
+
+    fn bind(&mut self, now_ms: u64, binding: &nhrp::Binding) {
+        if !self.state.bind(binding.tunnel, binding.protocol, binding.nbma, binding.multicast) {
+            self.counters.peers_full += 1;
+            self.complain(now_ms, "no peer number left: raise max-peers");
+        }
+        if binding.kind == Kind::Dynamic {
+            self.journal.append(&Record::Bind(restore::record(binding, now_ms, wall_ms())));
+        }
+    }
+
+    fn take_events(&mut self, now_ms: u64) -> bool {
+        let Some(plane) = &mut self.plane else { return false };
+        let mut taken = 0;
+        let (server, state, actions) = (&mut self.server, &self.state, &mut self.actions);
+        let counters = &mut self.counters;
+        let (mut gleaned, mut refused) = (Vec::new(), Vec::new());
+        for events in &mut plane.events {
+            taken += events.receive(EVENTS_PER_TURN, |event| match event {
+                Event::Nhrp { tunnel, nbma, packet } => {
+                    counters.nhrp += 1;
+                    server.packet(now_ms, tunnel, nbma, packet, state, actions);
+                }
+                Event::Redirect { tunnel, nbma, packet, .. } => {
+                    counters.redirects += 1;
+                    server.redirect(now_ms, tunnel, nbma, packet, state, actions);
+                }
+                Event::Refused { reason, nbma, local, key } => {
+                    counters.refused += 1;
+                    if let Some(reason) = DropReason::ALL.get(usize::from(reason)) {
+                        refused.push(Refusal { reason: *reason, nbma, local, key });
+                    }
+                }
+                Event::Glean { port, address } => {
+                    counters.gleans += 1;
+                    gleaned.push(Effect::Resolve(port, address));
+                }
+            });
+        }
+        self.state.effects.append(&mut gleaned);
+        refused.iter().for_each(|refusal| self.refused(now_ms, refusal));
+        taken > 0
+    }
+
+    fn refused(&mut self, now_ms: u64, refusal: &Refusal) {
+        let tunnel = refusal.tunnel(&self.config);
+        self.server.refused(now_ms, tunnel, refusal.nbma, refusal.reason.name());
+        if let Some(held) = self.refusals.pass(now_ms, (refusal.reason as u8, refusal.nbma)) {
+            let more = if held > 0 { format!(" ({held} more reports left out)") } else { String::new() };
+            tracing::warn!("%TUN-4-REFUSED: {}{more}", refusal.text(&self.config));
+        }
+    }
+
+    /// Tells the data plane what changed; `true`: not all of it fitted.
+    fn push(&mut self) -> bool {
+        let Some(plane) = &mut self.plane else { return false };
+        if let Some(why) = plane.needs_resync() {
+            self.generation = (self.generation + 1).max(wall_ms());
+            tracing::info!("resync {}: {why}", self.generation);
+            self.state.sync.resync(self.generation);
+            self.outbox.restart();
+        }
+        if !plane.is_there() {
+            return false;
+        }
+        let before = self.state.sync.resyncs;
+        let done = self.state.sync.push(&mut plane.updates);
+        if done {
+            self.outbox.barrier(plane.updates.position());
+        }
+        if self.state.sync.resyncs != before {
+            let sync = &self.state.sync;
+            tracing::info!(
+                "told {} peers, {} links, {} routes",
+                sync.peers.len(),
+                sync.links.len(),
+                sync.routes.len()
+            );
+        }
+        !done
+    }
+
+    fn send(&mut self, now_ms: u64) {
+        let Some(plane) = &mut self.plane else { return };
+        let (state, inject) = (&mut self.state, &mut plane.inject);
+        let way = |nbma| match state.way(nbma) {
+            Some((link, true)) if state.sync.links.is_current(&link) => Way::Ready(link),
+            Some(_) => Way::Unresolved,
+            None => Way::None,
+        };
+        self.outbox.drain(now_ms, plane.updates.acknowledged(), way, |packet| inject.send(packet));
+    }
+
+    fn take_effects(&mut self, now_ms: u64) {
+        for effect in std::mem::take(&mut self.state.effects) {
+            match effect {
+                Effect::Resolve(port, address) => self.resolve(now_ms, port, address),
+                Effect::PeerNew(id) => {
+                    let base = self.plane.as_ref().map(|plane| plane.totals(id)).unwrap_or_default();
+                    if let Some(peer) = self.state.peers.get_mut(id) {
+                        peer.base = base;
+                        self.journal.append(&Record::Peer(id, peer.tunnel, peer.nbma, base));
+                    }
+                }
+                Effect::PeerMoved(id) => {
+                    if let Some(peer) = self.state.peers.get(id) {
+                        self.journal.append(&Record::Peer(id, peer.tunnel, peer.nbma, peer.base));
+                    }
+                }
+                Effect::PeerGone(id) => self.journal.append(&Record::PeerGone(id)),
+                Effect::Overlay(prefix) => {
+                    self.server.routes_changed(now_ms, prefix.address, prefix.len, &mut self.actions);
+                }
+                Effect::Stale => self.netlink.resync(),
+            }
+        }
+    }
+
+    fn resolve(&mut self, now_ms: u64, port: PortId, address: Ipv4Addr) {
+        let Some(link) = self.state.kernel.link(crate::kernel::Interface::Port(port)) else { return };
+        if link.up && self.resolving.pass(now_ms, (port, address)).is_some() {
+            self.netlink.resolve(link.index, address);
+        }
+    }
+
+    fn set_up_twins(&mut self, now_ms: u64) {
+        if self.netlink.is_busy() {
+            return;
+        }
+        self.check_twins = false;
+        for command in twins::missing(&self.config, &self.state.kernel) {
+            if !self.failed.holds(now_ms, &command) {
+                self.netlink.send(command);
+            }
+        }
+    }
+
+    fn every_second(&mut self, now_ms: u64) {
+        self.check_twins = true;
+        self.resolving.expire(now_ms);
+        self.reattach(now_ms);
+        if now_ms.saturating_sub(self.last.keep_alive) >= KEEP_ALIVE {
+            self.last.keep_alive = now_ms;
+            self.state.keep_alive();
+        }
+        if self.ready && self.journal.wants_compaction() {
+            let live = restore::live(&self.config, &self.server, &self.state, now_ms, wall_ms());
+            if let Err(error) = self.journal.compact(live) {
+                self.complain(now_ms, &format!("journal: {error}"));
+            }
+        }
+    }
+
+    /// Attaches where there is no segment, or another one took the place of ours.
+    fn reattach(&mut self, now_ms: u64) {
+        if self.plane.as_ref().is_some_and(|plane| plane.segment.superseded()) {
+            tracing::warn!("the dataplane made another segment: attaching to it");
+            self.plane = None;
+        }
+        if self.plane.is_none() {
+            match Plane::attach(&self.config) {
+                Ok(plane) => self.plane = Some(plane),
+                Err(error) => self.complain(now_ms, &format!("not attached: {error}")),
+            }
+        }
+    }
+
+    fn write_journal(&mut self) {
+        if let Err(error) = self.journal.flush() {
+            self.complain(shm::clock::now_ms(), &format!("journal: {error}"));
+        }
+    }
+
+    /// An error that would be repeated: once in a while is enough.
+    fn complain(&mut self, now_ms: u64, what: &str) {
+        if self.complaints.pass(now_ms, what.to_string()).is_some() {
+            tracing::error!("{what}");
+        }
+    }
+
+    /// The name of a tunnel.
+    pub fn tunnel_name(&self, id: TunnelId) -> String {
+        self.config.tunnel.get(usize::from(id)).map_or_else(|| format!("tunnel {id}"), |t| t.name.clone())
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

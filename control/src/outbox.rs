@@ -1,0 +1,172 @@
+//! NHRP packets on their way to the data plane.
+//!
+//! A packet waits until the updates that belong to it are in the tables (a registration is confirmed when the spoke
+//! can be reached, not before) and until its next hop is resolved. Both waits are short and bounded.
+
+use shm::message::{Inject, LinkId, TunnelId};
+use std::collections::{HashMap, VecDeque};
+use std::net::Ipv4Addr;
+
+/// Most packets that wait.
+pub const MAX_WAITING: usize = 8_192;
+/// Most packets that wait for the same station.
+pub const MAX_PER_STATION: usize = 16;
+/// How long a packet waits at most: then its sender has asked again.
+pub const PATIENCE_MS: u64 = 3_000;
+
+/// Packets that could not be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Given to the data plane.
+    pub sent: u64,
+    /// Too many waited.
+    pub full: u64,
+    /// No route to the station in the underlay.
+    pub no_route: u64,
+    /// The next hop was not resolved, or the data plane not there, in time.
+    pub timeout: u64,
+    /// The ring to the data plane was full.
+    pub ring_full: u64,
+}
+
+struct Waiting {
+    tunnel: TunnelId,
+    nbma: Ipv4Addr,
+    packet: Vec<u8>,
+    /// Position that the data plane must have acknowledged; `None`: not known yet.
+    barrier: Option<u64>,
+    deadline_ms: u64,
+}
+
+/// The packets that wait.
+#[derive(Default)]
+pub struct Outbox {
+    queue: VecDeque<Waiting>,
+    per_station: HashMap<Ipv4Addr, usize>,
+    /// What became of packets.
+    pub counters: Counters,
+}
+
+/// What to do with a packet now.
+pub enum Way {
+    /// Send it over this link.
+    Ready(LinkId),
+    /// The next hop is not resolved yet.
+    Unresolved,
+    /// There is no way.
+    None,
+}
+
+impl Outbox {
+    /// Takes a packet.
+    pub fn push(&mut self, now_ms: u64, tunnel: TunnelId, nbma: Ipv4Addr, packet: Vec<u8>) {
+        let waiting = self.per_station.entry(nbma).or_default();
+        if self.queue.len() >= MAX_WAITING || *waiting >= MAX_PER_STATION {
+            self.counters.full += 1;
+            return;
+        }
+        *waiting += 1;
+        let deadline_ms = now_ms + PATIENCE_MS;
+        self.queue.push_back(Waiting { tunnel, nbma, packet, barrier: None, deadline_ms });
+    }
+
+    /// All updates so far are in the ring: packets without a barrier wait for this position.
+    pub fn barrier(&mut self, position: u64) {
+        for waiting in self.queue.iter_mut().rev() {
+            if waiting.barrier.is_some() {
+                break;
+            }
+            waiting.barrier = Some(position);
+        }
+    }
+
+    /// The data plane started anew: positions mean nothing any more.
+    pub fn restart(&mut self) {
+        self.queue.iter_mut().for_each(|waiting| waiting.barrier = None);
+    }
+
+    /// Sends what can be sent and drops what waited too long.
+    pub fn drain(
+        &mut self,
+        now_ms: u64,
+        acknowledged: u64,
+        mut way: impl FnMut(Ipv4Addr) -> Way,
+        mut send: impl FnMut(&Inject<'_>) -> bool,
+    ) {
+        for _ in 0..self.queue.len() {
+            let Some(waiting) = self.queue.pop_front() else { break };
+            let passed = waiting.barrier.is_some_and(|barrier| acknowledged >= barrier);
+            let way = if passed { way(waiting.nbma) } else { Way::Unresolved };
+            match way {
+                Way::Ready(link) => {
+                    let Waiting { tunnel, nbma, packet, .. } = &waiting;
+                    if send(&Inject { tunnel: *tunnel, nbma: *nbma, link, packet }) {
+                        self.counters.sent += 1;
+                    } else {
+                        self.counters.ring_full += 1;
+                    }
+                }
+                Way::None => self.counters.no_route += 1,
+                Way::Unresolved if now_ms >= waiting.deadline_ms => self.counters.timeout += 1,
+                Way::Unresolved => {
+                    self.queue.push_back(waiting);
+                    continue;
+                }
+            }
+            self.forget(waiting.nbma);
+        }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn forget(&mut self, nbma: Ipv4Addr) {
+        if let Some(waiting) = self.per_station.get_mut(&nbma) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.per_station.remove(&nbma);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_waits_for_its_updates_then_for_its_next_hop_and_not_for_ever() {
+        let mut outbox = Outbox::default();
+        let to = Ipv4Addr::new(203, 0, 113, 11);
+        outbox.push(0, 0, to, vec![1]);
+        let mut sent = Vec::new();
+        let mut drain = |outbox: &mut Outbox, now, acknowledged, resolved| {
+            let way = |_| if resolved { Way::Ready(5) } else { Way::Unresolved };
+            outbox.drain(now, acknowledged, way, |inject| {
+                sent.push((inject.link, inject.packet.to_vec()));
+                true
+            });
+            sent.len()
+        };
+        assert_eq!(drain(&mut outbox, 1, 99, true), 0);
+        outbox.barrier(100);
+        assert_eq!(drain(&mut outbox, 2, 99, true), 0);
+        assert_eq!(drain(&mut outbox, 3, 100, false), 0);
+        assert_eq!(drain(&mut outbox, 4, 100, true), 1);
+        outbox.push(10, 0, to, vec![2]);
+        outbox.barrier(100);
+        assert_eq!(drain(&mut outbox, 10 + PATIENCE_MS, 100, false), 1);
+        assert_eq!((outbox.len(), outbox.counters.timeout, outbox.per_station.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn one_station_cannot_fill_the_box() {
+        let mut outbox = Outbox::default();
+        for _ in 0..100 {
+            outbox.push(0, 0, Ipv4Addr::new(203, 0, 113, 11), vec![]);
+        }
+        assert_eq!((outbox.len(), outbox.counters.full), (MAX_PER_STATION, 100 - MAX_PER_STATION as u64));
+    }
+}

@@ -1,0 +1,150 @@
+//! The data plane, as seen through the segment.
+
+use crate::peers::Totals;
+use crate::sync::Outlet;
+use config::Config;
+use shm::message::{PeerId, Update};
+use shm::{
+    AttachError, EndpointError, EventReceiver, Geometry, InjectSender, Life, Segment, Side, UpdateSender,
+};
+use std::path::PathBuf;
+
+/// A heartbeat older than this means that the data plane is not running, in milliseconds.
+pub const DEAD_MS: u64 = 3_000;
+
+/// Why there is no data plane to talk to.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaneError {
+    /// The segment.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// An end of it.
+    #[error("segment: {0:?}")]
+    Endpoint(EndpointError),
+}
+
+/// An attached segment with control's ends of its rings.
+pub struct Plane {
+    /// The segment.
+    pub segment: Segment,
+    /// Updates.
+    pub updates: Updates,
+    /// Packets to send.
+    pub inject: InjectSender,
+    /// Events by worker.
+    pub events: Vec<EventReceiver>,
+    boot_id: u64,
+    losses: u64,
+    since_ms: u64,
+}
+
+/// The updates ring as [`Outlet`].
+pub struct Updates {
+    sender: UpdateSender,
+    /// Updates that no slot can hold: a mistake of ours.
+    pub unfit: u64,
+}
+
+impl Outlet for Updates {
+    fn offer(&mut self, update: &Update) -> bool {
+        match self.sender.send(update) {
+            Ok(_) => true,
+            Err(shm::SendError::Full) => false,
+            Err(shm::SendError::Unfit(why)) => {
+                self.unfit += 1;
+                tracing::error!("update {update:?} cannot be sent: {why:?}");
+                true
+            }
+        }
+    }
+}
+
+impl Updates {
+    /// The position the next update will have.
+    pub fn position(&self) -> u64 {
+        self.sender.position()
+    }
+    /// What the data plane has taken in.
+    pub fn acknowledged(&self) -> u64 {
+        self.sender.acknowledged()
+    }
+}
+
+/// Where the segment is.
+pub fn path(config: &Config) -> PathBuf {
+    config.hub.run_dir.join("segment")
+}
+
+impl Plane {
+    /// Attaches to the segment, or makes it.
+    pub fn attach(config: &Config) -> Result<Self, PlaneError> {
+        let workers = config.dataplane.cores.len().max(1) as u32;
+        let geometry = Geometry { workers, max_peers: config.hub.max_peers };
+        let segment = Segment::open_or_create(&path(config), &geometry, Side::Control)?;
+        let ends = PlaneError::Endpoint;
+        let sender = segment.update_sender().map_err(ends)?;
+        let inject = segment.inject_sender().map_err(ends)?;
+        let events = (0..workers as usize).map(|worker| segment.event_receiver(worker));
+        let events = events.collect::<Result<Vec<_>, _>>().map_err(ends)?;
+        let losses = sender.losses();
+        Ok(Self {
+            segment,
+            updates: Updates { sender, unfit: 0 },
+            inject,
+            events,
+            boot_id: 0,
+            losses,
+            since_ms: 0,
+        })
+    }
+
+    /// The other side's life.
+    pub fn life(&self) -> Life {
+        self.segment.life(Side::Dataplane)
+    }
+
+    /// Whether the data plane has ever attached, so that updates reach somebody.
+    pub fn is_there(&self) -> bool {
+        self.life().boot_id != 0
+    }
+
+    /// Whether the data plane gave a sign of life lately.
+    pub fn is_alive(&self, now_ms: u64) -> bool {
+        let life = self.life();
+        life.boot_id != 0 && now_ms.saturating_sub(life.heartbeat_ms) < DEAD_MS
+    }
+
+    /// Since when this life of the data plane is known.
+    pub fn seen_since_ms(&self) -> u64 {
+        self.since_ms
+    }
+
+    /// Whether everything has to be told again, and why.
+    pub fn needs_resync(&mut self) -> Option<&'static str> {
+        let (boot_id, losses) = (self.life().boot_id, self.updates.sender.losses());
+        let why = match () {
+            () if boot_id == 0 => None,
+            () if boot_id != self.boot_id => Some("the dataplane started"),
+            () if losses != self.losses => Some("the dataplane lost updates"),
+            () => None,
+        };
+        if boot_id != self.boot_id {
+            self.since_ms = shm::clock::now_ms();
+        }
+        (self.boot_id, self.losses) = (boot_id, losses);
+        why
+    }
+
+    /// A peer's counters, all workers together.
+    pub fn totals(&self, id: PeerId) -> Totals {
+        let mut totals = Totals::default();
+        for worker in 0..self.events.len() {
+            let Some(traffic) = self.segment.peers(worker).get(id as usize) else { continue };
+            totals.rx_packets = totals.rx_packets.wrapping_add(traffic.rx_packets.get());
+            totals.rx_bytes = totals.rx_bytes.wrapping_add(traffic.rx_bytes.get());
+            totals.tx_packets = totals.tx_packets.wrapping_add(traffic.tx_packets.get());
+            totals.tx_bytes = totals.tx_bytes.wrapping_add(traffic.tx_bytes.get());
+        }
+        totals
+    }
+}

@@ -1,0 +1,124 @@
+//! Answers to `hubctl`, out of live state.
+
+mod cache;
+mod counters;
+mod failures;
+mod interfaces;
+mod peers;
+mod routes;
+mod status;
+
+use crate::hub::Hub;
+use api::{ErrorCode, PeerFilter, Prefix, Request, Response, Why};
+use nhrp::Clear;
+use shm::message::TunnelId;
+
+pub use counters::{drops, traffic, workers};
+pub use interfaces::interfaces;
+pub use peers::dmvpn;
+pub use status::status;
+
+/// Answers one request.
+pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
+    if let Some(name) = named(request)
+        && !hub.config.tunnel.iter().any(|tunnel| tunnel.name == name)
+        && !(matches!(request, Request::Interfaces { .. })
+            && hub.config.port.iter().any(|port| port.name == name))
+    {
+        return error(ErrorCode::NoSuchInterface, &format!("there is no interface `{name}`"));
+    }
+    match request {
+        Request::Status => Response::Status(Box::new(status(hub, now_ms))),
+        Request::Dmvpn { filter } => Response::Dmvpn(dmvpn(hub, filter, now_ms)),
+        Request::NhrpCache { filter } => Response::NhrpCache(cache::entries(hub, filter, now_ms)),
+        Request::NhrpSummary => Response::NhrpSummary(cache::summary(hub, now_ms)),
+        Request::NhrpTraffic { interface } => {
+            Response::NhrpTraffic(traffic(hub, interface.as_deref(), true, now_ms))
+        }
+        Request::Interfaces { interface } => {
+            Response::Interfaces(interfaces(hub, interface.as_deref(), now_ms))
+        }
+        Request::Routes { address } => Response::Routes(routes::routes(hub, *address)),
+        Request::Drops => drops(hub).map_or_else(no_dataplane, Response::Drops),
+        Request::Workers => workers(hub, now_ms).map_or_else(no_dataplane, Response::Workers),
+        Request::Why { address } => {
+            let mut interfaces = dmvpn(hub, &PeerFilter::default(), now_ms);
+            for interface in &mut interfaces {
+                interface.peers.retain(|peer| peer.nbma == Some(*address) || peer.tunnel == *address);
+            }
+            interfaces.retain(|interface| !interface.peers.is_empty());
+            let mut entries = cache::entries(hub, &Default::default(), now_ms);
+            entries.retain(|entry| entry.nbma == Some(*address) || entry.network == Prefix::host(*address));
+            let mut failures = failures::all(hub, now_ms);
+            failures.retain(|failure| failure.nbma == Some(*address) || failure.tunnel == Some(*address));
+            Response::Why(Why { address: *address, interfaces, entries, failures })
+        }
+        Request::Failures => Response::Failures(failures::all(hub, now_ms)),
+        Request::ClearDmvpn { filter, .. } => match peer_clear(hub, filter) {
+            Some(what) => Response::Cleared { count: hub.clear(now_ms, what) as u64 },
+            None => Response::Cleared { count: 0 },
+        },
+        Request::ClearNhrp { prefix } => {
+            let what = prefix.map_or(Clear::All, |prefix| Clear::Address {
+                tunnel: None,
+                protocol: prefix.address,
+                prefix_len: prefix.len,
+            });
+            Response::Cleared { count: hub.clear(now_ms, what) as u64 }
+        }
+        Request::ClearNhrpCounters { interface } => {
+            Response::Cleared { count: counters::clear(hub, interface.as_deref()) }
+        }
+    }
+}
+
+/// The interface that a request names.
+fn named(request: &Request) -> Option<&str> {
+    match request {
+        Request::NhrpTraffic { interface }
+        | Request::Interfaces { interface }
+        | Request::ClearNhrpCounters { interface } => interface.as_deref(),
+        Request::Dmvpn { filter } | Request::ClearDmvpn { filter, .. } => filter.interface.as_deref(),
+        Request::NhrpCache { filter } => filter.interface.as_deref(),
+        _ => None,
+    }
+}
+
+fn tunnel_id(hub: &Hub, name: &str) -> Option<TunnelId> {
+    hub.config.tunnel.iter().position(|tunnel| tunnel.name == name).map(|id| id as TunnelId)
+}
+
+/// What a filter means; `None`: it can match nothing.
+fn peer_clear(hub: &Hub, filter: &PeerFilter) -> Option<Clear> {
+    let tunnel = match &filter.interface {
+        Some(name) => Some(tunnel_id(hub, name)?),
+        None => None,
+    };
+    match (filter.nbma, filter.tunnel) {
+        (None, None) => Some(tunnel.map_or(Clear::All, Clear::Tunnel)),
+        (Some(nbma), None) => Some(Clear::Peer { tunnel, nbma }),
+        (nbma, Some(protocol)) => {
+            let fits = |binding: &&nhrp::Binding| {
+                binding.protocol == protocol
+                    && tunnel.is_none_or(|tunnel| tunnel == binding.tunnel)
+                    && nbma.is_none_or(|nbma| nbma == binding.nbma)
+            };
+            let found = hub.server.bindings().find(fits)?;
+            let tunnel = if nbma.is_some() { Some(found.tunnel) } else { tunnel };
+            Some(Clear::Address { tunnel, protocol, prefix_len: 32 })
+        }
+    }
+}
+
+fn no_dataplane() -> Response {
+    error(ErrorCode::NoDataplane, "the dataplane is not attached")
+}
+
+fn error(code: ErrorCode, message: &str) -> Response {
+    Response::Error { code, message: message.to_string() }
+}
+
+/// Whole seconds from then to now.
+fn ago(now_ms: u64, then_ms: u64) -> u64 {
+    now_ms.saturating_sub(then_ms) / 1_000
+}

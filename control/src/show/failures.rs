@@ -1,0 +1,64 @@
+//! `show dmvpn failures`.
+
+use super::ago;
+use crate::hub::Hub;
+use api::{Cause, Failure};
+use nhrp::{DropReason, PeerRecord, UnbindReason};
+
+/// All that went wrong, latest first.
+pub fn all(hub: &Hub, now_ms: u64) -> Vec<Failure> {
+    let mut records: Vec<&PeerRecord> = hub.server.failures().collect();
+    records.sort_by_key(|record| std::cmp::Reverse(record.last_ms));
+    records.into_iter().map(|record| one(hub, record, now_ms)).collect()
+}
+
+/// One record in the API's words.
+pub fn one(hub: &Hub, record: &PeerRecord, now_ms: u64) -> Failure {
+    Failure {
+        cause: cause(&record.failure),
+        interface: record.tunnel.map(|tunnel| hub.tunnel_name(tunnel)),
+        nbma: Some(record.nbma),
+        tunnel: record.protocol,
+        age: ago(now_ms, record.last_ms),
+        count: record.count,
+        detail: Some(record.failure.to_string()),
+    }
+}
+
+fn cause(failure: &nhrp::Failure) -> Cause {
+    match failure {
+        nhrp::Failure::AuthenticationMissing => Cause::AuthenticationMissing,
+        nhrp::Failure::AuthenticationWrong => Cause::AuthenticationMismatch,
+        nhrp::Failure::Dropped(reason) => match reason {
+            DropReason::Checksum => Cause::Checksum,
+            DropReason::UnknownExtension => Cause::UnknownExtension,
+            DropReason::Loop => Cause::Loop,
+            DropReason::HopCount => Cause::HopCount,
+            DropReason::WrongNhs => Cause::WrongNhs,
+            DropReason::UnknownPeer => Cause::UnknownPeer,
+            DropReason::Truncated
+            | DropReason::Header
+            | DropReason::ExtensionOffset
+            | DropReason::Cie
+            | DropReason::Extension => Cause::Malformed,
+            _ => Cause::Dropped,
+        },
+        nhrp::Failure::Refused(5) => Cause::LimitReached,
+        nhrp::Failure::Refused(14) => Cause::UniqueConflict,
+        nhrp::Failure::Refused(_) => Cause::AddressRefused,
+        nhrp::Failure::WrongNhs(_) => Cause::WrongNhs,
+        nhrp::Failure::ErrorReceived(_) => Cause::ErrorReported,
+        nhrp::Failure::Gone(UnbindReason::Expired) => Cause::Expired,
+        nhrp::Failure::Gone(UnbindReason::Purged) => Cause::Purged,
+        nhrp::Failure::Gone(UnbindReason::Cleared) => Cause::Cleared,
+        nhrp::Failure::Encapsulation(reason) => {
+            use shm::drops::DropReason as Gre;
+            match *reason {
+                name if name == Gre::GreKeyMismatch.name() => Cause::KeyMismatch,
+                name if name == Gre::GreNoTunnel.name() => Cause::NoTunnel,
+                name if name == Gre::UnknownPeer.name() => Cause::UnknownPeer,
+                _ => Cause::Dropped,
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `show interfaces`.
+
+use crate::hub::Hub;
+use crate::kernel::Interface as Twin;
+use api::{Interface, Medium, Prefix, Traffic};
+use config::model::Role;
+use shm::counters::WorkerCounters;
+use shm::message::TunnelId;
+
+/// Ports, then tunnels; all or one.
+pub fn interfaces(hub: &Hub, only: Option<&str>, now_ms: u64) -> Vec<Interface> {
+    let ports = (0..hub.config.port.len()).filter_map(|id| port(hub, id, now_ms));
+    let tunnels = (0..hub.config.tunnel.len()).filter_map(|id| tunnel(hub, id, now_ms));
+    ports.chain(tunnels).filter(|interface| only.is_none_or(|name| name == interface.name)).collect()
+}
+
+/// Whether a tunnel works: its twin is up, the data plane lives, and a port that is up has its source address.
+pub fn tunnel_line(hub: &Hub, id: TunnelId, now_ms: u64) -> bool {
+    let kernel = &hub.state.kernel;
+    let up = |twin| kernel.link(twin).is_some_and(|link| link.up);
+    let Some(tunnel) = hub.config.tunnel.get(usize::from(id)) else { return false };
+    let mut ports = kernel.addresses().filter(|(_, at)| at.address == tunnel.source).map(|(twin, _)| twin);
+    up(Twin::Tunnel(id)) && alive(hub, now_ms) && ports.any(up)
+}
+
+fn alive(hub: &Hub, now_ms: u64) -> bool {
+    hub.plane.as_ref().is_some_and(|plane| plane.is_alive(now_ms))
+}
+
+fn port(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
+    let port = hub.config.port.get(id)?;
+    let twin = Twin::Port(id as u8);
+    let link = hub.state.kernel.link(twin);
+    Some(Interface {
+        name: port.name.clone(),
+        kernel_interface: port.name.clone(),
+        admin_up: link.is_some_and(|link| link.up),
+        line_up: link.is_some_and(|link| link.up && link.running) && alive(hub, now_ms),
+        addresses: addresses(hub, twin),
+        mtu: link.map_or(port.mtu, |link| link.mtu as u16),
+        traffic: sum(hub, |worker| worker.ports.get(id)),
+        medium: Medium::Port {
+            device: port.device.clone(),
+            role: match port.role {
+                Role::Underlay => "underlay".into(),
+                Role::Lan => "lan".into(),
+            },
+            mac: link.and_then(|link| link.mac).map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
+            vlan: port.vlan,
+            speed: None,
+        },
+    })
+}
+
+fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
+    let tunnel = hub.config.tunnel.get(id)?;
+    let twin = Twin::Tunnel(id as u8);
+    let link = hub.state.kernel.link(twin);
+    let bound = hub.server.bindings().filter(|binding| usize::from(binding.tunnel) == id);
+    Some(Interface {
+        name: tunnel.name.clone(),
+        kernel_interface: tunnel.interface.clone(),
+        admin_up: link.is_some_and(|link| link.up),
+        line_up: tunnel_line(hub, id as u8, now_ms),
+        addresses: addresses(hub, twin),
+        mtu: link.map_or(tunnel.ip_mtu, |link| link.mtu as u16),
+        traffic: sum(hub, |worker| worker.tunnels.get(id)),
+        medium: Medium::Tunnel {
+            source: tunnel.source,
+            key: tunnel.key,
+            ttl: tunnel.ttl,
+            tcp_adjust_mss: tunnel.tcp_adjust_mss,
+            network_id: tunnel.nhrp.network_id,
+            peers_up: bound.count() as u32,
+        },
+    })
+}
+
+fn addresses(hub: &Hub, twin: Twin) -> Vec<Prefix> {
+    let ours = hub.state.kernel.addresses().filter(|(at, _)| *at == twin);
+    ours.map(|(_, at)| Prefix { address: at.address, len: at.len }).collect()
+}
+
+fn sum(hub: &Hub, of: impl Fn(&WorkerCounters) -> Option<&shm::counters::Traffic>) -> Traffic {
+    let mut sum = Traffic::default();
+    let workers = hub.plane.iter().flat_map(|plane| plane.segment.workers());
+    for traffic in workers.filter_map(of) {
+        sum.rx_packets = sum.rx_packets.wrapping_add(traffic.rx_packets.get());
+        sum.rx_bytes = sum.rx_bytes.wrapping_add(traffic.rx_bytes.get());
+        sum.tx_packets = sum.tx_packets.wrapping_add(traffic.tx_packets.get());
+        sum.tx_bytes = sum.tx_bytes.wrapping_add(traffic.tx_bytes.get());
+    }
+    sum
+}

@@ -1,0 +1,91 @@
+//! `show status`.
+
+use super::ago;
+use crate::hub::Hub;
+use crate::links::MAX_TRANSIENT;
+use crate::{outbox, state};
+use api::{Ring, Side, Status, Table};
+use shm::RingName;
+use shm::message::MAX_LINKS;
+
+/// Versions, uptimes, and how full everything bounded is.
+pub fn status(hub: &Hub, now_ms: u64) -> Status {
+    let life = hub.plane.as_ref().map(|plane| plane.life()).filter(|life| life.boot_id != 0);
+    Status {
+        api: api::VERSION,
+        name: hub.config.hub.name.clone(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        config: hub.config_path.clone(),
+        control: Side {
+            pid: std::process::id(),
+            boot_id: hub.plane.as_ref().map_or(0, |plane| plane.segment.boot_id()),
+            uptime: ago(now_ms, hub.started_ms),
+            heartbeat_age_ms: 0,
+        },
+        dataplane: life.map(|life| Side {
+            pid: life.pid,
+            boot_id: life.boot_id,
+            uptime: hub.plane.as_ref().map_or(0, |plane| ago(now_ms, plane.seen_since_ms())),
+            heartbeat_age_ms: now_ms.saturating_sub(life.heartbeat_ms),
+        }),
+        generation: hub.generation,
+        updates_pending: pending(hub),
+        peers_up: hub.server.len() as u32,
+        peers_down: hub.server.absent().count() as u32,
+        rings: rings(hub),
+        tables: tables(hub),
+    }
+}
+
+/// Rows not told yet, and updates told and not taken in yet.
+fn pending(hub: &Hub) -> u64 {
+    let in_ring = hub
+        .plane
+        .as_ref()
+        .map_or(0, |plane| plane.updates.position().saturating_sub(plane.updates.acknowledged()));
+    hub.state.sync.pending() as u64 + in_ring
+}
+
+fn rings(hub: &Hub) -> Vec<Ring> {
+    let Some(plane) = &hub.plane else { return Vec::new() };
+    let events = (0..plane.events.len()).map(|n| (format!("events {n}"), RingName::Events(n)));
+    let all = [("updates".to_string(), RingName::Updates), ("inject".to_string(), RingName::Inject)];
+    let ring = |(name, which)| {
+        let stats = plane.segment.ring_stats(which)?;
+        Some(Ring {
+            name,
+            depth: stats.depth,
+            capacity: stats.capacity,
+            written: stats.sent,
+            full: stats.full,
+            refused: stats.rejected + stats.unfit,
+        })
+    };
+    all.into_iter().chain(events).filter_map(ring).collect()
+}
+
+fn tables(hub: &Hub) -> Vec<Table> {
+    let table = |name: &str, used: usize, capacity: usize, full: u64| Table {
+        name: name.into(),
+        used: used as u64,
+        capacity: capacity as u64,
+        full,
+    };
+    let state = &hub.state;
+    let max_peers = hub.config.hub.max_peers as usize;
+    let server = hub.server.server_counters();
+    vec![
+        table("peers", state.peers.len(), max_peers, state.peers.full()),
+        table("links", state.links.len(), MAX_LINKS, state.links.full()),
+        table("links-transient", state.links.transient(), MAX_TRANSIENT, state.links.transient_full),
+        table("routes", state.sync.routes.len(), state::MAX_ROUTES, state.routes_full),
+        table("nhrp-cache", hub.server.len(), max_peers, server.cache_full),
+        table(
+            "nhrp-failures",
+            hub.server.failures().count(),
+            crate::settings::MAX_FAILURES,
+            server.failures_evicted,
+        ),
+        table("outbox", hub.outbox.len(), outbox::MAX_WAITING, hub.outbox.counters.full),
+    ]
+}

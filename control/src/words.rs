@@ -1,0 +1,158 @@
+//! Lines for operators. Mnemonics are those that monitoring systems already look for.
+
+use config::Config;
+use nhrp::{LogEvent, LogKind};
+use shm::drops::DropReason;
+use shm::message::TunnelId;
+use std::net::Ipv4Addr;
+
+/// Name and tunnel address of a tunnel.
+fn tunnel(config: &Config, id: TunnelId) -> (&str, Ipv4Addr, Ipv4Addr) {
+    match config.tunnel.get(usize::from(id)) {
+        Some(tunnel) => (&tunnel.name, tunnel.address.address, tunnel.source),
+        None => ("Tunnel?", Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED),
+    }
+}
+
+/// Logs what the NHRP server has to say.
+pub fn nhrp(config: &Config, event: &LogEvent) {
+    let (name, hub, source) = tunnel(config, event.tunnel);
+    let spoke = event.protocol.map_or("UNKNOWN".to_string(), |address| address.to_string());
+    let nbma = event.nbma;
+    let pair = format!("(Tunnel: {spoke} NBMA: {nbma}) for (Tunnel: {hub} NBMA: {source})");
+    let left_out = match event.suppressed {
+        0 => String::new(),
+        n => format!(" ({n} more like this left out)"),
+    };
+    match event.kind {
+        LogKind::Up => tracing::info!("%DMVPN-5-NHRP_NHC_UP: {name}: NHC {pair} is UP{left_out}"),
+        LogKind::Moved { from } => {
+            tracing::info!(
+                "%DMVPN-5-NHRP_NHC_UP: {name}: NHC {pair} is UP, moved from NBMA {from}{left_out}"
+            );
+        }
+        LogKind::Down(reason) => tracing::warn!(
+            "%DMVPN-5-NHRP_NHC_DOWN: {name}: NHC {pair} is DOWN, Reason: External({}){left_out}",
+            reason.text()
+        ),
+        LogKind::AuthenticationFailed { packet_type, missing } => {
+            let packet = nhrp::ByType::NAMES.get(usize::from(packet_type)).copied().unwrap_or("packet");
+            let what = if missing { "no authentication string" } else { "wrong authentication string" };
+            tracing::warn!(
+                "%DMVPN-3-DMVPN_NHRP_ERROR: {name}: Received {what} for {packet}, \
+                 Reason: authentication failure (11) on (Tunnel: {spoke} NBMA: {nbma}){left_out}"
+            );
+        }
+        _ if event.kind.is_warning() => tracing::warn!("%NHRP-3-PAKERROR: {name}: {event}"),
+        _ => tracing::info!("%NHRP-6-NOTICE: {name}: {event}"),
+    }
+}
+
+/// A GRE packet that the data plane refused: who sent it, and what is wrong with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// Why.
+    pub reason: DropReason,
+    /// Outer source address.
+    pub nbma: Ipv4Addr,
+    /// Outer destination address.
+    pub local: Ipv4Addr,
+    /// GRE key.
+    pub key: Option<u32>,
+}
+
+impl Refusal {
+    /// The tunnel that was meant, where that is clear: the only one on this source, or the one with this key.
+    pub fn tunnel(&self, config: &Config) -> Option<TunnelId> {
+        let mut on_source = config.tunnel.iter().enumerate().filter(|(_, t)| t.source == self.local);
+        let first = on_source.next()?;
+        if on_source.next().is_none() {
+            return Some(first.0 as TunnelId);
+        }
+        let same_key = |t: &config::model::Tunnel| t.source == self.local && t.key == self.key;
+        config.tunnel.iter().position(same_key).map(|n| n as TunnelId)
+    }
+
+    /// The line for the log.
+    pub fn text(&self, config: &Config) -> String {
+        let Self { reason, nbma, local, key } = *self;
+        match reason {
+            DropReason::GreKeyMismatch => {
+                let seen = key.map_or("GRE without a key".to_string(), |key| format!("GRE key {key}"));
+                let have: Vec<String> = config
+                    .tunnel
+                    .iter()
+                    .filter(|tunnel| tunnel.source == local)
+                    .map(|tunnel| match tunnel.key {
+                        Some(key) => format!("{} has {key}", tunnel.name),
+                        None => format!("{} has none", tunnel.name),
+                    })
+                    .collect();
+                let none = if key.is_some() { "no tunnel with that key" } else { "no tunnel without one" };
+                format!("{seen} from {nbma} on source {local}: {none}; {}", have.join(", "))
+            }
+            DropReason::GreNoTunnel => {
+                let sources: Vec<String> =
+                    config.tunnel.iter().map(|t| format!("{} on {}", t.name, t.source)).collect();
+                format!(
+                    "GRE from {nbma} to {local}: no tunnel has that source; there is {}",
+                    sources.join(", ")
+                )
+            }
+            DropReason::UnknownPeer => format!(
+                "data from {nbma} on source {local}: not registered; \
+                 check `ip nhrp nhs` on the spoke, or map it with [[tunnel.nhrp.map]]"
+            ),
+            other => {
+                format!("GRE from {nbma} on source {local} refused, {}: {}", other.name(), other.meaning())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+[hub]
+name = "test"
+[[port]]
+name = "wan0"
+device = "none"
+role = "underlay"
+address = ["203.0.113.1/24"]
+[[tunnel]]
+name = "Tunnel0"
+interface = "gre0"
+source = "203.0.113.1"
+key = 42
+address = "10.255.0.1/24"
+nhrp = { network-id = 1 }
+"#;
+
+    #[test]
+    fn a_refusal_names_spoke_and_cause() {
+        let config = Config::parse("hub.toml", CONFIG).unwrap();
+        let mut refusal = Refusal {
+            reason: DropReason::GreKeyMismatch,
+            nbma: [203, 0, 113, 12].into(),
+            local: [203, 0, 113, 1].into(),
+            key: Some(43),
+        };
+        assert_eq!(
+            refusal.text(&config),
+            "GRE key 43 from 203.0.113.12 on source 203.0.113.1: no tunnel with that key; Tunnel0 has 42"
+        );
+        assert_eq!(refusal.tunnel(&config), Some(0));
+        refusal.key = None;
+        assert_eq!(
+            refusal.text(&config),
+            "GRE without a key from 203.0.113.12 on source 203.0.113.1: no tunnel without one; Tunnel0 has 42"
+        );
+        refusal.reason = DropReason::UnknownPeer;
+        assert!(
+            refusal.text(&config).starts_with("data from 203.0.113.12 on source 203.0.113.1: not registered")
+        );
+    }
+}
