@@ -31,9 +31,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// To the spoke that the leaf names.
     #[inline(always)]
     pub(crate) fn peer_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
-        if meta.from == From::Spoke {
-            self.count_rx(meta.tunnel, meta.peer, meta.len);
-        }
         let Some(to) = self.tables.adjacencies.read(meta.leaf.index()) else {
             return self.count_drop(DropReason::NoAdjacency);
         };
@@ -54,9 +51,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
 
     /// To the next hop that the leaf names.
     pub(crate) fn next_hop_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
-        if meta.from == From::Spoke {
-            self.count_rx(meta.tunnel, meta.peer, meta.len);
-        }
         // Links are indexed with 16 bits, which the updater has checked.
         let Some(link) = self.link(meta.leaf.index() as u16) else {
             return self.count_drop(DropReason::NoNeighbour);

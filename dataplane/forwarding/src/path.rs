@@ -22,7 +22,7 @@ use crate::forwarder::{BURST, Burst};
 use crate::inner_input::inner_input;
 use crate::leaf::Kind;
 use crate::local_input::{datagram_input, port_input};
-use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL, Verdict};
 use crate::nbma::Key;
 use crate::sink::Sink;
 use crate::turn::Turn;
@@ -157,9 +157,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         self.tables.fib.prefetch_second(meta.leaf, meta.destination);
     }
 
-    /// Where to?
+    /// Where to? And what came from a known spoke counts as received, wherever it goes.
     #[inline(always)]
     fn fib_lookup(&mut self, meta: &mut Meta) {
+        if meta.peer != NO_PEER {
+            self.count_rx(meta.tunnel, meta.peer, meta.len);
+        }
         meta.leaf = self.tables.fib.second(meta.leaf, meta.destination);
         if meta.leaf.is_peer() {
             self.tables.adjacencies.prefetch(meta.leaf.index());

@@ -8,7 +8,7 @@
 use crate::ecn;
 use crate::forward::bare;
 use crate::inner_input::is_nobody;
-use crate::meta::{From, Meta};
+use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL};
 use crate::recent::hash;
 use crate::sink::Sink;
 use crate::turn::{GLEAN_RATE, NHRP_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
@@ -28,12 +28,11 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     pub(crate) fn deliver(&mut self, meta: &Meta, mut buffer: P::Buffer) {
         match meta.from {
             From::Lan => return self.punt_frame(buffer),
-            From::Spoke => self.count_rx(meta.tunnel, meta.peer, meta.len),
             // What the kernel put into a tunnel does not come back to it by a route.
-            From::Hub if meta.tunnel != crate::meta::NO_TUNNEL => {
+            From::Hub if meta.tunnel != NO_TUNNEL => {
                 return self.count_drop(DropReason::NoRoute);
             }
-            From::Hub => {}
+            From::Spoke | From::Hub => {}
         }
         bare(meta, &mut buffer);
         let marked =
@@ -72,7 +71,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if is_nobody(meta.nbma) || self.is_own(meta.nbma) {
             return self.count_drop(DropReason::IpMartian);
         }
-        self.count_rx(meta.tunnel, crate::meta::NO_PEER, meta.len);
+        self.count_rx(meta.tunnel, NO_PEER, meta.len);
         if !self.state.nhrp_bucket.take(NHRP_RATE, self.now) {
             return self.count_drop(DropReason::PuntLimited);
         }
