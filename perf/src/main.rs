@@ -1,6 +1,9 @@
 //! `hub-perf`: benchmarks of the hub and the emulator of spokes that tests and the demo use.
 #![forbid(unsafe_code)]
 
+mod forward;
+mod machine;
+mod scenario;
 mod spokes;
 
 use clap::{Parser, Subcommand};
@@ -18,11 +21,17 @@ struct Cli {
 enum Command {
     /// Emulates DMVPN spokes in user space: registration, resolution, shortcuts, traffic.
     Spokes(Box<spokes::Args>),
+    /// Measures the hub's packet path in this process: cycles per packet, no devices.
+    Forward(forward::Args),
 }
 
+/// What any command may fail with.
+type Failure = Box<dyn std::error::Error>;
+
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Spokes(args) => spokes::run(*args),
+    let done: Result<ExitCode, Failure> = match Cli::parse().command {
+        Command::Spokes(args) => spokes::run(*args).map_err(Into::into),
+        Command::Forward(args) => forward::run(&args).map_err(Into::into),
     };
     match done {
         Ok(code) => code,

@@ -1,0 +1,152 @@
+//! One repetition: bursts filled, timed, checked and freed.
+
+use super::Error;
+use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
+use arrayvec::ArrayVec;
+use forwarding::{BURST, Burst, Forwarder, Now, Reader, Sink};
+use shm::Segment;
+use shm::counters::{MAX_STAGES, WorkerCounters};
+use shm::cpu::cycles;
+use shm::drops::DropReason;
+use shm::message::{Event, PortId, TunnelId};
+use wire::buffer::{BufferPool, PacketBuffer};
+use wire::{eth, ip4};
+
+/// Milliseconds of virtual time from burst to burst: none, so that nothing expires within a repetition.
+const STEP: u64 = 0;
+
+/// Takes what leaves, as a transmit queue would, and keeps it until after the clock was read.
+#[derive(Debug)]
+struct Sent<B> {
+    frames: ArrayVec<B, BURST>,
+    events: u64,
+    elsewhere: u64,
+}
+
+impl<B> Sink<B> for Sent<B> {
+    #[inline(always)]
+    fn transmit(&mut self, _port: PortId, frame: B) {
+        if self.frames.try_push(frame).is_err() {
+            self.elsewhere += 1;
+        }
+    }
+    fn to_port_twin(&mut self, _port: PortId, _frame: B) {
+        self.elsewhere += 1;
+    }
+    fn to_tunnel_twin(&mut self, _tunnel: TunnelId, _packet: B) {
+        self.elsewhere += 1;
+    }
+    fn event(&mut self, _event: Event<'_>) -> bool {
+        self.events += 1;
+        true
+    }
+}
+
+/// What one repetition cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    /// Packets forwarded.
+    pub packets: u64,
+    /// Cycles of the time-stamp counter in the forwarder.
+    pub cycles: u64,
+    /// Of them, by stage, if the forwarder tells.
+    pub stages: [u64; MAX_STAGES],
+}
+
+/// A forwarder with all it needs.
+pub struct Bench<'s, P: BufferPool> {
+    scenario: Scenario,
+    forwarder: Forwarder<'s, P>,
+    pool: P,
+    counters: &'s WorkerCounters,
+    burst: usize,
+    sent: Sent<P::Buffer>,
+    now: u64,
+}
+
+impl<'s, P: BufferPool + Clone> Bench<'s, P> {
+    /// Over tables that are full, counting into a private segment.
+    pub fn new(scenario: Scenario, reader: Reader, pool: P, segment: &'s Segment, burst: usize) -> Self {
+        let counters = segment.worker(0);
+        Self {
+            scenario,
+            forwarder: Forwarder::new(reader, pool.clone(), counters, segment.peers(0)),
+            pool,
+            counters,
+            burst: burst.min(BURST),
+            sent: Sent { frames: ArrayVec::new(), events: 0, elsewhere: 0 },
+            now: 1_000,
+        }
+    }
+
+    /// Forwards `packets` packets, rounded up to whole bursts.
+    pub fn repetition(&mut self, size: Size, pairs: &mut Pairs, packets: u32) -> Result<Outcome, Error> {
+        // Limits that count by time start anew.
+        self.now += 10_000;
+        let stages_before = self.stages();
+        let mut outcome = Outcome::default();
+        let mut given = 0;
+        let mut last = (0, 0);
+        while given < u64::from(packets) {
+            let mut burst = Burst::new();
+            for _ in 0..self.burst {
+                last = pairs.pair();
+                if let Some(buffer) = self.fill(last, size.of(given as usize + burst.len())) {
+                    burst.push(buffer);
+                }
+            }
+            given += self.burst as u64;
+            let now = Now::from_millis(self.now);
+            self.now += STEP;
+            let start = cycles();
+            self.forwarder.tick(now, &mut self.sent);
+            self.forwarder.process(0, &mut burst, now, &mut self.sent);
+            outcome.cycles += cycles().wrapping_sub(start);
+            outcome.packets += self.sent.frames.len() as u64;
+            self.check(last)?;
+            self.sent.frames.clear();
+        }
+        if outcome.packets != given {
+            return Err(self.failed(given, outcome.packets));
+        }
+        let stages = self.stages();
+        for ((cycles, after), before) in outcome.stages.iter_mut().zip(stages).zip(stages_before) {
+            *cycles = after.wrapping_sub(before);
+        }
+        Ok(outcome)
+    }
+
+    fn fill(&mut self, (from, to): (u32, u32), size: u16) -> Option<P::Buffer> {
+        let mut buffer = self.pool.allocate()?;
+        let room = buffer.append(self.scenario.overhead() + usize::from(size))?;
+        self.scenario.frame(from, to, size, room)?;
+        Some(buffer)
+    }
+
+    /// The last frame of a burst is looked at: to the right spoke, with a correct header, TTL one less.
+    fn check(&self, (_, to): (u32, u32)) -> Result<(), Error> {
+        let right = self.sent.frames.last().is_some_and(|frame| {
+            let data = frame.data();
+            let outer = data.get(eth::LEN..).and_then(|outer| ip4::parse(outer).ok());
+            let inner = data.get(self.scenario.overhead()..).and_then(|inner| ip4::parse(inner).ok());
+            outer.is_some_and(|outer| (outer.source(), outer.destination()) == (HUB, nbma(to)))
+                && inner.is_some_and(|inner| inner.ttl() == 63)
+        });
+        if right { Ok(()) } else { Err(self.failed(self.burst as u64, self.sent.frames.len() as u64)) }
+    }
+
+    fn failed(&self, expected: u64, sent: u64) -> Error {
+        let counts =
+            DropReason::ALL.iter().map(|reason| (reason.name(), &self.counters.drops[*reason as usize]));
+        let drops: Vec<String> = counts
+            .filter(|(_, count)| count.get() > 0)
+            .map(|(name, count)| format!("{name} {}", count.get()))
+            .chain((self.sent.elsewhere > 0).then(|| format!("elsewhere {}", self.sent.elsewhere)))
+            .collect();
+        Error::NotForwarded { expected, sent, drops: drops.join(", ") }
+    }
+
+    fn stages(&self) -> [u64; MAX_STAGES] {
+        std::array::from_fn(|stage| self.counters.stage_cycles[stage].get())
+    }
+}

@@ -1,0 +1,146 @@
+//! `hub-perf forward`: what the hub's own packet path costs, without devices.
+//!
+//! Frames of random pairs of spokes are written into buffers, and only the forwarder's work on them is timed, burst by
+//! burst, with the time-stamp counter: as VPP's packet generator measures its nodes. Packets are in the cache, as a
+//! NIC with DDIO leaves them; tables are as cold as that number of spokes makes them.
+
+mod measure;
+mod report;
+
+use crate::machine::{Machine, pin};
+use crate::scenario::{MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
+use clap::ValueEnum;
+use dpdk::{Eal, EalConfig, EalError, Pool, PoolError};
+use forwarding::memory::{DATAROOM, MemoryPool};
+use measure::{Bench, Outcome};
+use report::{Report, Row};
+use shm::{AttachError, Geometry, Segment};
+use std::process::ExitCode;
+use wire::buffer::BufferPool;
+
+/// Buffers of the pool: more than the bursts in flight, fewer than a cache holds.
+const BUFFERS: u32 = 1_024;
+
+/// Where packets lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Buffers {
+    /// Plain memory: needs nothing.
+    Memory,
+    /// DPDK mbufs in ordinary pages.
+    Mbuf,
+    /// DPDK mbufs in hugepages, as in the data plane.
+    Huge,
+}
+
+/// Options of `hub-perf forward`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Numbers of spokes.
+    #[arg(long, value_delimiter = ',', default_value = "1,1000,10000,100000",
+          value_parser = clap::value_parser!(u32).range(1..=MAX_SPOKES as i64))]
+    spokes: Vec<u32>,
+    /// Sizes of the inner IP packet, in octets, or `imix`.
+    #[arg(long, value_delimiter = ',', default_value = "64,128,256,512,1024,1400,imix")]
+    sizes: Vec<Size>,
+    /// GRE key.
+    #[arg(long)]
+    key: Option<u32>,
+    /// Phase 3: look at each packet whether to redirect.
+    #[arg(long)]
+    redirect: bool,
+    /// Kind of packet buffers.
+    #[arg(long, value_enum, default_value = "memory")]
+    buffers: Buffers,
+    /// Packets of a burst.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=64))]
+    burst: u16,
+    /// Packets of one repetition.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(64..))]
+    packets: u32,
+    /// Repetitions; the first is not counted.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    repetitions: u16,
+    /// Core to run on.
+    #[arg(long, default_value_t = 1)]
+    core: usize,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The tables could not be made.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// No memory for counters.
+    #[error(transparent)]
+    Segment(#[from] AttachError),
+    /// DPDK does not start.
+    #[error(transparent)]
+    Eal(#[from] EalError),
+    /// No packet buffers.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The forwarder did not do what is being measured: no figure is better than a wrong one.
+    #[error("of {expected} packets {sent} were forwarded; drops: {drops}")]
+    NotForwarded {
+        /// Given to it.
+        expected: u64,
+        /// Sent by it.
+        sent: u64,
+        /// Drop reasons with their counts.
+        drops: String,
+    },
+}
+
+/// Measures and prints.
+pub fn run(args: &Args) -> Result<ExitCode, Error> {
+    let mut report = Report::new(Machine::describe(), pin(args.core), args);
+    if args.buffers == Buffers::Memory {
+        measure_all(args, &mut report, || Ok(MemoryPool::new(BUFFERS as usize, DATAROOM)))?;
+    } else {
+        let eal = Eal::init(&EalConfig {
+            name: format!("hub-perf-{}", std::process::id()),
+            hugepages: args.buffers == Buffers::Huge,
+            memory: 128,
+            cpus: vec![args.core],
+            pci: Vec::new(),
+            extra: Vec::new(),
+        })?;
+        let mut number = 0;
+        measure_all(args, &mut report, || {
+            number += 1;
+            Ok(Pool::new(eal, &format!("perf{number}"), BUFFERS, 1_600, None)?)
+        })?;
+    }
+    report.print(args.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_all<P: BufferPool + Clone>(
+    args: &Args,
+    report: &mut Report,
+    mut pool: impl FnMut() -> Result<P, Error>,
+) -> Result<(), Error> {
+    let pool = pool()?;
+    for &spokes in &args.spokes {
+        let scenario = Scenario { spokes, key: args.key, redirect: args.redirect };
+        let (_updater, reader) = scenario.build()?;
+        let segment = Segment::private(&Geometry { workers: 1, max_peers: spokes })?;
+        let mut bench = Bench::new(scenario, reader, pool.clone(), &segment, usize::from(args.burst));
+        for &size in &args.sizes {
+            let mut outcomes = Vec::new();
+            let mut pairs = Pairs::new(spokes);
+            for repetition in 0..args.repetitions {
+                let outcome: Outcome = bench.repetition(size, &mut pairs, args.packets)?;
+                if repetition > 0 {
+                    outcomes.push(outcome);
+                }
+            }
+            report.add(Row::new(spokes, size, &outcomes, report.machine.tsc_hz));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Where figures come from: no figure without its machine and command.
+
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// The machine and the command.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// Processor.
+    pub cpu: String,
+    /// Logical processors.
+    pub cpus: usize,
+    /// Kernel.
+    pub kernel: String,
+    /// Time-stamp counter, in Hz.
+    pub tsc_hz: u64,
+    /// Load average when the run began.
+    pub load: String,
+    /// Version and profile of this program.
+    pub program: String,
+    /// Command line.
+    pub command: String,
+}
+
+impl Machine {
+    /// Describes this one. Takes a tenth of a second to measure the counter.
+    pub fn describe() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let info = read("/proc/cpuinfo");
+        let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        Self {
+            cpu: model.unwrap_or("unknown").trim().to_owned(),
+            cpus: std::thread::available_parallelism().map_or(1, Into::into),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            tsc_hz: tsc_hz(),
+            load: read("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" "),
+            program: format!("hub-perf {} ({profile})", env!("CARGO_PKG_VERSION")),
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
+impl std::fmt::Display for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { cpu, cpus, kernel, tsc_hz, load, program, command } = self;
+        let ghz = *tsc_hz as f64 / 1e9;
+        writeln!(f, "{cpu}, {cpus} CPUs, TSC {ghz:.4} GHz, Linux {kernel}, load {load}")?;
+        write!(f, "{program}: {command}")
+    }
+}
+
+fn tsc_hz() -> u64 {
+    const SPAN: Duration = Duration::from_millis(100);
+    let (start, first) = (Instant::now(), shm::cpu::cycles());
+    while start.elapsed() < SPAN {
+        std::hint::spin_loop();
+    }
+    let (cycles, elapsed) = (shm::cpu::cycles().wrapping_sub(first), start.elapsed());
+    (cycles as f64 / elapsed.as_secs_f64()) as u64
+}
+
+/// Pins this thread to a core; `false`: the system did not let it.
+pub fn pin(core: usize) -> bool {
+    core_affinity::set_for_current(core_affinity::CoreId { id: core })
+}
