@@ -1,5 +1,14 @@
 //! The server from outside: packets in, actions out.
 
+mod admin;
 mod cisco;
-#[allow(dead_code)]
+mod errors;
+mod frr;
+mod hostile;
+mod property;
+mod purge;
+mod redirect;
+mod registration;
+mod resolution;
+mod scale;
 mod support;
