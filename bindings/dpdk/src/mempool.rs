@@ -1,5 +1,6 @@
 //! Packet buffer pools.
 
+use crate::port::RING_OVERHEAD;
 use crate::{Eal, Errno, Mbuf};
 use arrayvec::ArrayVec;
 use std::ffi::CString;
@@ -8,8 +9,8 @@ use wire::buffer::{BufferPool, HEADROOM};
 
 const _: () = assert!(HEADROOM == dpdk_sys::HUB_HEADROOM as usize);
 
-/// Ethernet header, two VLAN tags and frame check sequence: what a frame has beside the IP packet.
-const FRAME_OVERHEAD: usize = 14 + 2 * 4 + 4;
+/// What a frame has beside the IP packet: Ethernet header, tags, frame check sequence; a packet ring counts more.
+const FRAME_OVERHEAD: usize = RING_OVERHEAD;
 /// Buffers are sized in steps of this, as NICs count them, and never smaller than two steps.
 const ROOM_STEP: usize = 1024;
 /// Buffers that a registered thread keeps for itself, so that most allocations touch nothing shared.

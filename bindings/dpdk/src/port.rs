@@ -340,16 +340,21 @@ fn probe_error(device: &str, errno: Errno) -> PortError {
     PortError::Probe { device: device.into(), errno, hint }
 }
 
-/// What a packet ring's frame holds beside the IP packet: kernel's header, Ethernet header, tag.
-const RING_OVERHEAD: u32 = 128;
-/// Frame and block of a packet ring when nothing is said, in octets.
-const RING_DEFAULTS: (u32, u32) = (2048, 4096);
+/// What a packet ring's frame holds beside the IP packet: the kernel's header with its padding (66 octets), Ethernet
+/// header, tag. Pools count as much, since the driver wants its buffers not to be smaller than the ring's frames.
+pub(crate) const RING_OVERHEAD: usize = 96;
+/// Frames of a packet ring when nothing is said, in octets.
+const RING_FRAME: usize = 2048;
+/// Frames longer than that are sized in steps of this, as buffers are.
+const RING_STEP: usize = 1024;
+/// What the kernel aligns blocks of frames to.
+const PAGE: usize = 4096;
 
 /// Adds to a packet socket's arguments what follows from the configuration, unless it is there: a queue for each
 /// worker, and frames as long as the MTU asks for.
 fn complete(device: &str, workers: u16, mtu: u16) -> String {
     let mut arguments = device.to_owned();
-    let mut add = |name: &str, value: u32| {
+    let mut add = |name: &str, value: usize| {
         if !device.contains(&format!(",{name}=")) {
             arguments += &format!(",{name}={value}");
         }
@@ -358,10 +363,12 @@ fn complete(device: &str, workers: u16, mtu: u16) -> String {
         if workers > 1 {
             add("qpairs", workers.into());
         }
-        let frame = (u32::from(mtu) + RING_OVERHEAD).next_power_of_two();
-        if frame > RING_DEFAULTS.0 {
+        let frame = (usize::from(mtu) + RING_OVERHEAD).next_multiple_of(RING_STEP);
+        if frame > RING_FRAME {
             add("framesz", frame);
-            add("blocksz", frame.max(RING_DEFAULTS.1));
+            // The driver takes frames to follow each other without a gap, across blocks too.
+            let block = (1..=PAGE / RING_STEP).map(|count| count * frame).find(|block| block % PAGE == 0);
+            add("blocksz", block.unwrap_or(frame));
         }
     } else if device.starts_with("net_af_xdp") && workers > 1 {
         add("queue_count", workers.into());
@@ -385,8 +392,8 @@ mod tests {
             ("net_af_packet0,iface=x", 1, 1500, "net_af_packet0,iface=x"),
             ("net_af_packet0,iface=x", 2, 1500, "net_af_packet0,iface=x,qpairs=2"),
             ("net_af_packet0,iface=x,qpairs=1", 2, 1500, "net_af_packet0,iface=x,qpairs=1"),
-            ("net_af_packet0,iface=x", 1, 2000, "net_af_packet0,iface=x,framesz=4096,blocksz=4096"),
-            ("net_af_packet0,iface=x", 1, 9216, "net_af_packet0,iface=x,framesz=16384,blocksz=16384"),
+            ("net_af_packet0,iface=x", 1, 2000, "net_af_packet0,iface=x,framesz=3072,blocksz=12288"),
+            ("net_af_packet0,iface=x", 1, 9216, "net_af_packet0,iface=x,framesz=10240,blocksz=20480"),
             ("net_af_xdp0,iface=x", 4, 1500, "net_af_xdp0,iface=x,queue_count=4"),
             ("0000:03:00.0", 4, 9000, "0000:03:00.0"),
         ];

@@ -126,3 +126,13 @@ pub fn through_tunnel(frame: &[u8], spoke: Spoke, key: Option<u32>) -> Option<(I
     let inner = parse_ip(&outer.payload[head.len()..])?;
     Some((outer, inner))
 }
+
+pub fn tagged(vlan: u16, frame: &[u8]) -> Vec<u8> {
+    [&frame[..12], &[0x81, 0], &vlan.to_be_bytes(), &frame[12..]].concat()
+}
+
+/// `None`: not of this VLAN.
+pub fn untagged(vlan: u16, frame: &[u8]) -> Option<Vec<u8>> {
+    let tag = [&[0x81, 0][..], &vlan.to_be_bytes()].concat();
+    (frame.get(12..16)? == tag).then(|| [&frame[..12], &frame[16..]].concat())
+}

@@ -1,7 +1,7 @@
 //! Capture file in, capture file out, against what was accepted before (`UPDATE_GOLDEN=1` accepts anew).
 
 use crate::frames::{SPOKE1, SPOKE2, Spoke, echo, eth, gre, ip};
-use crate::hub::{self, Hub};
+use crate::hub::{self, Hub, Setup};
 use crate::namespace::{isolated, wait_for};
 use std::fmt::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn capture_in_capture_out() {
         std::fs::write(&input, capture(&cases.iter().map(|(_, frame)| &frame[..]).collect::<Vec<_>>()))
             .unwrap();
         let device = format!("net_pcap0,rx_pcap={},tx_pcap={}", input.display(), output.display());
-        let mut hub = Hub::start("golden", &device, "", "idle-sleep = 100");
+        let mut hub = Hub::start("golden", Setup { device, ..Setup::default() });
         let segment = hub.segment();
         wait_for("the capture to be read", || {
             (segment.worker(0).packets.get() >= cases.len() as u64).then_some(())

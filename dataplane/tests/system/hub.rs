@@ -57,19 +57,41 @@ prefix = "172.16.3.0/24"
 peer = "keyed"
 "#;
 
+/// What a test wants different.
+pub struct Setup {
+    /// Device of the one port.
+    pub device: String,
+    /// More lines of `[[port]]`.
+    pub port: &'static str,
+    /// Microseconds to sleep when idle: the machine may have one core for all tests.
+    pub idle_sleep: u32,
+    /// Workers.
+    pub workers: usize,
+    /// Static tables; otherwise the test plays control.
+    pub tables: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { device: crate::wire_end::DEVICE.into(), port: "", idle_sleep: 100, workers: 1, tables: true }
+    }
+}
+
 /// A running dataplane. Killed when dropped.
 pub struct Hub {
     dir: PathBuf,
+    setup: Setup,
     child: Child,
 }
 
 impl Hub {
-    /// Writes the files for one underlay port on `device` and starts the process. `port` and `dataplane` are more
-    /// lines of those sections.
-    pub fn start(name: &str, device: &str, port: &str, dataplane: &str) -> Self {
+    /// Writes its files and starts the process; answers when all workers poll.
+    pub fn start(name: &str, setup: Setup) -> Self {
         let dir = std::env::temp_dir().join(format!("hub-system-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let core = first_core();
+        // A machine with fewer cores gets several workers on one.
+        let cores = cores(setup.workers);
+        let Setup { device, port, idle_sleep, .. } = &setup;
         let run_dir = dir.display();
         let config = format!(
             r#"
@@ -79,11 +101,11 @@ run-dir = "{run_dir}"
 state-dir = "{run_dir}"
 max-peers = {MAX_PEERS}
 [dataplane]
-cores = [{core}]
+cores = {cores:?}
 hugepages = false
 memory = 96
 buffers = 8192
-{dataplane}
+idle-sleep = {idle_sleep}
 [[port]]
 name = "wan0"
 device = "{device}"
@@ -110,8 +132,8 @@ network-id = 2
         );
         std::fs::write(dir.join("hub.toml"), config).unwrap();
         std::fs::write(dir.join("tables.toml"), TABLES).unwrap();
-        let child = spawn(&dir);
-        let mut hub = Self { dir, child };
+        let child = spawn(&dir, setup.tables);
+        let mut hub = Self { dir, setup, child };
         hub.wait_until_polling();
         hub
     }
@@ -126,7 +148,7 @@ network-id = 2
 
     /// Its segment, as control would see it.
     pub fn segment(&self) -> Segment {
-        let geometry = Geometry { workers: 1, max_peers: MAX_PEERS };
+        let geometry = Geometry { workers: self.setup.workers as u32, max_peers: MAX_PEERS };
         Segment::open_or_create(&self.dir.join("segment"), &geometry, Side::Control).unwrap()
     }
 
@@ -139,7 +161,7 @@ network-id = 2
     pub fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.dir);
+        self.child = spawn(&self.dir, self.setup.tables);
         self.wait_until_polling();
     }
 
@@ -155,16 +177,21 @@ network-id = 2
     }
 
     fn wait_until_polling(&mut self) {
-        wait_for("the worker to poll", || {
+        wait_for("the workers to poll", || {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "the dataplane ended: {ended:?}\n{}", self.log());
-            self.log().contains("polling").then_some(())
+            (self.log().matches("polling").count() == self.setup.workers).then_some(())
         });
     }
 }
 
 impl Drop for Hub {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Ends with a summary of ports and twins.
+            let _ = Command::new("kill").arg(self.pid().to_string()).status();
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -174,20 +201,17 @@ impl Drop for Hub {
     }
 }
 
-fn spawn(dir: &Path) -> Child {
+fn spawn(dir: &Path, tables: bool) -> Child {
     let log = File::create(dir.join("log")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_hub-dataplane"))
-        .arg("--config")
-        .arg(dir.join("hub.toml"))
-        .arg("--static")
-        .arg(dir.join("tables.toml"))
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hub-dataplane"));
+    command.arg("--config").arg(dir.join("hub.toml"));
+    if tables {
+        command.arg("--static").arg(dir.join("tables.toml"));
+    }
+    command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
-fn first_core() -> usize {
+fn cores(count: usize) -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None).unwrap();
-    (0..rustix::thread::CpuSet::MAX_CPU).find(|core| set.is_set(*core)).unwrap()
+    (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).cycle().take(count).collect()
 }

@@ -4,6 +4,7 @@
 //! Each test runs itself again in a network name space of its own, for which it needs root or user name spaces.
 #![cfg(test)]
 
+mod control;
 mod frames;
 mod golden;
 mod hub;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Tells a test that it is inside.
 const INSIDE: &str = "HUB_TEST_NAMESPACE";
 /// How long a condition may take to come true on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `body` in a new network name space, by starting the test of that name again there.
 pub fn isolated(test: &str, body: impl FnOnce()) {

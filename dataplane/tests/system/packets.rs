@@ -1,16 +1,18 @@
 //! What goes in and what comes out.
 
-use crate::frames::{SPOKE1, SPOKE2, arp_request, checksum, echo, ip, through_tunnel, to_mac};
-use crate::hub::{self, Hub};
+use crate::frames::{
+    SPOKE1, SPOKE2, arp_request, checksum, echo, ip, tagged, through_tunnel, to_mac, untagged,
+};
+use crate::hub::{self, Hub, Setup};
 use crate::namespace::isolated;
-use crate::wire_end::{DEVICE, WireEnd};
+use crate::wire_end::WireEnd;
 use shm::drops::DropReason;
 
 #[test]
 fn forwards_between_spokes_and_lets_the_kernel_answer() {
     isolated("packets::forwards_between_spokes_and_lets_the_kernel_answer", || {
         let wire = WireEnd::lay();
-        let mut hub = Hub::start("packets", DEVICE, "", "idle-sleep = 100");
+        let mut hub = Hub::start("packets", Setup::default());
         Hub::address_twins();
         hairpin(&wire);
         between_tunnels(&wire);
@@ -20,6 +22,64 @@ fn forwards_between_spokes_and_lets_the_kernel_answer() {
         drops_are_counted(&wire, &hub);
         assert!(hub.stop().success(), "{}", hub.log());
         assert!(hub.log().contains("ended"));
+    });
+}
+
+#[test]
+fn a_port_in_a_vlan_with_jumbo_frames() {
+    isolated("packets::a_port_in_a_vlan_with_jumbo_frames", || {
+        let wire = WireEnd::lay();
+        let port = "vlan = 42\nmtu = 9000";
+        let _hub = Hub::start("vlan", Setup { port, ..Setup::default() });
+        Hub::address_twins();
+        // The kernel sees no tag, the wire nothing without.
+        wire.send(&tagged(42, &arp_request(SPOKE1, hub::NBMA)));
+        let answer = wire.wait("an ARP answer", |frame| (frame[..6] == SPOKE1.mac()).then(|| frame.to_vec()));
+        assert_eq!(answer[12..24], [0x81, 0, 0, 42, 8, 6, 0, 1, 8, 0, 6, 4]);
+        // Another VLAN's frame and one without a tag are not for this port.
+        let ping = |sequence, len: usize| {
+            let mut message = echo(8, sequence);
+            message.resize(len, 0);
+            message[2..4].fill(0);
+            let sum = checksum(&message);
+            message[2..4].copy_from_slice(&sum.to_be_bytes());
+            SPOKE1.frame(1, &message)
+        };
+        wire.send(&tagged(43, &ping(1, 24)));
+        wire.send(&ping(2, 24));
+        wire.send(&tagged(42, &ping(3, 8980)));
+        let (sequence, len) = wire.wait("a long ping's answer", |frame| {
+            let packet = to_mac(&untagged(42, frame)?, SPOKE1.mac()).filter(|packet| packet.protocol == 1)?;
+            Some((packet.payload[7], packet.payload.len()))
+        });
+        assert_eq!((sequence, len), (3, 8980));
+        let inner = ip(SPOKE1.tunnel(), SPOKE2.tunnel(), 1, 64, &echo(8, 1));
+        wire.send(&tagged(42, &SPOKE1.gre(None, &inner)));
+        let (_, inner) =
+            wire.wait("the packet at spoke 2", |frame| through_tunnel(&untagged(42, frame)?, SPOKE2, None));
+        assert_eq!(inner.ttl, 63);
+    });
+}
+
+#[test]
+fn two_workers_share_a_port() {
+    isolated("packets::two_workers_share_a_port", || {
+        let wire = WireEnd::lay();
+        let mut hub = Hub::start("workers", Setup { workers: 2, ..Setup::default() });
+        Hub::address_twins();
+        hairpin(&wire);
+        the_kernel_answers_arp(&wire);
+        the_kernel_answers_once(&wire);
+        // The packet socket spreads by a hash over the inner addresses' bits or not at all: both workers poll anyway.
+        let segment = hub.segment();
+        for worker in 0..2 {
+            crate::namespace::wait_for("polls", || (segment.worker(worker).polls.get() > 0).then_some(()));
+        }
+        let sum = |of: fn(&shm::counters::WorkerCounters) -> u64| {
+            (0..2).map(|n| of(segment.worker(n))).sum::<u64>()
+        };
+        assert!(sum(|worker| worker.ports[0].tx_packets.get()) >= 22);
+        assert!(hub.stop().success(), "{}", hub.log());
     });
 }
 

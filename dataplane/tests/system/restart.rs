@@ -1,16 +1,16 @@
 //! A dataplane that is killed and comes back.
 
 use crate::frames::{SPOKE1, SPOKE2, echo, ip, through_tunnel};
-use crate::hub::Hub;
+use crate::hub::{Hub, Setup};
 use crate::namespace::{isolated, run, wait_for};
-use crate::wire_end::{DEVICE, WireEnd};
+use crate::wire_end::WireEnd;
 use shm::Side;
 
 #[test]
 fn twins_and_what_the_kernel_knows_of_them_survive_a_kill() {
     isolated("restart::twins_and_what_the_kernel_knows_of_them_survive_a_kill", || {
         let wire = WireEnd::lay();
-        let mut hub = Hub::start("restart", DEVICE, "", "idle-sleep = 100");
+        let mut hub = Hub::start("restart", Setup::default());
         Hub::address_twins();
         run("ip", &["route", "add", "198.51.100.0/24", "via", "192.0.2.11", "dev", "wan0"]);
         let segment = hub.segment();
@@ -48,7 +48,7 @@ fn state() -> (String, String, String) {
 fn a_deleted_twin_is_made_again() {
     isolated("restart::a_deleted_twin_is_made_again", || {
         let _wire = WireEnd::lay();
-        let hub = Hub::start("deleted", DEVICE, "", "idle-sleep = 100");
+        let hub = Hub::start("deleted", Setup::default());
         run("ip", &["link", "delete", "dmvpn0"]);
         wait_for("the twin", || run("ip", &["-oneline", "link"]).contains("dmvpn0").then_some(()));
         wait_for("a line in the log", || hub.log().contains("made again").then_some(()));

@@ -1,7 +1,7 @@
 //! A worker under load makes no system call: neither per packet nor per poll.
 
 use crate::frames::{SPOKE1, SPOKE2, echo, ip};
-use crate::hub::Hub;
+use crate::hub::{Hub, Setup};
 use crate::namespace::{isolated, wait_for};
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ fn a_worker_under_load_makes_no_system_call() {
         std::fs::write(&input, crate::golden::capture(&[&frame])).unwrap();
         // The driver holds the capture in memory and gives it again and again; what is sent, it discards.
         let device = format!("net_pcap0,rx_pcap={},infinite_rx=1", input.display());
-        let hub = Hub::start("syscalls", &device, "", "idle-sleep = 0");
+        let hub = Hub::start("syscalls", Setup { device, idle_sleep: 0, ..Setup::default() });
         let segment = hub.segment();
         let packets = || segment.worker(0).packets.get();
         wait_for("packets", || (packets() > 0).then_some(()));
