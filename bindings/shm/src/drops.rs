@@ -50,7 +50,7 @@ reasons! {
     NoNeighbour = "no_neighbour", "Next hop's MAC address is not resolved yet.";
     TtlExceeded = "ttl_exceeded", "TTL ran out; ICMP time exceeded is sent unless limited.";
     FragNeeded = "frag_needed", "Larger than the MTU with DF set; ICMP fragmentation needed is sent unless limited.";
-    FragTooMany = "frag_too_many", "Packet that would make too many fragments, or fragments that no receiver can join.";
+    FragTooMany = "frag_too_many", "Packet so much larger than the MTU that it would make too many fragments.";
     MulticastTransit = "multicast_transit", "Multicast from a spoke or the LAN that no local receiver wants.";
     Phase1Hairpin = "spoke_to_spoke_denied", "Spoke-to-spoke traffic on a tunnel that forbids it.";
     NoBuffer = "no_buffer", "Buffer pool exhausted.";

@@ -10,6 +10,7 @@ use forwarding::reassembly::{Limits, Reassembler};
 use forwarding::{ecn, mss};
 use shm::counters::WorkerCounters;
 use shm::drops::DropReason;
+use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use wire::buffer::PacketBuffer;
 use wire::{eth, gre, icmp, ip4, tcp};
@@ -158,17 +159,28 @@ fn error(octets: &[u8], problem: Problem) {
     assert!(build(&mut packet, problem, HUB).is_err());
 }
 
+thread_local! {
+    /// A hub that stays, since making one costs more than a packet.
+    static SHARED: RefCell<hub::Hub<'static>> =
+        RefCell::new(hub::Hub::new(hub::KEY, Box::leak(Box::new(hub::counters()))));
+}
+
 /// Frames through the whole forwarder: records of `flags, length (2), octets`. The flags choose the port and how much
 /// of the frame is made right, so that the fuzzer gets past the checksums.
 pub fn process(data: &[u8]) {
-    hub::Hub::shared(|hub| process_with(hub, data));
+    SHARED.with_borrow_mut(|hub| {
+        // Long after the last input, so that no rate limit and no memory of it is left.
+        hub.now += 1_000_000;
+        process_with(hub, data);
+    });
 }
 
 fn process_with(hub: &mut hub::Hub<'_>, data: &[u8]) {
     let (drops, reassembled) = (hub.drops(), hub.counters.reassembled.get());
     let (mut given, mut left, mut rest) = (0, 0, data);
     while let [flags, high, low, after @ ..] = rest {
-        let size = usize::from(u16::from_be_bytes([high & 7, *low])).min(after.len());
+        // Less than a buffer holds, tunnel headers included.
+        let size = usize::from(u16::from_be_bytes([high & 7, *low])).min(after.len()).min(1900);
         let (octets, after) = after.split_at(size);
         rest = after;
         hub.now += u64::from(flags >> 5);
@@ -208,7 +220,7 @@ fn mended_inner(octets: &[u8], flags: u8) -> Vec<u8> {
 /// An outer packet to the hub: its addresses and checksums right, and the inner one's checksum.
 fn mended_outer(octets: &[u8], flags: u8) -> Vec<u8> {
     if flags & MEND_OUTER != 0 {
-        return hub::from_spoke(&mended_inner(octets, flags));
+        return from_spoke(&mended_inner(octets, flags));
     }
     let mut packet = octets.to_vec();
     if packet.len() >= ip4::LEN {
@@ -221,6 +233,11 @@ fn mended_outer(octets: &[u8], flags: u8) -> Vec<u8> {
         let _ = ip4::fill_checksum(&mut packet);
     }
     hub::frame(hub::UNDERLAY, &packet)
+}
+
+fn from_spoke(inner: &[u8]) -> Vec<u8> {
+    let gre = hub::gre(hub::KEY, gre::PROTO_IPV4, inner);
+    hub::frame(hub::UNDERLAY, &hub::ip(hub::SPOKE_NBMA[0], hub::NBMA, ip4::protocol::GRE, 255, &gre))
 }
 
 /// What leaves is right on the wire. Says how much left.

@@ -6,7 +6,6 @@ use forwarding::{
 };
 use shm::counters::{Traffic, WorkerCounters};
 use shm::message::{Event, PortId, Target, TunnelId, Update};
-use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use wire::buffer::PacketBuffer;
 use wire::eth::{self, Mac};
@@ -37,7 +36,8 @@ pub const TUNNEL_MTU: u16 = 1400;
 /// Key of the tunnel, unless a test has none.
 pub const KEY: Option<u32> = Some(42);
 
-const BUFFERS: usize = 512;
+/// More than reassembly may hold.
+const BUFFERS: usize = 2048;
 const MAX_PEERS: u32 = 16;
 
 /// What left the forwarder.
@@ -85,10 +85,6 @@ pub struct Hub<'s> {
     pub counters: &'s WorkerCounters,
     /// Milliseconds.
     pub now: u64,
-}
-
-thread_local! {
-    static SHARED: RefCell<Hub<'static>> = RefCell::new(Hub::new(KEY, Box::leak(Box::new(counters()))));
 }
 
 /// Where a worker's counters live.
@@ -164,15 +160,6 @@ impl<'s> Hub<'s> {
         Self { forwarder, pool, counters, now: 1000 }
     }
 
-    /// Lends a hub that stays, since making one costs more than a packet: long after its last use, so that no rate
-    /// limit and no memory of it is left.
-    pub fn shared(use_it: impl FnOnce(&mut Hub<'static>)) {
-        SHARED.with_borrow_mut(|hub| {
-            hub.now += 1_000_000;
-            use_it(hub);
-        });
-    }
-
     /// Frames that arrive together on a port. Those longer than a buffer are left out.
     pub fn receive(&mut self, port: PortId, frames: &[Vec<u8>]) -> Out {
         let mut out = Out::default();
@@ -238,10 +225,4 @@ pub fn frame(port: PortId, packet: &[u8]) -> Vec<u8> {
     let mut out = [0; eth::LEN];
     eth::emit(&mut out, PORT_MAC[usize::from(port)], HOP_MAC, None, eth::TYPE_IPV4).unwrap();
     [&out[..], packet].concat()
-}
-
-/// An inner packet as spoke 1 sends it to the hub.
-pub fn from_spoke(inner: &[u8]) -> Vec<u8> {
-    let gre = gre(KEY, gre::PROTO_IPV4, inner);
-    frame(UNDERLAY, &ip(SPOKE_NBMA[0], NBMA, ip4::protocol::GRE, 255, &gre))
 }

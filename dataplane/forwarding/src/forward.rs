@@ -1,7 +1,7 @@
 //! From one interface to another: what every transit packet goes through once the FIB has answered.
 //!
 //! In: an inner packet and its leaf. Out: to a spoke or a next hop. Leaves otherwise: an ICMP error to its source.
-//! Drops: `no_adjacency`, `no_neighbour`, `ecn_invalid`, `ttl_exceeded`, `frag_needed`, `no_buffer`. Order: ECN
+//! Drops: `no_adjacency`, `no_neighbour`, `ecn_invalid`, `ttl_exceeded`, `frag_needed`, `frag_too_many`, `no_buffer`. Order: ECN
 //! (RFC 6040 4.2), TTL (RFC 1812 5.3.1), MTU (RFC 1191 4, RFC 4459 3.3), redirect, MSS, out.
 
 use crate::adjacency::Adjacency;
@@ -148,7 +148,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             Ok(()) => self.counters.fragmented.add(1),
             Err(fragment::Refusal::NoBuffer) => self.count_drop(DropReason::NoBuffer),
             Err(fragment::Refusal::Malformed) => self.count_drop(DropReason::InnerMalformed),
-            Err(_) => self.count_drop(DropReason::FragNeeded),
+            Err(_) => self.count_drop(DropReason::FragTooMany),
         }
     }
 

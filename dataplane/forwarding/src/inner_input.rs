@@ -30,7 +30,7 @@ pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], mut meta: Meta) 
     let tunnel = interfaces.tunnels.get(usize::from(meta.tunnel));
     let (own, broadcast) = tunnel.map_or((0, 0), |tunnel| (tunnel.address, tunnel.broadcast));
     let kernel = meta.from == From::Hub;
-    if is_nobody(meta.source) || (meta.source == own && !kernel) {
+    if is_nobody(meta.source) || ((meta.source == own || meta.source == broadcast) && !kernel) {
         return meta.drop(DropReason::InnerMartian);
     }
     if is_nobody(meta.destination) || (meta.destination == broadcast && meta.tunnel != NO_TUNNEL) {

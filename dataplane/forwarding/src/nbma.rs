@@ -34,7 +34,7 @@ pub(crate) struct NbmaMap {
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// Of a tunnel and an address in host order, which must not be 0.
+    /// Of a tunnel and an address in host order. The address 0 is looked up in vain and must not be entered.
     #[inline(always)]
     pub(crate) fn new(tunnel: u8, nbma: u32) -> Self {
         Self(u64::from(tunnel) << 32 | u64::from(nbma))
@@ -79,11 +79,12 @@ impl NbmaMap {
         let mut at = self.home(key);
         loop {
             let entry = self.entry(at).load(Acquire);
-            if entry >> PEER_BITS == key.0 {
-                return Some(entry as u32 & ((1 << PEER_BITS) - 1));
-            }
+            // First, since the key of a forged source 0.0.0.0 on tunnel 0 looks like an empty entry's.
             if entry == EMPTY {
                 return None;
+            }
+            if entry >> PEER_BITS == key.0 {
+                return Some(entry as u32 & ((1 << PEER_BITS) - 1));
             }
             at += 1;
         }
@@ -152,6 +153,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
+
+    #[test]
+    fn the_key_that_looks_empty_is_nobodys() {
+        let map = NbmaMap::new(4).expect("memory");
+        assert_eq!(map.find(Key::new(0, 0)), None);
+        map.insert(Key::new(0, 1), 3);
+        assert_eq!(map.find(Key::new(0, 0)), None);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
