@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `server` | the state, and where each packet goes |
 //! | `registration`, `resolution`, `purge`, `error`, `redirect` | one kind of exchange each |
+//! | `bind`, `withdraw` | what a registration does, and what is undone when a binding goes |
 //! | `transit`, `reply` | passing packets on, and answering them |
 //! | `locate` | who has an address |
 //! | `auth`, `limits` | who may, and how often |
@@ -19,6 +20,7 @@ mod action;
 mod admin;
 mod answers;
 mod auth;
+mod bind;
 mod binding;
 mod cache;
 mod config;
@@ -41,6 +43,7 @@ mod resolution;
 mod server;
 mod transit;
 mod view;
+mod withdraw;
 
 #[cfg(test)]
 mod tests;
@@ -48,7 +51,7 @@ mod tests;
 pub use action::{Action, Change, UnbindReason};
 pub use admin::{Clear, Restored};
 pub use binding::{Binding, CacheEntry, EntryFlags, Failure, Kind, PeerRecord, Requester};
-pub use config::{Authentication, ConfigError, Phase, ServerConfig, StaticMap, TunnelConfig};
+pub use config::{Authentication, ConfigError, MAX_PASSWORD, Phase, ServerConfig, StaticMap, TunnelConfig};
 pub use counters::{ByType, ServerCounters, TunnelCounters};
 pub use drops::DropReason;
 pub use log::{LogEvent, LogKind};

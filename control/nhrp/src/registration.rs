@@ -5,23 +5,18 @@
 
 use crate::ingress::{Ingress, is_host, v4};
 use crate::reply::{Nat, Reply, nat_cie};
-use crate::{
-    Action, Binding, Change, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server, UnbindReason,
-};
+use crate::{Action, Binding, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server};
 use std::net::Ipv4Addr;
 use wire::nhrp::{Cie, CieCode, ErrorCode, ExtensionType, Flags, PacketType};
 
-/// Most octets of a vendor-private extension that are kept.
-const MAX_VENDOR: usize = 128;
-
 /// Why an entry is refused.
-struct Refusal {
-    code: CieCode,
-    why: &'static str,
+pub(crate) struct Refusal {
+    pub(crate) code: CieCode,
+    pub(crate) why: &'static str,
 }
 
 impl Refusal {
-    const fn prohibited(why: &'static str) -> Self {
+    pub(crate) const fn prohibited(why: &'static str) -> Self {
         Self { code: CieCode::AdministrativelyProhibited, why }
     }
 }
@@ -140,100 +135,6 @@ impl Server {
             (None, None) => self.bind_new(ingress, binding, actions)?,
         }
         Ok(())
-    }
-
-    fn refresh(&mut self, ingress: &Ingress<'_>, old: &Binding, binding: Binding, actions: &mut Vec<Action>) {
-        self.store(ingress, binding);
-        self.count_refresh(ingress);
-        let same = (old.claimed, old.unique, old.nat_capable)
-            == (binding.claimed, binding.unique, binding.nat_capable);
-        actions.push(if same {
-            Action::Refresh { binding }
-        } else {
-            Action::Bind { binding, change: Change::Updated }
-        });
-    }
-
-    fn moved(
-        &mut self,
-        ingress: &Ingress<'_>,
-        old: &Binding,
-        binding: Binding,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Refusal> {
-        self.room_at_peer(&binding)?;
-        let slot = self.store(ingress, binding);
-        self.count(binding.tunnel, |counters| counters.registrations_new += 1);
-        actions.push(Action::Bind { binding, change: Change::Moved { from: old.nbma } });
-        let kind = LogKind::Moved { from: old.nbma };
-        self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), kind, actions);
-        let told = self.cache.take_requesters(slot);
-        self.purge_requesters(ingress.now_ms, old, told, actions);
-        Ok(())
-    }
-
-    fn bind_new(
-        &mut self,
-        ingress: &Ingress<'_>,
-        binding: Binding,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Refusal> {
-        if self.cache.len() >= self.config.max_bindings {
-            self.counters.cache_full += 1;
-            return Err(Refusal { code: CieCode::InsufficientResources, why: "the hub's table is full" });
-        }
-        self.room_at_peer(&binding)?;
-        self.store(ingress, binding);
-        self.failures.back(binding.tunnel, binding.protocol);
-        self.count(binding.tunnel, |counters| counters.registrations_new += 1);
-        actions.push(Action::Bind { binding, change: Change::New });
-        self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), LogKind::Up, actions);
-        Ok(())
-    }
-
-    fn room_at_peer(&mut self, binding: &Binding) -> Result<(), Refusal> {
-        let max = self.tunnel(binding.tunnel).map_or(0, |tunnel| tunnel.max_bindings_per_peer);
-        if self.cache.at_nbma(binding.tunnel, binding.nbma).len() >= max as usize {
-            self.counters.peer_full += 1;
-            let why = "the NBMA address has registered as many addresses as it may";
-            return Err(Refusal { code: CieCode::InsufficientResources, why });
-        }
-        Ok(())
-    }
-
-    fn store(&mut self, ingress: &Ingress<'_>, binding: Binding) -> u32 {
-        let slot = self.cache.put(binding);
-        let vendor =
-            ingress.packet.extension(ExtensionType::Vendor).map_or(&[][..], |extension| extension.value);
-        if let Some(entry) = self.cache.get_mut(slot)
-            && entry.vendor != vendor
-        {
-            entry.vendor = vendor.get(..MAX_VENDOR).unwrap_or(vendor).to_vec();
-        }
-        slot
-    }
-
-    /// Holding time 0: RFC 2332 5.2.0.1 has such an entry not be cached, others take it as a farewell.
-    fn deregister(
-        &mut self,
-        ingress: &Ingress<'_>,
-        protocol: Ipv4Addr,
-        allowed: bool,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Refusal> {
-        if !allowed {
-            return Err(Refusal::prohibited("holding time 0"));
-        }
-        if let Some(slot) = self.cache.find(ingress.tunnel, protocol)
-            && self.cache.get(slot).is_some_and(|entry| entry.binding.kind == Kind::Dynamic)
-        {
-            self.unbind(ingress.now_ms, slot, UnbindReason::Purged, actions);
-        }
-        Ok(())
-    }
-
-    fn count_refresh(&mut self, ingress: &Ingress<'_>) {
-        self.count(ingress.tunnel, |counters| counters.registrations_refreshed += 1);
     }
 
     fn refused_entry(

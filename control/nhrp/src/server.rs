@@ -7,9 +7,9 @@ use crate::failures::Failures;
 use crate::hash::{Seeded, mix};
 use crate::ingress::{Ingress, is_martian};
 use crate::limits::SendWindow;
-use crate::purge::Purges;
 use crate::redirect::Redirects;
 use crate::report::Reports;
+use crate::withdraw::Purges;
 use crate::{
     Action, ConfigError, DropReason, Overlay, ServerConfig, ServerCounters, TunnelConfig, TunnelCounters,
     TunnelId,

@@ -18,8 +18,11 @@ fn fix(octets: &mut [u8]) {
     octets[12..14].copy_from_slice(&sum.to_be_bytes());
 }
 
+/// How a packet is spoilt.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// Each change of a good registration is dropped for the reason, without an answer, a binding or a crash.
-fn refused(reason: DropReason, changes: &[&dyn Fn(&mut Vec<u8>)]) {
+fn refused(reason: DropReason, changes: &[Change<'_>]) {
     for (n, change) in changes.iter().enumerate() {
         let mut hub = Hub::new(tunnel());
         let mut octets = registration(nbma(2), spoke(2)).build();

@@ -4,8 +4,8 @@ use crate::*;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::nhrp::{
-    Builder, ChecksumRule, Cie, CieCode, ErrorCode, ErrorHead, ExtensionType, Flags, Head, IndicationHead,
-    Packet, PacketType,
+    Builder, ChecksumRule, Cie, ErrorCode, ErrorHead, ExtensionType, Flags, Head, IndicationHead, Packet,
+    PacketType,
 };
 
 /// The hub's NBMA address.
@@ -286,9 +286,6 @@ pub fn ping(source: Ipv4Addr, destination: Ipv4Addr) -> Vec<u8> {
 pub fn cie(nbma: Ipv4Addr, protocol: Ipv4Addr) -> Cie {
     Cie { prefix_len: 32, nbma: Some(nbma.into()), protocol: Some(protocol.into()), ..Cie::EMPTY }
 }
-
-/// The code of an entry, for short.
-pub const OK: CieCode = CieCode::Ok;
 
 /// A packet of a real router.
 pub struct Real {
