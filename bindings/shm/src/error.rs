@@ -53,7 +53,9 @@ pub enum AttachError {
         expected: u64,
     },
     /// The running dataplane is of a version with another meaning of the segment.
-    #[error("segment ABI is {found}, this build's is {expected}: restart hub-dataplane in the same version")]
+    #[error(
+        "segment ABI is {found}, this build's is {expected}: restart hub-dataplane and hub-control in the same version"
+    )]
     Abi {
         /// In the segment.
         found: u64,
@@ -62,7 +64,7 @@ pub enum AttachError {
     },
     /// The running dataplane is of a version with another layout of the segment.
     #[error(
-        "segment layout is {found:016x}, this build's is {expected:016x}: restart hub-dataplane in the same version"
+        "segment layout is {found:016x}, this build's is {expected:016x}: restart hub-dataplane and hub-control in the same version"
     )]
     Layout {
         /// In the segment.
@@ -70,9 +72,9 @@ pub enum AttachError {
         /// This build's.
         expected: u64,
     },
-    /// The running dataplane was started with another number of workers.
+    /// The running dataplane has another number of workers: it or this process read an older configuration.
     #[error(
-        "segment has {found} workers, configuration {expected}: restart hub-dataplane to apply the change"
+        "segment has {found} workers, configuration {expected}: restart the process that has not read the changed configuration yet"
     )]
     Workers {
         /// In the segment.
@@ -80,9 +82,9 @@ pub enum AttachError {
         /// As configured.
         expected: u64,
     },
-    /// The running dataplane was started with another bound on peers.
+    /// The running dataplane has another bound on peers: it or this process read an older configuration.
     #[error(
-        "segment has max-peers {found}, configuration {expected}: restart hub-dataplane to apply the change"
+        "segment has max-peers {found}, configuration {expected}: restart the process that has not read the changed configuration yet"
     )]
     MaxPeers {
         /// In the segment.

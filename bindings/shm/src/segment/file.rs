@@ -15,7 +15,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often the creation lock is tried, [`LOCK_PAUSE`] apart: it is held for milliseconds.
-const LOCK_TRIES: u32 = 500;
+const CREATION_TRIES: u32 = 500;
+/// How often a side's lock is tried: a killed process with gigabytes mapped takes a while to go.
+const SIDE_TRIES: u32 = if cfg!(test) { 5 } else { 300 };
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Octets at the file's start that every ABI keeps.
 const HEADER: usize = size_of::<Header>();
@@ -36,6 +38,19 @@ fn lock_file(path: &Path) -> Result<File, AttachError> {
     Ok(File::from(file))
 }
 
+/// Tries to lock a file; `false`: others hold it all the time.
+fn lock(file: &File, path: &Path, tries: u32) -> Result<bool, AttachError> {
+    for _ in 0..tries {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(io("lock", path)(errno)),
+        }
+    }
+    Ok(false)
+}
+
 /// The locks of one attachment. The kernel releases them when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Locks {
@@ -46,31 +61,24 @@ pub(super) struct Locks {
 }
 
 impl Locks {
+    /// The side's lock first: a predecessor that was killed a moment ago may still be on its way out, and the other
+    /// side must not wait for it.
     pub fn take(path: &Path, side: Side) -> Result<Self, AttachError> {
+        let own_path = side_path(path, side);
+        let own = lock_file(&own_path)?;
+        if !lock(&own, &own_path, SIDE_TRIES)? {
+            return Err(AttachError::AlreadyRunning { side, path: path.into(), pid: pid_of(path, side) });
+        }
         let creation_path = beside(path, ".lock");
         let creation = lock_file(&creation_path)?;
-        let mut tries = LOCK_TRIES;
-        while let Err(errno) = rustix::fs::flock(&creation, FlockOperation::NonBlockingLockExclusive) {
-            tries -= 1;
-            match errno {
-                Errno::WOULDBLOCK if tries == 0 => return Err(AttachError::Locked { path: creation_path }),
-                Errno::WOULDBLOCK => std::thread::sleep(LOCK_PAUSE),
-                Errno::INTR => {}
-                errno => return Err(io("lock", &creation_path)(errno)),
-            }
+        if !lock(&creation, &creation_path, CREATION_TRIES)? {
+            return Err(AttachError::Locked { path: creation_path });
         }
-        let side_path = side_path(path, side);
-        let own = lock_file(&side_path)?;
-        match rustix::fs::flock(&own, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { creation: Some(creation), _side: own }),
-            Err(Errno::WOULDBLOCK) => {
-                Err(AttachError::AlreadyRunning { side, path: path.into(), pid: pid_of(path, side) })
-            }
-            Err(errno) => Err(io("lock", &side_path)(errno)),
-        }
+        Ok(Self { creation: Some(creation), _side: own })
     }
 
-    /// Whether a process plays `side`. Meaningful while the creation lock is held: nobody starts meanwhile.
+    /// Whether a process plays `side`, or is about to. Meaningful while the creation lock is held: nobody enters
+    /// meanwhile.
     fn lives(&self, path: &Path, side: Side) -> Result<bool, AttachError> {
         let path = side_path(path, side);
         let file = lock_file(&path)?;
