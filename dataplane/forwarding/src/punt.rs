@@ -11,7 +11,7 @@ use crate::inner_input::is_nobody;
 use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL};
 use crate::recent::hash;
 use crate::sink::Sink;
-use crate::turn::{GLEAN_RATE, NHRP_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
+use crate::turn::{GLEAN_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
 use shm::drops::DropReason;
 use shm::message::{Event, PortId, TunnelId};
 use std::net::Ipv4Addr;
@@ -72,12 +72,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.count_drop(DropReason::IpMartian);
         }
         self.count_rx(meta.tunnel, NO_PEER, meta.len);
-        if !self.state.nhrp_bucket.take(NHRP_RATE, self.now) {
+        let nbma = Ipv4Addr::from_bits(meta.nbma);
+        if !self.state.nhrp.allow(nbma, self.now) {
             return self.count_drop(DropReason::PuntLimited);
         }
         let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
         let packet = buffer.data().get(start..end).unwrap_or_default();
-        let nbma = Ipv4Addr::from_bits(meta.nbma);
         if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, packet }) {
             self.count_drop(DropReason::EventRingFull);
         }

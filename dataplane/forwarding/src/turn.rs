@@ -16,7 +16,10 @@ use wire::buffer::BufferPool;
 /// Packets and frames to kernel twins, per worker: what a kernel on one core copes with.
 pub(crate) const PUNT_RATE: Rate = Rate { per_second: 50_000, burst: 2_000 };
 /// NHRP packets to control, per worker: 10,000 spokes that register at once take a fifth of a second.
-pub(crate) const NHRP_RATE: Rate = Rate { per_second: 50_000, burst: 4_000 };
+const NHRP_RATE: Rate = Rate { per_second: 50_000, burst: 4_000 };
+/// NHRP packets to control from one NBMA address: a site with a thousand spokes behind one NAT address gets through,
+/// and a spoke gone mad leaves room for all others.
+const NHRP_SOURCE_RATE: Rate = Rate { per_second: 500, burst: 1_000 };
 /// Redirect events, per worker (all tunnels together).
 pub(crate) const REDIRECT_RATE: Rate = Rate { per_second: 2_000, burst: 200 };
 /// Reports of refused packets, per worker.
@@ -46,7 +49,7 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) gleans: Recent,
     pub(crate) glean_bucket: Bucket,
     pub(crate) punt_bucket: Bucket,
-    pub(crate) nhrp_bucket: Bucket,
+    pub(crate) nhrp: Limiter,
     pub(crate) icmp: Limiter,
     pub(crate) reassembler: Reassembler<P::Buffer>,
     pub(crate) replicator: Replicator<P::Buffer>,
@@ -71,7 +74,7 @@ impl<P: BufferPool> State<P> {
             gleans: Recent::new(SENDERS),
             glean_bucket: Bucket::full(GLEAN_RATE, start),
             punt_bucket: Bucket::full(PUNT_RATE, start),
-            nhrp_bucket: Bucket::full(NHRP_RATE, start),
+            nhrp: Limiter::new(NHRP_RATE, NHRP_SOURCE_RATE),
             icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
             reassembler: Reassembler::new(Limits::default()),
             replicator: Replicator::new(),

@@ -471,6 +471,24 @@ fn nhrp_from_an_unknown_peer_reaches_control() {
     assert_eq!(hub.receive(UNDERLAY, &[frame(UNDERLAY, &packet)]).nhrp, [vec![7; 28]]);
 }
 
+/// One peer floods control with NHRP: it is held to its share, and all others still get through.
+#[test]
+fn nhrp_flood_of_one_peer() {
+    let blocks = counters();
+    let mut hub = Hub::new(KEY, &blocks);
+    let from = |source: Ipv4Addr| {
+        frame(UNDERLAY, &ip(source, NBMA, protocol::GRE, 255, &gre(KEY, PROTO_NHRP, &[7; 28])))
+    };
+    let mad = vec![from(SPOKE_NBMA[0]); 50];
+    let told: usize = (0..1000).map(|_| hub.receive(UNDERLAY, &mad).nhrp.len()).sum();
+    assert!(told < 2000, "{told} of 50,000");
+    assert_eq!(count(&hub, DropReason::PuntLimited), 50_000 - told as u64);
+    for n in 0..1000 {
+        let other = Ipv4Addr::from_bits(SPOKE_NBMA[1].to_bits() + n);
+        assert_eq!(hub.receive(UNDERLAY, &[from(other)]).nhrp.len(), 1, "{other}");
+    }
+}
+
 // Inner IPv4
 
 #[test]
