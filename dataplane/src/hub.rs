@@ -1,6 +1,7 @@
 //! The process put together: DPDK, ports, twins, tables, workers, service thread; and taken apart again.
 
 use crate::feed::Feed;
+use crate::health::Health;
 use crate::lane::Lane;
 use crate::service::Service;
 use crate::sink::WorkerSink;
@@ -84,8 +85,7 @@ struct Opened {
 /// Runs the dataplane until `stop` is set.
 pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<(), HubError> {
     let segment = attach(config)?;
-    let cpus = available_cpus();
-    let eal = Eal::init(&settings::eal(config, cpus))?;
+    let eal = Eal::init(&settings::eal(config, spare_cpus(&config.dataplane.cores)))?;
     tracing::info!(dpdk = dpdk::RELEASE, hugepages = config.dataplane.hugepages, "DPDK started");
     let opened = open_ports(eal, config)?;
     let twins = open_twins(config, &opened.ports)?;
@@ -118,15 +118,8 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
         });
     }
     let feed = Feed::new(updater, updates, segment.inject_receiver()?);
-    let service = Service {
-        pool: opened.pool,
-        segment: &segment,
-        lanes: &lanes,
-        ports: opened.ports,
-        twins,
-        feed,
-        stop,
-    };
+    let health = Health::new(&config.port, opened.ports, opened.pool);
+    let service = Service { pool: opened.pool, segment: &segment, lanes: &lanes, health, twins, feed, stop };
     operate(eal, config, service, workers)
 }
 
@@ -178,10 +171,13 @@ fn attach(config: &Config) -> Result<Segment, HubError> {
     Ok(segment)
 }
 
-/// CPUs that this process may run on; none known: EAL decides.
-fn available_cpus() -> Vec<usize> {
+/// CPUs for everything that is no worker: those that this process may run on and no worker polls on, or else all.
+/// None known: EAL decides.
+fn spare_cpus(workers: &[usize]) -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
-    (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
+    let all: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect();
+    let spare: Vec<usize> = all.iter().copied().filter(|cpu| !workers.contains(cpu)).collect();
+    if spare.is_empty() { all } else { spare }
 }
 
 /// Opens all ports, with a packet pool on each NUMA node that has one.

@@ -8,6 +8,7 @@
 
 mod clock;
 mod feed;
+mod health;
 mod hub;
 mod lane;
 mod service;

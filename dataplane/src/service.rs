@@ -5,9 +5,10 @@
 //! system call of theirs), so it looks after them every [`NAP`].
 
 use crate::feed::Feed;
+use crate::health::Health;
 use crate::lane::{Lane, ToKernel, ToWorker};
 use crate::twin::{Received, Twin, TwinOf};
-use dpdk::{Pool, Port};
+use dpdk::Pool;
 use rustix::event::{Timespec, epoll};
 use shm::Segment;
 use std::os::fd::OwnedFd;
@@ -31,8 +32,8 @@ pub struct Service<'s> {
     pub segment: &'s Segment,
     /// By worker.
     pub lanes: &'s [Lane],
-    /// Ports in order.
-    pub ports: Vec<Port>,
+    /// The ports.
+    pub health: Health,
     /// Twins of the ports in order, then of the tunnels.
     pub twins: Vec<Twin>,
     /// Control's rings and the tables.
@@ -116,7 +117,7 @@ impl Service<'_> {
 
     fn give_to_kernel(&mut self) -> bool {
         let mut worked = false;
-        let ports = self.ports.len();
+        let ports = self.health.ports();
         for lane in self.lanes {
             for _ in 0..TURN {
                 let Some(item) = lane.to_kernel.pop() else { break };
@@ -135,9 +136,7 @@ impl Service<'_> {
 
     fn slow(&mut self, waiting: &OwnedFd) {
         self.feed.report();
-        for (port, twin) in self.ports.iter().zip(&mut self.twins) {
-            // A device that cannot tell its link's state is taken for up.
-            let up = port.link().map_or(true, |link| link.up);
+        for (up, twin) in self.health.look().zip(&mut self.twins) {
             if let Err(error) = twin.set_carrier(up) {
                 tracing::debug!(twin = twin.spec.name, "{error}");
             }
@@ -163,8 +162,6 @@ impl Service<'_> {
         for twin in &self.twins {
             tracing::info!(twin = twin.spec.name, stats = ?twin.stats, "kernel twin");
         }
-        for port in &self.ports {
-            tracing::info!(device = port.device(), stats = ?port.stats().unwrap_or_default(), "port");
-        }
+        self.health.summary();
     }
 }
