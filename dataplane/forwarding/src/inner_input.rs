@@ -60,8 +60,12 @@ fn to_many(meta: Meta, broadcast: u32) -> Meta {
 /// end.
 #[cold]
 fn nested(interfaces: &Interfaces, meta: Meta) -> Meta {
-    match interfaces.is_tunnel_source(meta.destination) {
-        true => meta.drop(DropReason::TunnelRecursion),
-        false => meta,
+    if interfaces.is_tunnel_source(meta.destination) {
+        return meta.drop(DropReason::TunnelRecursion);
     }
+    // Nor may anybody send through the hub what looks like a tunnel packet of the hub's.
+    if interfaces.is_tunnel_source(meta.source) {
+        return meta.drop(DropReason::InnerMartian);
+    }
+    meta
 }

@@ -1,4 +1,5 @@
 //! Packets in, octets out: what the hub does with each kind of packet.
+#![cfg(test)]
 #![allow(missing_docs)]
 
 mod common;
@@ -145,6 +146,7 @@ fn inner_packets_that_are_not_honest_are_dropped() {
         (udp(HOST[1], Ipv4Addr::new(127, 0, 0, 1), 64), DropReason::InnerMartian),
         (udp(HOST[1], Ipv4Addr::new(250, 0, 0, 1), 64), DropReason::InnerMartian),
         (nested, DropReason::TunnelRecursion),
+        (ip(HUB, HOST[2], 47, &[0x20, 0, 8, 0]), DropReason::InnerMartian),
         (udp(HOST[1], Ipv4Addr::new(10, 77, 0, 1), 64), DropReason::NoRoute),
         (udp(HOST[1], Ipv4Addr::new(10, 10, 0, 1), 64), DropReason::NoRoute),
         (udp(HOST[1], Ipv4Addr::new(10, 9, 0, 1), 64), DropReason::NoAdjacency),
@@ -200,7 +202,7 @@ fn refusals_are_told_once() {
     world.port(UNDERLAY, &[wrong.clone(), wrong.clone()]);
     let reason = DropReason::GreKeyMismatch as u8;
     let told = Told::Refused { reason, nbma: NBMA[1], local: HUB, key: Some(7) };
-    assert_eq!(world.out.events, [told.clone()]);
+    assert_eq!(world.out.events, std::slice::from_ref(&told));
     assert_eq!(world.drop_count(DropReason::GreKeyMismatch), 2);
     world.pass(10_000);
     world.port(UNDERLAY, &[wrong]);
@@ -484,7 +486,7 @@ fn the_hub_reaches_spokes_by_its_twin() {
 fn multicast_of_the_hub_goes_to_each_member_once() {
     let mut world = World::new();
     let hello = with_header(udp(TUNNEL0, Ipv4Addr::new(224, 0, 0, 5), 64), |p| (p[1], p[8]) = (0xc0, 1));
-    world.twin(0, &[hello.clone()]);
+    world.twin(0, std::slice::from_ref(&hello));
     world.tick();
     // Spoke 2 does not take multicast, spoke 3 is on the other tunnel.
     let sent = open(&world.one().1);
@@ -492,7 +494,7 @@ fn multicast_of_the_hub_goes_to_each_member_once() {
     assert_eq!(sent.inner, hello, "unchanged, TTL included");
     assert_eq!(world.counters.worker.replicated.get(), 1);
     world.updater.apply(&Update::Peer { id: 2, tunnel: 0, nbma: NBMA[2], link: 0, multicast: true }).unwrap();
-    world.twin(0, &[hello.clone()]);
+    world.twin(0, std::slice::from_ref(&hello));
     world.tick();
     assert_eq!(world.sent().len(), 2);
     for id in 1..=2 {
