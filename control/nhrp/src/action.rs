@@ -1,10 +1,11 @@
 //! What the server wants done.
 
-use crate::{Binding, LogEvent, TunnelId};
+use crate::{Binding, ByType, LogEvent, TunnelId};
+use std::fmt;
 use std::net::Ipv4Addr;
 
 /// One thing to do. Actions are carried out in order: a `Bind` comes before the packet that confirms it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Action {
     /// Send an NHRP packet in GRE (protocol type 0x2001, the tunnel's key, DSCP CS6).
     Send {
@@ -40,6 +41,29 @@ pub enum Action {
     },
     /// Tell the operator.
     Log(LogEvent),
+}
+
+/// Of a packet no octets: the password is among them.
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { tunnel, nbma, packet } => {
+                let kind = ByType::NAMES.get(usize::from(packet.get(17).copied().unwrap_or(0)));
+                write!(
+                    f,
+                    "Send({} of {} octets by tunnel {tunnel} to {nbma})",
+                    kind.unwrap_or(&""),
+                    packet.len()
+                )
+            }
+            Self::Bind { binding, change } => write!(f, "Bind({change:?}, {binding:?})"),
+            Self::Refresh { binding } => write!(f, "Refresh({binding:?})"),
+            Self::Unbind { tunnel, protocol, nbma, reason } => {
+                write!(f, "Unbind({reason:?}, {protocol} at {nbma} by tunnel {tunnel})")
+            }
+            Self::Log(event) => write!(f, "Log({event:?})"),
+        }
+    }
 }
 
 /// What [`Action::Bind`] is about.

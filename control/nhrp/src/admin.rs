@@ -141,6 +141,7 @@ impl Server {
         if reason == UnbindReason::Expired {
             self.count(tunnel, |counters| counters.expired += 1);
         }
+        self.failures.settle(tunnel, nbma, protocol, entry.binding.refreshed_ms);
         self.note_peer(now_ms, Some(tunnel), nbma, Some(protocol), Failure::Gone(reason));
         self.log(now_ms, tunnel, nbma, Some(protocol), LogKind::Down(reason), actions);
         self.purge_requesters(now_ms, &entry.binding, told, actions);

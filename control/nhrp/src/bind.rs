@@ -37,6 +37,7 @@ impl Server {
     ) -> Result<(), Refusal> {
         self.room_at_peer(&binding)?;
         let slot = self.store(ingress, binding);
+        self.failures.back(binding.tunnel, binding.nbma, binding.protocol);
         self.count(binding.tunnel, |counters| counters.registrations_new += 1);
         actions.push(Action::Bind { binding, change: Change::Moved { from: old.nbma } });
         let kind = LogKind::Moved { from: old.nbma };
@@ -58,7 +59,7 @@ impl Server {
         }
         self.room_at_peer(&binding)?;
         self.store(ingress, binding);
-        self.failures.back(binding.tunnel, binding.protocol);
+        self.failures.back(binding.tunnel, binding.nbma, binding.protocol);
         self.count(binding.tunnel, |counters| counters.registrations_new += 1);
         actions.push(Action::Bind { binding, change: Change::New });
         self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), LogKind::Up, actions);

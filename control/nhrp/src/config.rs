@@ -144,6 +144,11 @@ impl TunnelConfig {
         (self.prefix_len <= 30).then(|| Ipv4Addr::from_bits(self.address.to_bits() | !mask(self.prefix_len)))
     }
 
+    /// Whether an address is in the overlay subnet.
+    pub(crate) fn connects(&self, address: Ipv4Addr) -> bool {
+        self.prefix_len <= 30 && (address.to_bits() ^ self.address.to_bits()) & mask(self.prefix_len) == 0
+    }
+
     /// Why a station may not have a protocol address on this tunnel, whoever it is.
     pub(crate) fn forbids(&self, protocol: Ipv4Addr) -> Option<&'static str> {
         let host = protocol.to_bits() & !mask(self.prefix_len);
@@ -151,7 +156,7 @@ impl TunnelConfig {
             Some("the address can be no station's")
         } else if self.prefix_len > 30 {
             None
-        } else if (protocol.to_bits() ^ self.address.to_bits()) & mask(self.prefix_len) != 0 {
+        } else if !self.connects(protocol) {
             // Without authenticated identities anyone can claim any address: not one outside of the overlay.
             Some("the address is outside of the tunnel's subnet")
         } else if host == 0 || host == !mask(self.prefix_len) {

@@ -43,7 +43,7 @@ impl ByType {
 pub struct TunnelCounters {
     /// Packets that the hub made and sent.
     pub sent: ByType,
-    /// Packets received, whatever became of them.
+    /// Well-formed packets received, whatever became of them; malformed ones are among the drops.
     pub received: ByType,
     /// Packets of others that the hub passed on (counted at the tunnel they left by).
     pub forwarded: ByType,

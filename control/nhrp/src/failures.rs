@@ -76,9 +76,26 @@ impl Failures {
         evicted
     }
 
-    /// A protocol address is bound (again): it is no longer gone.
-    pub(crate) fn back(&mut self, tunnel: TunnelId, protocol: Ipv4Addr) {
+    /// A station registered: it is no longer gone, and its GRE packets get through.
+    pub(crate) fn back(&mut self, tunnel: TunnelId, nbma: Ipv4Addr, protocol: Ipv4Addr) {
         self.records.remove(&Key::Gone(Some(tunnel), Some(protocol)));
+        self.records.remove(&Key::Trouble(Some(tunnel), nbma, None));
+        self.records.remove(&Key::Trouble(None, nbma, None));
+    }
+
+    /// Forgets trouble that was over when a station last registered, so that it is not taken for the cause when the
+    /// station goes later.
+    pub(crate) fn settle(
+        &mut self,
+        tunnel: TunnelId,
+        nbma: Ipv4Addr,
+        protocol: Ipv4Addr,
+        registered_ms: u64,
+    ) {
+        let key = Key::Trouble(Some(tunnel), nbma, Some(protocol));
+        if self.records.get(&key).is_some_and(|(_, record)| record.last_ms <= registered_ms) {
+            self.records.remove(&key);
+        }
     }
 
     pub(crate) fn clear(&mut self, which: impl Fn(&PeerRecord) -> bool) {
@@ -135,7 +152,7 @@ mod tests {
         let address = Ipv4Addr::new(10, 0, 0, 1);
         for now in 0..10_000 {
             failures.note(now, Some(0), address, Some(address), Failure::Gone(UnbindReason::Expired));
-            failures.back(0, address);
+            failures.back(0, address, address);
         }
         assert_eq!(failures.iter().count(), 0);
         assert!(failures.order.len() <= 2 * 8 + 65);

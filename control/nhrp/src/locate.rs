@@ -44,7 +44,13 @@ impl Server {
         if let Some(slot) = friends.filter_map(|tunnel| self.cache.find(tunnel.id, address)).next() {
             return Place::Spoke { slot, prefix_len: 32 };
         }
-        match overlay.lookup(address) {
+        let reach = overlay.lookup(address);
+        // The kernel's connected route of the tunnel leads to nobody who is not bound.
+        let is_connected = self.tunnel(from).is_some_and(|tunnel| tunnel.connects(address));
+        if is_connected && !matches!(reach, Reach::Spoke { .. }) {
+            return Place::Nowhere;
+        }
+        match reach {
             Reach::Local => Place::Own,
             Reach::Hub { prefix_len } => Place::Behind { prefix_len },
             Reach::Spoke { tunnel, prefix_len, .. } if !self.same_network(from, tunnel) => {

@@ -41,7 +41,8 @@ impl Server {
         actions: &mut Vec<Action>,
     ) {
         // Trouble is limited per NBMA address: the protocol address in it may be made up.
-        let of = if kind.is_warning() { None } else { protocol };
+        let is_bound = matches!(kind, LogKind::Up | LogKind::Moved { .. } | LogKind::Down(_));
+        let of = protocol.filter(|_| is_bound);
         let passed =
             self.reports.per_peer.take(now_ms, (tunnel, nbma, of, discriminant(&kind)), LOG_INTERVAL_MS);
         match passed {

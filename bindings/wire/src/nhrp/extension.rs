@@ -51,7 +51,7 @@ impl ExtensionType {
 const DEVICE_CAPABILITIES_LEN: usize = 8;
 
 /// One extension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
     /// Type.
     pub kind: ExtensionType,
@@ -92,6 +92,17 @@ impl<'a> Extension<'a> {
             count.map_err(|_| ParseError::ExtensionCies(self.kind.0))?;
         }
         Ok(())
+    }
+}
+
+/// Of an authentication extension the value is not shown.
+impl std::fmt::Debug for Extension<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Extension({:#06x}, {} octets", self.raw_type, self.value.len())?;
+        if self.kind != ExtensionType::Authentication {
+            write!(f, ", {:02x?}", self.value)?;
+        }
+        f.write_str(")")
     }
 }
 

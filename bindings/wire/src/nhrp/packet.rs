@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use zerocopy::FromBytes;
 
 /// A packet that kept every rule of the format. Borrows the received octets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Packet<'a> {
     octets: &'a [u8],
     header: &'a Header,
@@ -222,6 +222,18 @@ impl<'a> Packet<'a> {
     /// The first compulsory extension that this implementation does not act on.
     pub fn unknown_compulsory(&self) -> Option<ExtensionType> {
         self.extensions().find(|e| e.compulsory && !e.kind.is_known()).map(|e| e.kind)
+    }
+}
+
+/// What it is and between whom, and none of its octets: the password is among them.
+impl std::fmt::Debug for Packet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, source_nbma, source_protocol, destination_protocol, .. } = self;
+        let size = self.octets.len();
+        write!(
+            f,
+            "{kind:?} of {size} octets from {source_protocol} at {source_nbma} to {destination_protocol}"
+        )
     }
 }
 

@@ -72,12 +72,43 @@ fn wrong_passwords_of_any_length_are_refused_and_named() {
     assert_eq!(hub.server.absent().count(), 0);
 }
 
+/// Neither as text nor as octets.
 #[test]
 fn no_debug_output_shows_the_password() {
-    let hub = Hub::new(secret());
-    assert!(!format!("{:?}", hub.server.config()).contains("secret"));
+    let mut hub = Hub::new(secret());
     let octets = registration(nbma(2), spoke(2)).auth("secret").build();
-    assert!(!format!("{:?}", parse(&octets).authentication()).contains("secret"));
+    let packet = parse(&octets);
+    let actions = hub.packet(nbma(2), &octets);
+    let extensions: Vec<_> = packet.extensions().collect();
+    let outputs = [
+        format!("{:?}", hub.server.config()),
+        format!("{packet:?} {:?} {extensions:?}", packet.authentication()),
+        format!("{actions:?}"),
+    ];
+    for output in outputs {
+        for form in ["secret", "115, 101", "73, 65"] {
+            assert!(!output.contains(form), "{output}");
+        }
+    }
+}
+
+#[test]
+fn trouble_before_the_latest_registration_is_not_the_cause_of_what_comes_later() {
+    let good = registration(nbma(2), spoke(2)).auth("secret").build();
+    let bad = registration(nbma(2), spoke(2)).auth("wrong").build();
+    let failure = |hub: &Hub| hub.server.absent().map(|record| record.failure).collect::<Vec<_>>();
+    let mut hub = Hub::new(secret());
+    hub.packet(nbma(2), &bad);
+    hub.now_ms += 1000;
+    hub.packet(nbma(2), &good);
+    hub.pass(600_000);
+    assert_eq!(failure(&hub), [Failure::Gone(UnbindReason::Expired)]);
+    // The password changed while it was up: that is why it went.
+    hub.packet(nbma(2), &good);
+    hub.now_ms += 1000;
+    hub.packet(nbma(2), &bad);
+    hub.pass(600_000);
+    assert_eq!(failure(&hub), [Failure::AuthenticationWrong]);
 }
 
 #[test]

@@ -204,10 +204,13 @@ fn unknown_addresses_are_code_12() {
         let cies: Vec<Cie> = only(&actions).1.cies().collect();
         assert_eq!((cies[0].code.0, cies[0].holding_time, cies[0].nbma), (12, 0, None), "{address}");
     }
+    // Nor is the connected route of the tunnel an answer.
+    hub.routes.push((spoke(0), 24, Reach::Hub { prefix_len: 24 }));
+    assert_eq!(codes(&hub.packet(nbma(2), &resolution(2, spoke(99)).build())), [12]);
     // A route whose next hop is not registered is no help.
     hub.routes.push(behind(3));
     assert_eq!(codes(&hub.packet(nbma(2), &resolution(2, lan(3)).build())), [12]);
-    assert_eq!(hub.server.counters(0).unwrap().resolutions_refused[12], 7);
+    assert_eq!(hub.server.counters(0).unwrap().resolutions_refused[12], 8);
 }
 
 #[test]
