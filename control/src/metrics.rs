@@ -1,15 +1,30 @@
 //! What `/metrics` shows.
+//!
+//! The event loop takes a [`View`], which costs it a walk over counters, and another thread turns it into text. The
+//! workers are not asked: their counters lie in the segment. The number of series depends on ports, tunnels, workers
+//! and reasons, not on peers, unless series per peer are asked for.
 
-use crate::hub::Hub;
+mod exposition;
+mod hub;
+mod per_peer;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod workers;
+
+use crate::hub::{Counters, Hub};
 use crate::{outbox, show};
-use api::{Dmvpn, Drop, Interface, NhrpTraffic, PeerFilter, Status, Workers};
+use api::{
+    Cause, Dmvpn, Drop, Interface, Kind, NhrpTraffic, PeerFilter, PeerState, Status, Traffic, Workers,
+};
+use shm::message::TunnelId;
+use std::collections::BTreeMap;
 
 /// Content type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A snapshot, taken by the loop and rendered by another thread.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct View {
     /// The hub as a whole: rings, tables, peers up and down.
     pub status: Status,
@@ -21,10 +36,20 @@ pub struct View {
     pub drops: Option<Vec<Drop>>,
     /// Workers; `None`: not attached.
     pub workers: Option<Workers>,
+    /// Frames of all ports, by worker.
+    pub worker_traffic: Vec<Traffic>,
+    /// Peers by tunnel interface and state.
+    pub peer_states: BTreeMap<(String, PeerState), u64>,
+    /// Cache entries by tunnel interface and kind.
+    pub cache: BTreeMap<(String, Kind), u64>,
+    /// Stations with a remembered failure, by cause.
+    pub failures: BTreeMap<Cause, u64>,
     /// Peers, only where series per peer are asked for.
     pub peers: Option<Vec<Dmvpn>>,
     /// NHRP packets on their way to the data plane.
     pub outbox: outbox::Counters,
+    /// Events of the workers.
+    pub events: Counters,
 }
 
 /// Takes a snapshot.
@@ -35,13 +60,78 @@ pub fn view(hub: &Hub, per_peer: bool, now_ms: u64) -> View {
         nhrp: show::traffic(hub, None, false, now_ms),
         drops: show::drops(hub),
         workers: show::workers(hub, now_ms),
+        worker_traffic: worker_traffic(hub),
+        peer_states: peer_states(hub, now_ms),
+        cache: cache(hub, now_ms),
+        failures: failures(hub),
         peers: per_peer.then(|| show::dmvpn(hub, &PeerFilter::default(), now_ms)),
         outbox: hub.outbox.counters,
+        events: hub.counters,
     }
 }
 
 /// The text of a snapshot in Prometheus' exposition format.
 pub fn render(view: &View) -> String {
-    let _ = view;
-    String::new()
+    let mut families = hub::families(view);
+    families.extend(traffic::families(view));
+    if let Some(workers) = &view.workers {
+        families.extend(workers::families(&workers.workers, &view.worker_traffic));
+    }
+    if let Some(interfaces) = &view.peers {
+        families.extend(per_peer::families(interfaces));
+    }
+    exposition::text(families)
+}
+
+/// Counts by tunnel interface start at zero, so that a series never vanishes.
+fn zeroes<K: Copy + Ord>(hub: &Hub, kinds: &[K]) -> BTreeMap<(String, K), u64> {
+    let names = hub.config.tunnel.iter().map(|tunnel| &tunnel.name);
+    names.flat_map(|name| kinds.iter().map(|kind| ((name.clone(), *kind), 0))).collect()
+}
+
+fn peer_states(hub: &Hub, now_ms: u64) -> BTreeMap<(String, PeerState), u64> {
+    let mut by_tunnel = vec![(0, 0); hub.config.tunnel.len()];
+    for binding in hub.server.bindings() {
+        by_tunnel.get_mut(usize::from(binding.tunnel)).into_iter().for_each(|(bound, _)| *bound += 1);
+    }
+    for tunnel in hub.server.absent().filter_map(|record| record.tunnel) {
+        by_tunnel.get_mut(usize::from(tunnel)).into_iter().for_each(|(_, absent)| *absent += 1);
+    }
+    let mut counts = zeroes(hub, &[PeerState::Up, PeerState::Nhrp, PeerState::Intf]);
+    for (id, (bound, absent)) in by_tunnel.into_iter().enumerate() {
+        let id = id as TunnelId;
+        let works = if show::tunnel_line(hub, id, now_ms) { PeerState::Up } else { PeerState::Intf };
+        counts.insert((hub.tunnel_name(id), works), bound);
+        counts.insert((hub.tunnel_name(id), PeerState::Nhrp), absent);
+    }
+    counts
+}
+
+fn cache(hub: &Hub, now_ms: u64) -> BTreeMap<(String, Kind), u64> {
+    let mut counts = zeroes(hub, &[Kind::Static, Kind::Dynamic, Kind::Incomplete]);
+    for entry in hub.server.cache(now_ms) {
+        *counts.entry((hub.tunnel_name(entry.tunnel), show::kind(entry.kind))).or_default() += 1;
+    }
+    counts
+}
+
+fn failures(hub: &Hub) -> BTreeMap<Cause, u64> {
+    let mut counts = BTreeMap::new();
+    for record in hub.server.failures() {
+        *counts.entry(show::cause(&record.failure)).or_default() += 1;
+    }
+    counts
+}
+
+fn worker_traffic(hub: &Hub) -> Vec<Traffic> {
+    let Some(plane) = &hub.plane else { return Vec::new() };
+    let sum = |worker: &shm::counters::WorkerCounters| {
+        worker.ports.iter().fold(Traffic::default(), |sum, port| Traffic {
+            rx_packets: sum.rx_packets + port.rx_packets.get(),
+            rx_bytes: sum.rx_bytes + port.rx_bytes.get(),
+            tx_packets: sum.tx_packets + port.tx_packets.get(),
+            tx_bytes: sum.tx_bytes + port.tx_bytes.get(),
+        })
+    };
+    plane.segment.workers().iter().map(sum).collect()
 }

@@ -13,8 +13,10 @@ use api::{ErrorCode, PeerFilter, Prefix, Request, Response, Why};
 use nhrp::Clear;
 use shm::message::TunnelId;
 
+pub use cache::kind;
 pub use counters::{drops, traffic, workers};
-pub use interfaces::interfaces;
+pub use failures::cause;
+pub use interfaces::{interfaces, tunnel_line};
 pub use peers::dmvpn;
 pub use status::status;
 

@@ -31,7 +31,8 @@ pub fn summary(hub: &Hub, now_ms: u64) -> NhrpSummary {
     summary
 }
 
-fn kind(kind: nhrp::Kind) -> Kind {
+/// Where an entry comes from, in the API's words.
+pub fn kind(kind: nhrp::Kind) -> Kind {
     match kind {
         nhrp::Kind::Static => Kind::Static,
         nhrp::Kind::Dynamic => Kind::Dynamic,

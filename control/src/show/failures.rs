@@ -25,7 +25,8 @@ pub fn one(hub: &Hub, record: &PeerRecord, now_ms: u64) -> Failure {
     }
 }
 
-fn cause(failure: &nhrp::Failure) -> Cause {
+/// What went wrong, in the API's words.
+pub fn cause(failure: &nhrp::Failure) -> Cause {
     match failure {
         nhrp::Failure::AuthenticationMissing => Cause::AuthenticationMissing,
         nhrp::Failure::AuthenticationWrong => Cause::AuthenticationMismatch,

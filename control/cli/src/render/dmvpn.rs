@@ -4,7 +4,7 @@
 
 use super::lines;
 use super::uptime::since;
-use api::{Dmvpn, Kind, Peer, PeerState};
+use api::{Dmvpn, Kind, Peer};
 
 /// What the columns and letters mean.
 const LEGEND: &str = "\
@@ -100,7 +100,7 @@ pub(super) fn attributes(peer: &Peer) -> String {
         Kind::Incomplete => "I",
     };
     let nated = if peer.claimed_nbma.is_some() { "N" } else { "" };
-    // Without an NBMA address there is nothing to send to: what Cisco shows as a peer without a socket.
-    let no_socket = if peer.nbma.is_none() && peer.state != PeerState::Up { "X" } else { "" };
+    // Nothing can be sent to a peer that is not registered: what Cisco shows as one without a socket.
+    let no_socket = if peer.kind == Kind::Incomplete { "X" } else { "" };
     format!("{kind}{nated}{no_socket}")
 }

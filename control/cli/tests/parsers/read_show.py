@@ -59,7 +59,7 @@ def uptime(seconds):
 def attributes(peer):
     letters = {"static": "S", "dynamic": "D", "incomplete": "I"}[peer["kind"]]
     letters += "N" if peer["claimed-nbma"] else ""
-    return letters + ("X" if peer["nbma"] is None else "")
+    return letters + ("X" if peer["kind"] == "incomplete" else "")
 
 
 def expected_dmvpn(interfaces):

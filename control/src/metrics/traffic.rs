@@ -1,0 +1,128 @@
+//! Packets of interfaces and of NHRP, and what was discarded.
+
+use super::View;
+use super::exposition::Family;
+use api::{Interface, Medium, NhrpTraffic};
+
+/// All of them.
+pub fn families(view: &View) -> Vec<Family> {
+    let mut all = interfaces(&view.interfaces);
+    all.extend(nhrp(&view.nhrp));
+    all.extend(control(view));
+    all.extend(drops(view));
+    all
+}
+
+fn interfaces(interfaces: &[Interface]) -> Vec<Family> {
+    let family = |family: Family, value: fn(&Interface) -> u64| {
+        family.each(interfaces, |family, interface| {
+            let kind = match interface.medium {
+                Medium::Port { .. } => "port",
+                Medium::Tunnel { .. } => "tunnel",
+            };
+            family.add(&[("interface", &interface.name), ("type", kind)], value(interface) as f64);
+        })
+    };
+    vec![
+        family(
+            Family::gauge("interface_up", "Whether a port has a link, or a tunnel interface works."),
+            |i| i.line_up.into(),
+        ),
+        family(Family::gauge("interface_admin_up", "Whether the interface's kernel twin is up."), |i| {
+            i.admin_up.into()
+        }),
+        family(Family::gauge("interface_mtu_bytes", "IP MTU of the interface."), |i| i.mtu.into()),
+        family(
+            Family::counter(
+                "interface_receive_packets_total",
+                "Frames received by a port, inner packets by a tunnel.",
+            ),
+            |i| i.traffic.rx_packets,
+        ),
+        family(Family::counter("interface_receive_bytes_total", "Octets received."), |i| i.traffic.rx_bytes),
+        family(
+            Family::counter(
+                "interface_transmit_packets_total",
+                "Frames sent by a port, inner packets by a tunnel.",
+            ),
+            |i| i.traffic.tx_packets,
+        ),
+        family(Family::counter("interface_transmit_bytes_total", "Octets sent."), |i| i.traffic.tx_bytes),
+    ]
+}
+
+fn nhrp(interfaces: &[NhrpTraffic]) -> Vec<Family> {
+    let packets = Family::counter(
+        "nhrp_packets_total",
+        "NHRP packets by type; sent are those the hub made, forwarded those it passed on.",
+    )
+    .each(interfaces, |family, traffic| {
+        let forwarded = traffic.forwarded.named();
+        let own = traffic
+            .sent
+            .named()
+            .into_iter()
+            .zip(forwarded)
+            .map(|((kind, all), (_, passed))| (kind, all.saturating_sub(passed)));
+        let own: Vec<_> = own.collect();
+        for (direction, counts) in
+            [("received", &traffic.received.named()[..]), ("sent", &own), ("forwarded", &forwarded)]
+        {
+            for (kind, count) in counts {
+                let labels =
+                    [("interface", traffic.interface.as_str()), ("direction", direction), ("type", kind)];
+                family.add(&labels, *count as f64);
+            }
+        }
+    });
+    let refused = Family::counter(
+        "nhrp_refused_packets_total",
+        "NHRP packets discarded or not sent, by reason.",
+    )
+    .each(interfaces, |family, traffic| {
+        for refused in &traffic.refused {
+            let labels = [("interface", traffic.interface.as_str()), ("reason", &refused.reason)];
+            family.add(&labels, refused.packets as f64);
+        }
+    });
+    let suppressed = Family::counter(
+        "nhrp_redirects_suppressed_total",
+        "Redirects not sent because the pair had one recently.",
+    )
+    .each(interfaces, |family, traffic| {
+        family.add(&[("interface", &traffic.interface)], traffic.sent.redirect_suppressed as f64);
+    });
+    vec![packets, refused, suppressed]
+}
+
+fn control(view: &View) -> Vec<Family> {
+    let (outbox, events) = (&view.outbox, &view.events);
+    vec![
+        Family::counter("control_events_total", "Events that control took from the workers.")
+            .with(&[("event", "nhrp")], events.nhrp)
+            .with(&[("event", "redirect")], events.redirects)
+            .with(&[("event", "refused")], events.refused)
+            .with(&[("event", "glean")], events.gleans),
+        Family::counter("control_sent_packets_total", "NHRP packets given to the dataplane.")
+            .with(&[], outbox.sent),
+        Family::counter(
+            "control_unsent_packets_total",
+            "NHRP packets that control could not send, by reason.",
+        )
+        .with(&[("reason", "queue_full")], outbox.full)
+        .with(&[("reason", "no_underlay_route")], outbox.no_route)
+        .with(&[("reason", "timeout")], outbox.timeout)
+        .with(&[("reason", "ring_full")], outbox.ring_full),
+    ]
+}
+
+fn drops(view: &View) -> Vec<Family> {
+    let drops = view.drops.iter().flatten();
+    vec![
+        Family::counter(
+            "dropped_packets_total",
+            "Packets that the workers discarded; `hubctl show drops` explains the reasons.",
+        )
+        .each(drops, |family, drop| family.add(&[("reason", &drop.reason)], drop.packets as f64)),
+    ]
+}
