@@ -7,10 +7,10 @@ use crate::service::Service;
 use crate::sink::WorkerSink;
 use crate::twin::{Twin, TwinOf, TwinSpec};
 use crate::worker::Worker;
-use crate::{settings, silence, static_tables};
+use crate::{ports, settings, static_tables};
 use config::Config;
 use dpdk::tuntap::TunTapError;
-use dpdk::{Eal, EalError, Pool, PoolError, Port, PortConfig, PortError, RxQueue, TxQueue};
+use dpdk::{Eal, EalError, PoolError, Port, PortError};
 use forwarding::{Forwarder, SettingsError};
 use shm::message::{PortId, TunnelId};
 use shm::{AttachError, EndpointError, Geometry, Segment, Side};
@@ -72,22 +72,12 @@ pub enum HubError {
     WorkerLost,
 }
 
-/// Ports with their queues, which the workers will own.
-struct Opened {
-    ports: Vec<Port>,
-    /// By worker, then in the order of the ports; a device may have fewer receive queues than there are workers.
-    rx: Vec<Vec<(PortId, RxQueue)>>,
-    /// By worker, then by port.
-    tx: Vec<Vec<TxQueue>>,
-    pool: Pool,
-}
-
 /// Runs the dataplane until `stop` is set.
 pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<(), HubError> {
     let segment = attach(config)?;
     let eal = Eal::init(&settings::eal(config, spare_cpus(&config.dataplane.cores)))?;
     tracing::info!(dpdk = dpdk::RELEASE, hugepages = config.dataplane.hugepages, "DPDK started");
-    let opened = open_ports(eal, config)?;
+    let opened = ports::open(eal, config)?;
     let twins = open_twins(config, &opened.ports)?;
     let macs: Vec<[u8; 6]> = opened.ports.iter().map(Port::mac).collect();
     let (mut updater, readers) = forwarding::tables(settings::forwarding(config, &macs))?;
@@ -178,75 +168,6 @@ fn spare_cpus(workers: &[usize]) -> Vec<usize> {
     let all: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect();
     let spare: Vec<usize> = all.iter().copied().filter(|cpu| !workers.contains(cpu)).collect();
     if spare.is_empty() { all } else { spare }
-}
-
-/// Opens all ports, with a packet pool on each NUMA node that has one.
-fn open_ports(eal: Eal, config: &Config) -> Result<Opened, HubError> {
-    let workers = config.dataplane.cores.len();
-    let mut probed = vec![];
-    for port in &config.port {
-        let wrap = |error| HubError::Port { name: port.name.clone(), error };
-        probed.push(Port::probe(eal, &port.device, workers as u16, port.mtu).map_err(wrap)?);
-    }
-    let max_mtu = config.port.iter().map(|port| port.mtu).max().unwrap_or(1500);
-    let mut pools: Vec<(Option<i32>, Pool)> = vec![];
-    for socket in probed.iter().map(|port| port.socket()) {
-        if !pools.iter().any(|(of, _)| *of == socket) {
-            let name = format!("packets-{}", socket.unwrap_or(-1));
-            pools.push((socket, Pool::new(eal, &name, config.dataplane.buffers, max_mtu, socket)?));
-        }
-    }
-    let Some((_, first)) = pools.first().copied() else { return Err(SettingsError::Ports(0).into()) };
-    let mut rx: Vec<Vec<_>> = (0..workers).map(|_| vec![]).collect();
-    let mut tx: Vec<Vec<_>> = (0..workers).map(|_| vec![]).collect();
-    let mut ports = vec![];
-    for (id, (port, probed)) in config.port.iter().zip(probed).enumerate() {
-        let wrap = |error| HubError::Port { name: port.name.clone(), error };
-        let pool = pools.iter().find(|(of, _)| *of == probed.socket()).map_or(first, |(_, pool)| *pool);
-        let setup = PortConfig {
-            workers: workers as u16,
-            ring_size: config.dataplane.ring_size,
-            // A tag is beside the MTU; drivers count it themselves.
-            mtu: port.mtu,
-            mac: settings::mac(port)?,
-        };
-        let (opened, receive, transmit) = probed.start(&setup, &pool, pools.len() == 1).map_err(wrap)?;
-        announce(port, &opened, receive.len(), workers);
-        receive.into_iter().zip(&mut rx).for_each(|(queue, of)| of.push((id as PortId, queue)));
-        transmit.into_iter().zip(&mut tx).for_each(|(queue, of)| of.push(queue));
-        ports.push(opened);
-    }
-    Ok(Opened { ports, rx, tx, pool: first })
-}
-
-fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: usize) {
-    let mac = opened.mac().map(|octet| format!("{octet:02x}")).join(":");
-    tracing::info!(
-        port = port.name, device = port.device, driver = opened.driver(), mac, mtu = port.mtu, queues,
-        rss = opened.rss(), link = ?opened.link().map(|link| link.up), "port started"
-    );
-    if queues < workers {
-        tracing::warn!(
-            port = port.name,
-            queues,
-            workers,
-            "fewer receive queues than workers: some will not receive"
-        );
-    }
-    if let Some(interface) = silence::interface(&port.device) {
-        if let Err(error) = silence::silence(interface) {
-            tracing::warn!(
-                port = port.name,
-                interface,
-                "the kernel may answer a second time itself: {error}"
-            );
-        }
-        // The tag is beside the MTU for a card, but not for a packet socket on a virtual interface.
-        let mtu = port.mtu + if port.vlan.is_some() { 4 } else { 0 };
-        if let Err(error) = dpdk::tuntap::raise_mtu(interface, mtu) {
-            tracing::warn!(port = port.name, "{error}");
-        }
-    }
 }
 
 fn open_twins(config: &Config, ports: &[Port]) -> Result<Vec<Twin>, HubError> {

@@ -11,6 +11,7 @@ mod feed;
 mod health;
 mod hub;
 mod lane;
+mod ports;
 mod service;
 mod settings;
 mod silence;

@@ -7,13 +7,16 @@
 //! - a queue belongs to one thread at a time (it is [`Send`], not `Sync`, and its bursts take `&mut`);
 //! - a port is stopped when the [`Port`] and all its queues are gone.
 
+mod arguments;
 mod cycles;
 mod eal;
 mod errno;
 mod mbuf;
 mod mempool;
 mod port;
+mod port_error;
 mod queue;
+mod setup;
 mod stats;
 mod thread;
 pub mod tuntap;
@@ -23,8 +26,10 @@ pub use eal::{Eal, EalConfig, EalError};
 pub use errno::Errno;
 pub use mbuf::Mbuf;
 pub use mempool::{Pool, PoolError};
-pub use port::{Link, Port, PortConfig, PortError};
+pub use port::{Link, Port};
+pub use port_error::PortError;
 pub use queue::{RxQueue, TxQueue};
+pub use setup::{PortConfig, Probed};
 pub use stats::PortStats;
 pub use thread::{Registered, ThreadError};
 

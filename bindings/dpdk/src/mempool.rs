@@ -1,6 +1,6 @@
 //! Packet buffer pools.
 
-use crate::port::RING_OVERHEAD;
+use crate::arguments::RING_OVERHEAD;
 use crate::{Eal, Errno, Mbuf};
 use arrayvec::ArrayVec;
 use std::ffi::CString;

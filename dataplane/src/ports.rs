@@ -1,0 +1,89 @@
+//! Opening the ports of the configuration: pools, devices, queues for each worker.
+
+use crate::hub::HubError;
+use crate::{settings, silence};
+use config::Config;
+use dpdk::{Eal, Pool, Port, PortConfig, RxQueue, TxQueue};
+use forwarding::SettingsError;
+use shm::message::PortId;
+
+/// Ports with their queues, which the workers will own.
+pub struct Opened {
+    /// By index.
+    pub ports: Vec<Port>,
+    /// By worker, then in the order of the ports; a device may have fewer receive queues than there are workers.
+    pub rx: Vec<Vec<(PortId, RxQueue)>>,
+    /// By worker, then by port.
+    pub tx: Vec<Vec<TxQueue>>,
+    /// For what does not come from a port.
+    pub pool: Pool,
+}
+
+/// Opens all ports, with a packet pool on each NUMA node that has one.
+pub fn open(eal: Eal, config: &Config) -> Result<Opened, HubError> {
+    let workers = config.dataplane.cores.len();
+    let mut probed = vec![];
+    for port in &config.port {
+        let wrap = |error| HubError::Port { name: port.name.clone(), error };
+        probed.push(Port::probe(eal, &port.device, workers as u16, port.mtu).map_err(wrap)?);
+    }
+    let max_mtu = config.port.iter().map(|port| port.mtu).max().unwrap_or(1500);
+    let mut pools: Vec<(Option<i32>, Pool)> = vec![];
+    for socket in probed.iter().map(|port| port.socket()) {
+        if !pools.iter().any(|(of, _)| *of == socket) {
+            let name = format!("packets-{}", socket.unwrap_or(-1));
+            pools.push((socket, Pool::new(eal, &name, config.dataplane.buffers, max_mtu, socket)?));
+        }
+    }
+    let Some((_, first)) = pools.first().copied() else { return Err(SettingsError::Ports(0).into()) };
+    let mut rx: Vec<Vec<_>> = (0..workers).map(|_| vec![]).collect();
+    let mut tx: Vec<Vec<_>> = (0..workers).map(|_| vec![]).collect();
+    let mut ports = vec![];
+    for (id, (port, probed)) in config.port.iter().zip(probed).enumerate() {
+        let wrap = |error| HubError::Port { name: port.name.clone(), error };
+        let pool = pools.iter().find(|(of, _)| *of == probed.socket()).map_or(first, |(_, pool)| *pool);
+        let setup = PortConfig {
+            workers: workers as u16,
+            ring_size: config.dataplane.ring_size,
+            // A tag is beside the MTU; drivers count it themselves.
+            mtu: port.mtu,
+            mac: settings::mac(port)?,
+        };
+        let (opened, receive, transmit) = probed.start(&setup, &pool, pools.len() == 1).map_err(wrap)?;
+        announce(port, &opened, receive.len(), workers);
+        receive.into_iter().zip(&mut rx).for_each(|(queue, of)| of.push((id as PortId, queue)));
+        transmit.into_iter().zip(&mut tx).for_each(|(queue, of)| of.push(queue));
+        ports.push(opened);
+    }
+    Ok(Opened { ports, rx, tx, pool: first })
+}
+
+fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: usize) {
+    let mac = opened.mac().map(|octet| format!("{octet:02x}")).join(":");
+    tracing::info!(
+        port = port.name, device = port.device, driver = opened.driver(), mac, mtu = port.mtu, queues,
+        rss = opened.rss(), link = ?opened.link().map(|link| link.up), "port started"
+    );
+    if queues < workers {
+        tracing::warn!(
+            port = port.name,
+            queues,
+            workers,
+            "fewer receive queues than workers: some will not receive"
+        );
+    }
+    if let Some(interface) = silence::interface(&port.device) {
+        if let Err(error) = silence::silence(interface) {
+            tracing::warn!(
+                port = port.name,
+                interface,
+                "the kernel may answer a second time itself: {error}"
+            );
+        }
+        // The tag is beside the MTU for a card, but not for a packet socket on a virtual interface.
+        let mtu = port.mtu + if port.vlan.is_some() { 4 } else { 0 };
+        if let Err(error) = dpdk::tuntap::raise_mtu(interface, mtu) {
+            tracing::warn!(port = port.name, "{error}");
+        }
+    }
+}
