@@ -6,7 +6,7 @@
 mod restore;
 
 use crate::journal::{self, Journal, Record};
-use crate::kernel::Change;
+use crate::kernel::{Change, Interface};
 use crate::netlink::{Command, Netlink, Notice};
 use crate::outbox::{Outbox, Way};
 use crate::plane::{Plane, PlaneError};
@@ -215,6 +215,8 @@ impl Hub {
         if self.check_twins {
             self.set_up_twins(now_ms);
         }
+        // What a spoke is told has to survive us: on file first, then on the wire.
+        self.write_journal();
         self.send(now_ms);
         self.take_effects(now_ms);
         if now_ms.saturating_sub(self.last.second) >= SECOND {
@@ -258,6 +260,8 @@ impl Hub {
             self.counters.peers_full += 1;
             self.complain(now_ms, "no peer number left: raise max-peers");
         }
+        // The peer's number first: a binding without it would get another one after a restart.
+        self.take_effects(now_ms);
         if binding.kind == Kind::Dynamic {
             self.journal.append(&Record::Bind(restore::record(binding, now_ms, wall_ms())));
         }
@@ -371,7 +375,12 @@ impl Hub {
     }
 
     fn resolve(&mut self, now_ms: u64, port: PortId, address: Ipv4Addr) {
-        let Some(link) = self.state.kernel.link(crate::kernel::Interface::Port(port)) else { return };
+        let (twin, kernel) = (Interface::Port(port), &self.state.kernel);
+        // `NTF_USE` would take the permanence, and with it the MAC address, from an entry that an operator set.
+        if kernel.neighbour(twin, address).is_some_and(|neighbour| neighbour.permanent) {
+            return;
+        }
+        let Some(link) = kernel.link(twin) else { return };
         if link.up && self.resolving.pass(now_ms, (port, address)).is_some() {
             self.netlink.resolve(link.index, address);
         }

@@ -49,6 +49,8 @@ pub struct Neighbour {
     pub mac: Option<[u8; 6]>,
     /// Resolution was tried and failed.
     pub failed: bool,
+    /// Set by an operator, not resolved.
+    pub permanent: bool,
 }
 
 /// One next hop of a kernel route.

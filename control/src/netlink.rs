@@ -96,6 +96,8 @@ pub enum Notice {
 /// Both sockets.
 pub struct Netlink {
     listener: Socket,
+    /// The listener's address: what answers our dump bears it.
+    port: u32,
     commander: Socket,
     sequence: u32,
     dump: Option<Dump>,
@@ -121,7 +123,7 @@ impl Netlink {
     /// Opens both sockets and starts the first dump.
     pub fn open() -> io::Result<Self> {
         let mut listener = Socket::new(NETLINK_ROUTE)?;
-        listener.bind_auto()?;
+        let port = listener.bind_auto()?.port_number();
         // Needs CAP_NET_ADMIN, which configuring interfaces needs as well; without it the default must do.
         let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&listener, RECEIVE_BUFFER);
         for group in GROUPS {
@@ -134,6 +136,7 @@ impl Netlink {
         commander.set_non_blocking(true)?;
         Ok(Self {
             listener,
+            port,
             commander,
             sequence: 0,
             dump: None,
@@ -269,7 +272,8 @@ impl Netlink {
     fn datagram(&mut self, buffer: &[u8], notice: &mut impl FnMut(Notice)) {
         for message in messages(buffer, &mut self.malformed) {
             let (header, payload) = message.into_parts();
-            let of_dump = self.dump.as_ref().is_some_and(|dump| dump.sequence == header.sequence_number);
+            let of_dump = header.port_number == self.port
+                && self.dump.as_ref().is_some_and(|dump| dump.sequence == header.sequence_number);
             if of_dump && header.flags & NLM_F_DUMP_INTR != 0 {
                 self.dump.iter_mut().for_each(|dump| dump.disturbed = true);
             }

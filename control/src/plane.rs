@@ -12,6 +12,10 @@ use std::path::PathBuf;
 /// A heartbeat older than this means that the data plane is not running, in milliseconds.
 pub const DEAD_MS: u64 = 3_000;
 
+/// Events that waited longer for a control are not worth handling: a registration of that age would bring back a
+/// spoke that may have gone since, in milliseconds.
+pub const EVENTS_KEEP_MS: u64 = 10_000;
+
 /// Why there is no data plane to talk to.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaneError {
@@ -85,7 +89,14 @@ impl Plane {
         let sender = segment.update_sender().map_err(ends)?;
         let inject = segment.inject_sender().map_err(ends)?;
         let events = (0..workers as usize).map(|worker| segment.event_receiver(worker));
-        let events = events.collect::<Result<Vec<_>, _>>().map_err(ends)?;
+        let mut events = events.collect::<Result<Vec<_>, _>>().map_err(ends)?;
+        let now_ms = shm::clock::now_ms();
+        if segment.predecessor().is_some_and(|life| now_ms.saturating_sub(life.heartbeat_ms) > EVENTS_KEEP_MS)
+        {
+            events.iter_mut().for_each(|ring| {
+                ring.discard();
+            });
+        }
         let losses = sender.losses();
         Ok(Self {
             segment,

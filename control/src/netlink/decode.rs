@@ -91,6 +91,7 @@ fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
         address: address?,
         mac: mac.filter(|_| valid),
         failed: message.header.state == NeighbourState::Failed,
+        permanent: message.header.state == NeighbourState::Permanent,
     })
 }
 

@@ -13,12 +13,12 @@ name = "test"
 max-peers = 6
 [[port]]
 name = "wan0"
-device = "none"
+device = "net_null0"
 role = "underlay"
 address = ["203.0.113.1/24"]
 [[port]]
 name = "lan0"
-device = "none"
+device = "net_null1"
 role = "lan"
 address = ["10.1.0.1/24"]
 [[tunnel]]
@@ -175,6 +175,7 @@ fn a_hundred_thousand_spokes_behind_one_gateway_need_one_neighbour() {
         address: ip("203.0.113.254"),
         mac: Some([2, 0, 0, 0, 0, 1]),
         failed: false,
+        permanent: false,
     }));
     let start = std::time::Instant::now();
     for n in 0..100_000u32 {
@@ -247,7 +248,8 @@ fn overlay_targets() {
     );
 
     // A station of the data centre: reported by a worker, resolved by the kernel, then a host route.
-    let station = Neighbour { index: 3, address: ip("10.1.0.7"), mac: Some([2; 6]), failed: false };
+    let station =
+        Neighbour { index: 3, address: ip("10.1.0.7"), mac: Some([2; 6]), failed: false, permanent: false };
     state.fact(Fact::Neighbour(station));
     assert!(matches!(want(&state, "10.1.0.7/32"), Some(Target::Link(_))));
     state.fact(Fact::Neighbour(Neighbour { mac: None, failed: true, ..station }));
@@ -268,7 +270,13 @@ fn a_neighbour_that_the_kernel_forgot_stays_usable_until_it_failed() {
     let mut state = State::new(&config());
     twins(&mut state);
     state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
-    let spoke = Neighbour { index: 2, address: ip("203.0.113.11"), mac: Some([2; 6]), failed: false };
+    let spoke = Neighbour {
+        index: 2,
+        address: ip("203.0.113.11"),
+        mac: Some([2; 6]),
+        failed: false,
+        permanent: false,
+    };
     state.fact(Fact::Neighbour(spoke));
     let mac = |state: &State| state.sync.links.get(&1).unwrap().mac;
     assert_eq!(mac(&state), Some([2; 6]));
@@ -395,7 +403,13 @@ fn run(state: &mut State, plane: &mut Plane, step: &Step, now: &mut u64) {
         Step::Neighbour(lan, a, s) => {
             let (index, address) = if lan { (3, lan_host(a)) } else { (2, spoke(a)) };
             let mac = (s < 2).then_some([2, s, 0, 0, 0, a]);
-            state.fact(Fact::Neighbour(Neighbour { index, address, mac, failed: mac.is_none() }));
+            state.fact(Fact::Neighbour(Neighbour {
+                index,
+                address,
+                mac,
+                failed: mac.is_none(),
+                permanent: false,
+            }));
         }
         Step::Forget(lan, a) => {
             state.fact(if lan {

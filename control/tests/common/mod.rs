@@ -1,0 +1,352 @@
+//! A private network namespace, a running `hub-control`, and a data plane made of a segment and maps.
+
+use shm::message::{Event, LinkId, PeerId, PortId, Target, TunnelId, Update};
+use shm::{EventSender, Geometry, InjectReceiver, Segment, Side, UpdateReceiver};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a condition may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Peers the segment has room for.
+pub const MAX_PEERS: u32 = 1_024;
+/// The hub's NBMA address.
+pub const HUB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
+/// A namespace with stand-ins for the kernel twins, and directories for the hub. Gone with the test.
+pub struct World {
+    name: String,
+    directory: PathBuf,
+}
+
+impl World {
+    /// Makes the namespace; `None` without the right to (the test then has nothing to run in).
+    pub fn new(test: &str) -> Option<Self> {
+        let name = format!("hubctl-{test}-{}", std::process::id());
+        let directory = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let world = Self { name, directory };
+        let made = Command::new("ip").args(["netns", "add", &world.name]).stderr(Stdio::null()).status();
+        if !made.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: this test makes a network namespace, and may not");
+            return None;
+        }
+        std::fs::write(world.directory.join("hub.toml"), world.config()).unwrap();
+        world.twins();
+        Some(world)
+    }
+
+    /// Makes the twins, as a starting data plane does.
+    pub fn twins(&self) {
+        self.ip("link set lo up");
+        self.ip("tuntap add wan0 mode tap");
+        self.ip("tuntap add gre0 mode tun");
+        self.ip("link set wan0 up");
+    }
+
+    /// Removes them, as the end of a data plane does.
+    pub fn no_twins(&self) {
+        self.ip("link del wan0");
+        self.ip("link del gre0");
+    }
+
+    /// Runs `ip` inside.
+    pub fn ip(&self, arguments: &str) -> String {
+        let output = Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts control inside.
+    pub fn control(&self) -> Control {
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.name, env!("CARGO_BIN_EXE_hub-control"), "--config"])
+            .arg(self.directory.join("hub.toml"))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Control { child }
+    }
+
+    /// Attaches a data plane.
+    pub fn plane(&self) -> Plane {
+        let geometry = Geometry { workers: 1, max_peers: MAX_PEERS };
+        let path = self.directory.join("run/segment");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let segment = Segment::open_or_create(&path, &geometry, Side::Dataplane).unwrap();
+        Plane {
+            updates: segment.update_receiver().unwrap(),
+            inject: segment.inject_receiver().unwrap(),
+            events: segment.event_sender(0).unwrap(),
+            segment,
+            tables: Tables::default(),
+            injected: Vec::new(),
+        }
+    }
+
+    /// Asks over the socket, as `hubctl` does.
+    pub fn ask(&self, request: &api::Request) -> api::Response {
+        let path = self.directory.join("run").join(api::SOCKET_NAME);
+        let stream = wait("the socket", || UnixStream::connect(&path).ok());
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut stream = stream;
+        serde_json::to_writer(&mut stream, request).unwrap();
+        stream.write_all(b"\n").unwrap();
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// The journal's file.
+    pub fn journal(&self) -> PathBuf {
+        self.directory.join("state/bindings.journal")
+    }
+
+    fn config(&self) -> String {
+        let directory = self.directory.display();
+        format!(
+            r#"
+[hub]
+name = "test"
+run-dir = "{directory}/run"
+state-dir = "{directory}/state"
+max-peers = {MAX_PEERS}
+[dataplane]
+cores = [0]
+[[port]]
+name = "wan0"
+device = "net_null0"
+role = "underlay"
+address = ["{HUB}/24"]
+gateway = "203.0.113.254"
+[[tunnel]]
+name = "Tunnel0"
+interface = "gre0"
+source = "{HUB}"
+key = 42
+address = "10.255.0.1/16"
+[tunnel.nhrp]
+network-id = 1
+map-multicast-dynamic = true
+[[route]]
+prefix = "10.100.1.0/24"
+via = "10.255.1.1"
+"#
+        )
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).stderr(Stdio::null()).status();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A running `hub-control`.
+pub struct Control {
+    child: Child,
+}
+
+impl Control {
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; whether it ended well.
+    pub fn terminate(mut self) -> bool {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a data plane holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Links.
+    pub links: BTreeMap<LinkId, (PortId, Option<[u8; 6]>)>,
+    /// Peers.
+    pub peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool)>,
+    /// Routes.
+    pub routes: BTreeMap<(Ipv4Addr, u8), Target>,
+}
+
+impl State {
+    /// The peer with an NBMA address.
+    pub fn peer(&self, nbma: Ipv4Addr) -> Option<PeerId> {
+        self.peers.iter().find(|(_, peer)| peer.1 == nbma).map(|(id, _)| *id)
+    }
+}
+
+/// What a resync has named so far.
+type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<(Ipv4Addr, u8)>);
+
+/// [`State`] and how it came about.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// What is held.
+    pub state: State,
+    /// Resyncs completed.
+    pub resyncs: u64,
+    /// Peers deleted or swept, ever.
+    pub peers_lost: u64,
+    /// Rows that changed what was held already under their key.
+    pub changes: u64,
+    named: Option<Named>,
+}
+
+impl Tables {
+    fn apply(&mut self, update: &Update) {
+        let state = &mut self.state;
+        match *update {
+            Update::Begin { .. } => self.named = Some(Default::default()),
+            Update::End { .. } => {
+                let (links, peers, routes) = self.named.take().expect("End without Begin");
+                let before = state.peers.len();
+                state.routes.retain(|key, _| routes.contains(key));
+                state.peers.retain(|id, _| peers.contains(id));
+                state.links.retain(|id, _| links.contains(id));
+                self.peers_lost += (before - state.peers.len()) as u64;
+                self.resyncs += 1;
+            }
+            Update::Link { id, port, mac } => {
+                let old = state.links.insert(id, (port, mac));
+                self.changes += u64::from(old.is_some_and(|old| old != (port, mac)));
+                self.named.iter_mut().for_each(|named| named.0.extend([id]));
+            }
+            Update::Peer { id, tunnel, nbma, link, multicast } => {
+                let row = (tunnel, nbma, link, multicast);
+                let old = state.peers.insert(id, row);
+                self.changes += u64::from(old.is_some_and(|old| old != row));
+                self.named.iter_mut().for_each(|named| named.1.extend([id]));
+            }
+            Update::Route { prefix, len, target } => {
+                let old = state.routes.insert((prefix, len), target);
+                self.changes += u64::from(old.is_some_and(|old| old != target));
+                self.named.iter_mut().for_each(|named| named.2.extend([(prefix, len)]));
+            }
+            Update::RouteDelete { prefix, len } => drop(state.routes.remove(&(prefix, len))),
+            Update::PeerDelete { id } => {
+                state.peers.remove(&id);
+                self.peers_lost += 1;
+            }
+            Update::LinkDelete { id } => drop(state.links.remove(&id)),
+        }
+    }
+}
+
+/// A packet that control had sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Outer destination.
+    pub nbma: Ipv4Addr,
+    /// Link.
+    pub link: LinkId,
+    /// NHRP packet.
+    pub packet: Vec<u8>,
+}
+
+/// A data plane.
+pub struct Plane {
+    segment: Segment,
+    updates: UpdateReceiver,
+    inject: InjectReceiver,
+    events: EventSender,
+    /// What it holds.
+    pub tables: Tables,
+    /// Packets to be sent, in order.
+    pub injected: Vec<Sent>,
+}
+
+impl Plane {
+    /// Does what a data plane's service thread does in one turn.
+    pub fn turn(&mut self) {
+        self.segment.heartbeat(shm::clock::now_ms());
+        let tables = &mut self.tables;
+        self.updates.receive(256, |update| tables.apply(&update));
+        let injected = &mut self.injected;
+        self.inject.receive(256, |inject| {
+            injected.push(Sent { nbma: inject.nbma, link: inject.link, packet: inject.packet.to_vec() });
+        });
+    }
+
+    /// Takes turns until a condition holds.
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        wait(what, || {
+            self.turn();
+            holds(self).then_some(())
+        });
+    }
+
+    /// An NHRP packet came in.
+    pub fn nhrp(&mut self, nbma: Ipv4Addr, packet: &[u8]) {
+        wait("room in the event ring", || {
+            self.events.send(&Event::Nhrp { tunnel: 0, nbma, packet }).then_some(())
+        });
+    }
+
+    /// A worker has something to say.
+    pub fn event(&mut self, event: &Event<'_>) {
+        assert!(self.events.send(event));
+    }
+}
+
+/// Waits for something.
+pub fn wait<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// NBMA address of spoke `n`, behind the gateway.
+pub fn nbma(n: u16) -> Ipv4Addr {
+    let [a, b] = n.to_be_bytes();
+    Ipv4Addr::new(198, 18, a, b)
+}
+
+/// Tunnel address of spoke `n`.
+pub fn protocol(n: u16) -> Ipv4Addr {
+    let [a, b] = (n + 0x100).to_be_bytes();
+    Ipv4Addr::new(10, 255, a, b)
+}
+
+/// A registration request as FRR sends it, from `ar$afn` on.
+pub fn registration(request_id: u32, nbma: Ipv4Addr, protocol: Ipv4Addr, hold: u16) -> Vec<u8> {
+    let mut packet = vec![0, 1, 8, 0, 0, 0, 0, 0, 0, 1, 0, 56, 0, 0, 0, 52, 1, 3, 4, 0, 4, 4, 0, 2];
+    packet.extend(request_id.to_be_bytes());
+    packet.extend(nbma.octets());
+    packet.extend(protocol.octets());
+    packet.extend([10, 255, 0, 1]);
+    let [a, b] = hold.to_be_bytes();
+    packet.extend([0, 32, 0, 0, 0, 0, a, b, 0, 0, 0, 0]);
+    packet.extend([0x80, 0, 0, 0]);
+    let sum: u32 = packet.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    packet[12..14].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+/// Type and code of the first entry of a registration reply.
+pub fn reply(packet: &[u8]) -> (u8, u8) {
+    (packet[17], packet[40])
+}

@@ -1,0 +1,145 @@
+//! Control may be killed at any instant: no registration is forgotten, no peer disturbed.
+
+#![cfg(test)]
+
+mod common;
+
+use api::{CacheFilter, Kind, Request, Response};
+use common::{Plane, World, nbma, protocol, registration, reply};
+use shm::message::{Event, Target};
+use std::net::Ipv4Addr;
+
+const GATEWAY: &str = "neigh replace 203.0.113.254 lladdr 02:00:00:00:00:fe nud permanent dev wan0";
+
+/// Waits until control has put the address on the port's twin, then makes the gateway known.
+fn gateway(world: &World) {
+    common::wait("the port's address", || {
+        world.ip("addr show wan0").contains("203.0.113.1/24").then_some(())
+    });
+    world.ip(GATEWAY);
+}
+
+/// Registers spokes and waits for the replies that confirm it.
+fn register(plane: &mut Plane, spokes: std::ops::Range<u16>) {
+    plane.injected.clear();
+    for n in spokes.clone() {
+        plane.nhrp(nbma(n), &registration(u32::from(n), nbma(n), protocol(n), 600));
+    }
+    for n in spokes {
+        plane.until("a registration reply", |plane| {
+            plane.injected.iter().any(|sent| sent.nbma == nbma(n) && reply(&sent.packet) == (4, 0))
+        });
+        let peer = plane.tables.state.peer(nbma(n));
+        assert!(peer.is_some(), "the reply must not come before the peer");
+        assert_eq!(plane.tables.state.routes.get(&(protocol(n), 32)), peer.map(Target::Peer).as_ref());
+    }
+}
+
+fn registered(world: &World) -> usize {
+    let filter = CacheFilter { kind: Some(Kind::Dynamic), ..Default::default() };
+    match world.ask(&Request::NhrpCache { filter }) {
+        Response::NhrpCache(entries) => entries.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn killed_twenty_times_control_loses_nothing_and_disturbs_nobody() {
+    let Some(world) = World::new("kill") else { return };
+    let mut control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..40);
+    for round in 1..=20u16 {
+        control.kill();
+        // While it is away, workers go on reporting; what fits in the ring is served afterwards.
+        plane.nhrp(nbma(0), &registration(7, nbma(0), protocol(0), 600));
+        let before = plane.tables.state.clone();
+        let changes = plane.tables.changes;
+        control = world.control();
+        let resyncs = plane.tables.resyncs;
+        plane.until("a resync", |plane| plane.tables.resyncs > resyncs);
+        assert_eq!(plane.tables.state, before, "round {round}");
+        assert_eq!(plane.tables.changes, changes, "round {round}: an update changed what was there");
+        // Killed right after the reply: what the spoke was told must hold.
+        register(&mut plane, 39 + round..40 + round);
+    }
+    assert_eq!(plane.tables.peers_lost, 0);
+    assert_eq!(registered(&world), 60);
+    assert_eq!(plane.tables.state.peers.len(), 60);
+    assert!(control.terminate());
+}
+
+#[test]
+fn a_new_data_plane_is_told_everything_and_twins_are_set_up_again() {
+    let Some(world) = World::new("plane") else { return };
+    let control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..5);
+    plane.until("the static route through its spoke", |plane| {
+        let target = plane.tables.state.routes.get(&(Ipv4Addr::new(10, 100, 1, 0), 24));
+        target == plane.tables.state.peer(nbma(1)).map(Target::Peer).as_ref()
+    });
+    let before = plane.tables.state.clone();
+    drop(plane);
+    world.no_twins();
+    let mut plane = world.plane();
+    plane.until("the resync of the new data plane", |plane| plane.tables.resyncs == 1);
+    assert_eq!(plane.tables.state.peers.keys().collect::<Vec<_>>(), before.peers.keys().collect::<Vec<_>>());
+    world.twins();
+    gateway(&world);
+    plane.until("all that was there before", |plane| plane.tables.state == before);
+    assert_eq!(plane.tables.peers_lost, 0);
+    // Confirmed again by the new one.
+    register(&mut plane, 5..6);
+    assert!(control.terminate());
+}
+
+#[test]
+fn a_torn_journal_costs_the_torn_record_only() {
+    let Some(world) = World::new("torn") else { return };
+    let control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..9);
+    // The last one alone in the file's last record.
+    register(&mut plane, 9..10);
+    control.kill();
+    let journal = std::fs::read(world.journal()).unwrap();
+    std::fs::write(world.journal(), &journal[..journal.len() - 3]).unwrap();
+    let control = world.control();
+    plane.until("a resync", |plane| plane.tables.resyncs == 2);
+    assert_eq!(registered(&world), 9);
+    control.kill();
+    // Garbage instead of a journal: an empty cache, and a hub that works.
+    std::fs::write(world.journal(), b"not a journal at all").unwrap();
+    let control = world.control();
+    plane.until("a resync", |plane| plane.tables.resyncs == 3);
+    assert_eq!(registered(&world), 0);
+    register(&mut plane, 0..3);
+    assert!(control.terminate());
+}
+
+#[test]
+fn a_refused_spoke_is_named_with_its_cause() {
+    let Some(world) = World::new("refused") else { return };
+    let control = world.control();
+    let mut plane = world.plane();
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    let stranger = Ipv4Addr::new(203, 0, 113, 12);
+    let reason = shm::drops::DropReason::GreKeyMismatch as u8;
+    plane.event(&Event::Refused { reason, nbma: stranger, local: common::HUB, key: Some(43) });
+    common::wait("the failure", || match world.ask(&Request::Failures) {
+        Response::Failures(failures) => {
+            let failure = failures.first()?;
+            assert_eq!((failure.cause, failure.nbma), (api::Cause::KeyMismatch, Some(stranger)));
+            Some(())
+        }
+        other => panic!("{other:?}"),
+    });
+    assert!(control.terminate());
+}
