@@ -13,19 +13,9 @@
 /// are joined with [`add`].
 #[inline(always)]
 pub fn sum(data: &[u8]) -> u16 {
-    // Blocks of 32 octets in independent lanes: the compiler turns this into vector adds for payloads, and an IPv4
-    // header never reaches it.
-    let mut lanes = [0u64; 8];
-    let (blocks, rest) = data.as_chunks::<32>();
-    for block in blocks {
-        let (words, _) = block.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane += u64::from(u32::from_ne_bytes(*word));
-        }
-    }
-    // A slice is at most 2^63 octets and a lane takes 2^32 of every 32: no overflow below 2^37 octets.
-    let mut total: u64 = lanes.iter().map(|lane| (lane & 0xffff_ffff) + (lane >> 32)).sum();
-    let (words, tail) = rest.as_chunks::<4>();
+    let (long, short) = if data.len() < LONG { (0, data) } else { sum_blocks(data) };
+    let mut total = long;
+    let (words, tail) = short.as_chunks::<4>();
     for word in words {
         total += u64::from(u32::from_ne_bytes(*word));
     }
@@ -36,6 +26,24 @@ pub fn sum(data: &[u8]) -> u16 {
         _ => 0,
     };
     u16::from_be(fold(total))
+}
+
+/// From this many octets on it pays to sum blocks.
+const LONG: usize = 64;
+
+/// Sum of all whole blocks, folded to little more than 32 bits, and what is left over.
+fn sum_blocks(data: &[u8]) -> (u64, &[u8]) {
+    // Eight independent lanes, which the compiler turns into vector adds. A lane takes less than 2^32 of every 32
+    // octets, so it does not overflow below 2^37 of them.
+    let mut lanes = [0u64; 8];
+    let (blocks, rest) = data.as_chunks::<32>();
+    for block in blocks {
+        let (words, _) = block.as_chunks::<4>();
+        for (lane, word) in lanes.iter_mut().zip(words) {
+            *lane += u64::from(u32::from_ne_bytes(*word));
+        }
+    }
+    (lanes.iter().map(|lane| (lane & 0xffff_ffff) + (lane >> 32)).sum(), rest)
 }
 
 /// Ones' complement sum of the ten words of an option-less IPv4 header; as [`sum`] but without a loop.

@@ -313,7 +313,9 @@ impl Header {
         if self.ttl <= 1 {
             return None;
         }
-        self.set_ttl(self.ttl - 1);
+        self.ttl -= 1;
+        // RFC 1624 eqn. 3 for m' = m - 0x0100: ~m + m' is the same for every m.
+        self.checksum.set(!checksum::add(!self.checksum.get(), !0x0100));
         Some(())
     }
 
@@ -510,6 +512,7 @@ mod tests {
             header.set_id(id);
             header.set_flags_offset(word);
             header.set_ttl(ttl);
+            let _ = header.decrement_ttl();
             header.set_total_len(40);
             let updated = octets[10..12].to_vec();
             prop_assert!(parse(&octets).is_ok());
