@@ -1,8 +1,10 @@
 //! `hub-perf`: benchmarks of the hub and the emulator of spokes that tests and the demo use.
 #![forbid(unsafe_code)]
 
+mod files;
 mod forward;
 mod machine;
+mod port;
 mod scenario;
 mod spokes;
 
@@ -23,6 +25,10 @@ enum Command {
     Spokes(Box<spokes::Args>),
     /// Measures the hub's packet path in this process: cycles per packet, no devices.
     Forward(forward::Args),
+    /// Measures latency and loss through a running hub, and through dpdk-testpmd beside it.
+    Port(port::Args),
+    /// Writes configuration and tables of a hub that knows the benchmark's spokes, and a capture of their frames.
+    HubFiles(files::Args),
 }
 
 /// What any command may fail with.
@@ -32,6 +38,8 @@ fn main() -> ExitCode {
     let done: Result<ExitCode, Failure> = match Cli::parse().command {
         Command::Spokes(args) => spokes::run(*args).map_err(Into::into),
         Command::Forward(args) => forward::run(&args).map_err(Into::into),
+        Command::Port(args) => port::run(&args).map_err(Into::into),
+        Command::HubFiles(args) => files::run(&args).map_err(Into::into),
     };
     match done {
         Ok(code) => code,
