@@ -25,6 +25,7 @@ pub struct Forwarder<'s, P: BufferPool> {
     state: State<P>,
     counters: &'s WorkerCounters,
     peers: &'s [Traffic],
+    timed: bool,
 }
 
 impl<P: BufferPool> std::fmt::Debug for Forwarder<'_, P> {
@@ -37,7 +38,12 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
     /// `counters` and `peers` (one per peer, `max_peers` long) are this worker's own blocks.
     pub fn new(reader: Reader, pool: P, counters: &'s WorkerCounters, peers: &'s [Traffic]) -> Self {
         let state = State::new(pool, reader.worker, reader.tables.settings.workers);
-        Self { reader, state, counters, peers }
+        Self { reader, state, counters, peers, timed: false }
+    }
+
+    /// Whether each pass over a port's burst adds its cycles to `stage_cycles`, in the order of [`crate::STAGES`].
+    pub fn set_stage_timing(&mut self, timed: bool) {
+        self.timed = timed;
     }
 
     /// Once per turn of the poll loop, before any burst, also when there is none: lets the updater re-use what this
@@ -59,7 +65,10 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         now: Now,
         sink: &mut S,
     ) {
-        self.turn(port, now, sink).port_burst(burst);
+        match self.timed {
+            false => self.turn(port, now, sink).port_burst::<false>(burst),
+            true => self.turn(port, now, sink).port_burst::<true>(burst),
+        }
     }
 
     /// Takes all IP packets of `burst`, which the kernel sent into the tunnel's TUN twin.

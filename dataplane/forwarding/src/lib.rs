@@ -45,6 +45,7 @@ mod updater;
 
 pub use forwarder::{BURST, Burst, Forwarder};
 pub use now::Now;
+pub use path::STAGES;
 pub use settings::{PortAddress, PortSettings, Role, Settings, SettingsError, TunnelSettings};
 pub use sink::Sink;
 pub use tables::{Reader, tables};

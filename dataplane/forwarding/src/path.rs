@@ -35,12 +35,17 @@ use wire::buffer::{BufferPool, PacketBuffer};
 /// Packets that are loaded ahead of the one being parsed.
 const AHEAD: usize = 4;
 
+/// The passes, as [`WorkerCounters::stage_cycles`](shm::counters::WorkerCounters::stage_cycles) counts them while
+/// timing is on.
+pub const STAGES: [&str; 4] = ["parse", "peer", "fib", "send"];
+
 /// What is known of each packet of a burst.
 type Metas = ArrayVec<Meta, BURST>;
 
 impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
-    /// Frames received on a port.
-    pub(crate) fn port_burst(&mut self, burst: &mut Burst<P::Buffer>) {
+    /// Frames received on a port. With `TIMED` each pass adds the cycles it took, which costs some itself.
+    pub(crate) fn port_burst<const TIMED: bool>(&mut self, burst: &mut Burst<P::Buffer>) {
+        let start = self.clock::<TIMED>();
         let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else {
             return burst.clear();
         };
@@ -60,7 +65,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             traffic.rx_packets.add(burst.len() as u64);
             traffic.rx_bytes.add(octets);
         }
-        self.finish(&mut metas, burst);
+        self.lap::<TIMED>(0, start);
+        self.finish::<TIMED>(&mut metas, burst);
         self.follow_up();
     }
 
@@ -92,7 +98,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.ask(&meta);
             metas.push(meta);
         }
-        self.finish(&mut metas, &mut whole);
+        self.finish::<false>(&mut metas, &mut whole);
     }
 
     fn hub_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
@@ -108,7 +114,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.ask(&meta);
             metas.push(meta);
         }
-        self.finish(&mut metas, burst);
+        self.finish::<false>(&mut metas, burst);
     }
 
     /// Asks for the lines that the second pass reads.
@@ -124,19 +130,41 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
 
     /// Passes 2 to 4.
     #[inline(always)]
-    fn finish(&mut self, metas: &mut Metas, burst: &mut Burst<P::Buffer>) {
+    fn finish<const TIMED: bool>(&mut self, metas: &mut Metas, burst: &mut Burst<P::Buffer>) {
+        let start = self.clock::<TIMED>();
         for meta in metas.iter_mut() {
             self.peer_check(meta);
         }
+        let start = self.lap::<TIMED>(1, start);
         for meta in metas.iter_mut() {
             self.fib_lookup(meta);
         }
+        let start = self.lap::<TIMED>(2, start);
         for (meta, buffer) in metas.iter().zip(burst.drain(..)) {
             match meta.verdict {
                 Verdict::Forward if meta.leaf.is_peer() => self.peer_output(meta, buffer),
                 _ => self.leave(meta, buffer),
             }
         }
+        self.lap::<TIMED>(3, start);
+    }
+
+    #[inline(always)]
+    fn clock<const TIMED: bool>(&self) -> u64 {
+        if TIMED { cpu::cycles() } else { 0 }
+    }
+
+    /// Counts the cycles of a pass; says when the next one starts.
+    #[inline(always)]
+    fn lap<const TIMED: bool>(&self, stage: usize, start: u64) -> u64 {
+        if !TIMED {
+            return 0;
+        }
+        let now = cpu::cycles();
+        if let Some(counter) = self.counters.stage_cycles.get(stage) {
+            counter.add(now.wrapping_sub(start));
+        }
+        now
     }
 
     /// Who sent it? Data is taken only from NBMA addresses that are registered or mapped on the packet's tunnel.
