@@ -49,6 +49,7 @@ fn virtual_devices() {
     null(eal, pool);
     ring(eal, pool);
     pcap(eal, pool);
+    memif(eal, pool);
     assert_eq!(pool.available(), BUFFERS, "a buffer leaked");
 }
 
@@ -210,4 +211,30 @@ fn pcap(eal: Eal, pool: Pool) {
     assert_eq!(written.len(), 24 + 16 + 60 + 16 + 61);
     assert!(written[24 + 16..24 + 16 + 60].iter().all(|octet| *octet == 60));
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// Two ends of a shared memory wire, as between the hub and a generator.
+fn memif(eal: Eal, pool: Pool) {
+    let socket = std::env::temp_dir().join(format!("hub-memif-{}.sock", std::process::id()));
+    let open = |name: &str, role: &str| {
+        let device = format!("{name},role={role},socket={},socket-abstract=no", socket.display());
+        Port::probe(eal, &device, 1, 1500).unwrap().start(&config(1), &pool, true).unwrap()
+    };
+    let (server, mut rx, _tx) = open("net_memif0", "server");
+    let (client, _rx, mut tx) = open("net_memif1", "client");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !(server.link().unwrap().up && client.link().unwrap().up) {
+        assert!(Instant::now() < deadline, "the ends do not find each other");
+        std::thread::yield_now();
+    }
+    let mut packet = pool.get().unwrap();
+    packet.append(1514).unwrap().fill(0xa5);
+    let mut packets: ArrayVec<Mbuf, 32> = ArrayVec::new();
+    packets.push(packet);
+    while tx[0].burst(&mut packets) == 0 {
+        assert!(Instant::now() < deadline, "nothing can be sent");
+    }
+    let received = receive(&mut rx[0]);
+    assert_eq!((received.len(), received[0].len()), (1, 1514));
+    assert!(received[0].data().iter().all(|octet| *octet == 0xa5));
 }

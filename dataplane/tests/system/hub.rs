@@ -5,6 +5,7 @@ use shm::{Geometry, Segment, Side};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
 /// Peers that the test's segments have room for.
 const MAX_PEERS: u32 = 64;
@@ -165,6 +166,14 @@ network-id = 2
         self.wait_until_polling();
     }
 
+    /// Kills it, starts it again, and lets it live for `moment` only.
+    pub fn kill_and_restart_for(&mut self, moment: Duration) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(&self.dir, self.setup.tables);
+        std::thread::sleep(moment);
+    }
+
     /// Asks it to end, and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
         run("kill", &["-TERM", &self.pid().to_string()]);
@@ -190,7 +199,7 @@ impl Drop for Hub {
         if std::thread::panicking() {
             // Ends with a summary of ports and twins.
             let _ = Command::new("kill").arg(self.pid().to_string()).status();
-            std::thread::sleep(std::time::Duration::from_secs(1));
+            std::thread::sleep(Duration::from_secs(1));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -32,6 +32,21 @@ fn twins_and_what_the_kernel_knows_of_them_survive_a_kill() {
     });
 }
 
+/// Whatever it was doing when it was killed, nothing it leaves behind keeps the next one from working.
+#[test]
+fn a_kill_at_any_moment_of_the_start_does_no_harm() {
+    isolated("restart::a_kill_at_any_moment_of_the_start_does_no_harm", || {
+        let wire = WireEnd::lay();
+        let mut hub = Hub::start("moments", Setup::default());
+        for moment in (0..400).step_by(25) {
+            hub.kill_and_restart_for(std::time::Duration::from_millis(moment));
+        }
+        hub.kill_and_restart();
+        wire.send(&SPOKE1.gre(None, &ip(SPOKE1.tunnel(), SPOKE2.tunnel(), 1, 64, &echo(8, 1))));
+        wire.wait("the packet at spoke 2", |frame| through_tunnel(frame, SPOKE2, None));
+    });
+}
+
 /// Index, addresses and routes of the twins.
 fn state() -> (String, String, String) {
     let links = run("ip", &["-oneline", "link"]);
