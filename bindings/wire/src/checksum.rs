@@ -169,10 +169,10 @@ mod tests {
         }
 
         #[test]
-        fn an_updated_checksum_still_verifies(mut data in any::<[u8; 20]>(), at in 0usize..5, new in any::<u32>()) {
+        fn an_updated_checksum_still_verifies(mut data in any::<[u8; 20]>(), at in prop::sample::select(vec![0usize, 1, 3, 4]), new in any::<u32>()) {
             data[10..12].fill(0);
             let old_check = checksum(&data);
-            prop_assume!(at != 2); // the words that hold the checksum itself
+            // Not the words that hold the checksum itself.
             let field = at * 4..at * 4 + 4;
             let old = u32::from_be_bytes(data[field.clone()].try_into().unwrap());
             data[field].copy_from_slice(&new.to_be_bytes());
