@@ -331,3 +331,174 @@ fn is_neighbour(address: Ipv4Addr) -> bool {
     let first = address.octets()[0];
     first != 0 && first != 127 && first < 224
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{PortSettings, Role, Settings, TunnelSettings};
+    use crate::tables::{Reader, tables};
+
+    const A: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+    const B: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+    fn hub() -> (Updater, Reader) {
+        let port =
+            |mtu| PortSettings { role: Role::Underlay, mac: [2; 6], vlan: None, mtu, addresses: Vec::new() };
+        let tunnel = |key| TunnelSettings {
+            source: Ipv4Addr::new(192, 0, 2, 1),
+            key: Some(key),
+            address: Ipv4Addr::new(10, 255, 0, 1),
+            len: 24,
+            ip_mtu: 1476,
+            adjust_mss: None,
+            ttl: 255,
+            network_id: 1,
+            redirect: true,
+            redirect_timeout: 8000,
+        };
+        let settings = Settings {
+            ports: vec![port(1500), port(1400)],
+            tunnels: vec![tunnel(1), tunnel(2)],
+            max_peers: 16,
+            workers: 1,
+        };
+        let (updater, mut readers) = tables(settings).expect("settings");
+        (updater, readers.remove(0))
+    }
+
+    fn peer(id: PeerId, nbma: Ipv4Addr) -> Update {
+        Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true }
+    }
+
+    fn route(third: u8, target: Target) -> Update {
+        Update::Route { prefix: Ipv4Addr::new(10, 0, third, 0), len: 24, target }
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_and_changes_nothing() {
+        let (mut updater, reader) = hub();
+        let route = |target| Update::Route { prefix: A, len: 32, target };
+        let prefix = |prefix, len| Update::Route { prefix, len, target: Target::Drop };
+        let mac = |mac| Update::Link { id: 0, port: 0, mac: Some(mac) };
+        let cases = [
+            (peer(16, A), Refusal::Index),
+            (Update::Peer { id: 0, tunnel: 2, nbma: A, link: 0, multicast: false }, Refusal::Index),
+            (
+                Update::Peer { id: 0, tunnel: 0, nbma: A, link: MAX_LINKS as u16, multicast: false },
+                Refusal::Index,
+            ),
+            (peer(0, Ipv4Addr::UNSPECIFIED), Refusal::Address),
+            (peer(0, Ipv4Addr::LOCALHOST), Refusal::Address),
+            (peer(0, Ipv4Addr::new(224, 0, 0, 1)), Refusal::Address),
+            (peer(0, Ipv4Addr::BROADCAST), Refusal::Address),
+            (peer(0, Ipv4Addr::new(192, 0, 2, 1)), Refusal::Address),
+            (Update::Link { id: 0, port: 2, mac: None }, Refusal::Index),
+            (Update::Link { id: MAX_LINKS as u16, port: 0, mac: None }, Refusal::Index),
+            (mac([0; 6]), Refusal::Address),
+            (mac([1, 0, 0x5e, 0, 0, 1]), Refusal::Address),
+            (route(Target::Peer(16)), Refusal::Index),
+            (route(Target::Link(MAX_LINKS as u16)), Refusal::Index),
+            (route(Target::Tunnel(2)), Refusal::Index),
+            (route(Target::Port(2)), Refusal::Index),
+            (route(Target::Glean(2)), Refusal::Index),
+            (prefix(A, 33), Refusal::Prefix),
+            (prefix(A, 24), Refusal::Prefix),
+            (prefix(A, 0), Refusal::Prefix),
+            (Update::Begin { generation: 0 }, Refusal::Generation),
+            (Update::End { generation: 0 }, Refusal::Generation),
+            (Update::End { generation: 7 }, Refusal::Generation),
+            (Update::PeerDelete { id: 0 }, Refusal::Absent),
+            (Update::LinkDelete { id: 0 }, Refusal::Absent),
+            (Update::RouteDelete { prefix: A, len: 32 }, Refusal::Absent),
+            (Update::RouteDelete { prefix: A, len: 200 }, Refusal::Prefix),
+        ];
+        let count = cases.len() as u64;
+        for (update, refusal) in cases {
+            assert_eq!(updater.apply(&update), Err(refusal.into()), "{update:?}");
+        }
+        assert_eq!(updater.sizes(), TableSizes { refused: count, ..TableSizes::default() });
+        assert_eq!(reader.tables.nbma.find(key(0, A)), None);
+        assert_eq!(reader.tables.fib.lookup(A.to_bits()), Leaf::NONE);
+    }
+
+    #[test]
+    fn a_resync_sweeps_what_it_does_not_name_and_touches_nothing_else() {
+        let (mut updater, reader) = hub();
+        let tables = reader.tables.clone();
+        let mac = Some([2, 0, 0, 0, 0, 9]);
+        let apply = |updater: &mut Updater, update| updater.apply(&update).expect("applied");
+        apply(&mut updater, Update::Begin { generation: 1 });
+        for id in 0..2 {
+            apply(&mut updater, Update::Link { id, port: 0, mac });
+        }
+        apply(&mut updater, peer(0, A));
+        apply(&mut updater, peer(1, B));
+        apply(&mut updater, route(0, Target::Peer(0)));
+        apply(&mut updater, route(1, Target::Peer(1)));
+        apply(&mut updater, Update::End { generation: 1 });
+        // Between resyncs a change belongs to the last one.
+        apply(&mut updater, route(2, Target::Peer(0)));
+        apply(&mut updater, Update::Begin { generation: 2 });
+        apply(&mut updater, Update::Link { id: 0, port: 0, mac });
+        apply(&mut updater, peer(0, A));
+        apply(&mut updater, route(0, Target::Peer(0)));
+        // Nothing is missed before the end, also when control dies and begins again.
+        apply(&mut updater, Update::Begin { generation: 3 });
+        assert_eq!(updater.sizes().routes, 3);
+        apply(&mut updater, Update::Link { id: 0, port: 0, mac });
+        apply(&mut updater, peer(0, A));
+        apply(&mut updater, route(0, Target::Peer(0)));
+        assert_eq!(updater.apply(&Update::End { generation: 2 }), Err(Refusal::Generation.into()));
+        assert!(tables.adjacencies.read(1).is_some());
+        apply(&mut updater, Update::End { generation: 3 });
+        let sizes = updater.sizes();
+        assert_eq!((sizes.routes, sizes.peers, sizes.links), (1, 1, 1));
+        assert_eq!((tables.nbma.find(key(0, A)), tables.nbma.find(key(0, B))), (Some(0), None));
+        assert!(tables.adjacencies.read(0).is_some() && tables.adjacencies.read(1).is_none());
+        assert!(tables.links.read(0).is_some() && tables.links.read(1).is_none());
+        assert_eq!((tables.members.next(0, 0), tables.members.next(0, 1)), (Some(0), None));
+    }
+
+    /// After a restart control may number its peers otherwise: the spoke is known at every moment.
+    #[test]
+    fn a_spoke_may_change_its_number() {
+        let (mut updater, reader) = hub();
+        let find = || reader.tables.nbma.find(key(0, A));
+        updater.apply(&peer(3, A)).expect("applied");
+        assert_eq!(find(), Some(3));
+        updater.apply(&peer(5, A)).expect("applied");
+        assert_eq!(find(), Some(5));
+        updater.apply(&Update::PeerDelete { id: 3 }).expect("applied");
+        assert_eq!(find(), Some(5));
+        updater.apply(&peer(6, A)).expect("applied");
+        updater.apply(&Update::PeerDelete { id: 6 }).expect("applied");
+        assert_eq!(find(), Some(5), "who has the address still gets it back");
+        updater.apply(&Update::PeerDelete { id: 5 }).expect("applied");
+        assert_eq!(find(), None);
+    }
+
+    #[test]
+    fn a_slot_is_used_again_only_after_all_workers_polled() {
+        let (mut updater, reader) = hub();
+        updater.apply(&peer(3, A)).expect("applied");
+        updater.apply(&Update::PeerDelete { id: 3 }).expect("applied");
+        assert_eq!(updater.apply(&peer(3, B)), Err(ApplyError::Busy));
+        assert_eq!(updater.sizes().refused, 0);
+        reader.tables.epochs.quiescent(0);
+        updater.apply(&peer(3, B)).expect("applied");
+        assert_eq!(reader.tables.nbma.find(key(0, B)), Some(3));
+    }
+
+    #[test]
+    fn the_mtu_follows_the_port_that_the_link_leaves_by() {
+        let (mut updater, reader) = hub();
+        let mtu = || reader.tables.adjacencies.read(0).expect("peer").mtu();
+        let link = |port| Update::Link { id: 0, port, mac: Some([2, 0, 0, 0, 0, 9]) };
+        updater.apply(&peer(0, A)).expect("applied");
+        assert_eq!(mtu(), 1476, "as configured until the link is known");
+        updater.apply(&link(0)).expect("applied");
+        assert_eq!(mtu(), 1472);
+        updater.apply(&link(1)).expect("applied");
+        assert_eq!(mtu(), 1372);
+    }
+}
