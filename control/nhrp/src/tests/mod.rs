@@ -12,3 +12,4 @@ mod registration;
 mod resolution;
 mod scale;
 mod support;
+mod tshark;
