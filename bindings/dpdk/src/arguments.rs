@@ -3,7 +3,7 @@
 /// What to look at when a device cannot be opened.
 pub(crate) fn hint(device: &str) -> &'static str {
     if device.starts_with("net_af_packet") || device.starts_with("net_af_xdp") {
-        "Does the interface exist, and may this user open packet sockets?"
+        "Does the interface exist, and may this user open packet sockets and lock memory for their rings (`ulimit -l`)?"
     } else if device.starts_with("net_") {
         "Are its arguments right, and is its driver installed? See the lines above."
     } else {

@@ -29,7 +29,7 @@ fn forwards_between_spokes_and_lets_the_kernel_answer() {
 fn a_port_in_a_vlan_with_jumbo_frames() {
     isolated("packets::a_port_in_a_vlan_with_jumbo_frames", || {
         let wire = WireEnd::lay();
-        let port = "vlan = 42\nmtu = 9000";
+        let port = "vlan = 42\nmtu = 4000";
         let _hub = Hub::start("vlan", Setup { port, ..Setup::default() });
         Hub::address_twins();
         // The kernel sees no tag, the wire nothing without.
@@ -47,12 +47,12 @@ fn a_port_in_a_vlan_with_jumbo_frames() {
         };
         wire.send(&tagged(43, &ping(1, 24)));
         wire.send(&ping(2, 24));
-        wire.send(&tagged(42, &ping(3, 8980)));
+        wire.send(&tagged(42, &ping(3, 3980)));
         let (sequence, len) = wire.wait("a long ping's answer", |frame| {
             let packet = to_mac(&untagged(42, frame)?, SPOKE1.mac()).filter(|packet| packet.protocol == 1)?;
             Some((packet.payload[7], packet.payload.len()))
         });
-        assert_eq!((sequence, len), (3, 8980));
+        assert_eq!((sequence, len), (3, 3980));
         let inner = ip(SPOKE1.tunnel(), SPOKE2.tunnel(), 1, 64, &echo(8, 1));
         wire.send(&tagged(42, &SPOKE1.gre(None, &inner)));
         let (_, inner) =
