@@ -3,28 +3,26 @@
 //! Nothing here waits. A turn takes what the kernel and the workers have to say, lets the NHRP server answer, tells
 //! the data plane what follows, and writes the journal.
 
+mod events;
+mod kernel;
 mod restore;
 
 use crate::journal::{self, Journal, Record};
-use crate::kernel::{Change, Interface};
-use crate::netlink::{Command, Netlink, Notice};
+use crate::netlink::{Command, Netlink};
 use crate::outbox::{Outbox, Way};
 use crate::plane::{Plane, PlaneError};
+use crate::settings;
 use crate::state::{Effect, State};
 use crate::throttle::Throttle;
-use crate::words::{self, Refusal};
-use crate::{settings, twins};
+use crate::words::{self};
 use config::Config;
 use nhrp::{Action, Kind, Server, TunnelCounters};
-use shm::drops::DropReason;
-use shm::message::{Event, PortId, TunnelId};
-use std::collections::BTreeMap;
+use shm::message::{PortId, TunnelId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Events taken from one worker in one turn.
-const EVENTS_PER_TURN: usize = 256;
 /// Between looks at things that change slowly, in milliseconds.
 const SECOND: u64 = 1_000;
 /// Between signs of life in the segment.
@@ -99,6 +97,8 @@ pub struct Hub {
     failed: Throttle<Command>,
     last: Last,
     check_twins: bool,
+    /// Interfaces on which IPv6 was switched off.
+    quiet: BTreeSet<u32>,
 }
 
 /// Why the process cannot start.
@@ -156,44 +156,10 @@ impl Hub {
             failed: Throttle::new(COMMAND_AGAIN, 1_024),
             last: Last::default(),
             check_twins: true,
+            quiet: BTreeSet::new(),
             config,
             config_path,
         })
-    }
-
-    /// Reads the kernel's socket; `true`: there is more.
-    pub fn read_kernel(&mut self, now_ms: u64) -> io::Result<bool> {
-        self.state.tick(now_ms);
-        let mut complete = false;
-        let state = &mut self.state;
-        let more = self.netlink.read(now_ms, &mut |notice| match notice {
-            Notice::Begin => state.kernel.begin(),
-            Notice::Fact(fact) => state.fact(fact),
-            Notice::End(class) => {
-                let mut changes: Vec<Change> = Vec::new();
-                state.kernel.end(class, &mut changes);
-                state.changed(&changes);
-            }
-            Notice::Complete => complete = true,
-            Notice::Broken => tracing::warn!("the kernel refused to list what it has; asking again"),
-        })?;
-        let (failed, check) = (&mut self.failed, &mut self.check_twins);
-        self.netlink.results(&mut |command, result| {
-            *check = true;
-            // A twin that vanished meanwhile is seen as gone soon enough.
-            if let Err(error) = result
-                && error.raw_os_error() != Some(libc::ENODEV)
-                && failed.pass(now_ms, command.clone()).is_some()
-            {
-                tracing::warn!("the kernel refused {command:?}: {error}");
-            }
-        })?;
-        self.check_twins = true;
-        if complete && !self.ready {
-            self.restore(now_ms);
-            self.ready = true;
-        }
-        Ok(more)
     }
 
     /// One turn; `true`: something happened, so look again soon.
@@ -267,48 +233,6 @@ impl Hub {
         }
     }
 
-    fn take_events(&mut self, now_ms: u64) -> bool {
-        let Some(plane) = &mut self.plane else { return false };
-        let mut taken = 0;
-        let (server, state, actions) = (&mut self.server, &self.state, &mut self.actions);
-        let counters = &mut self.counters;
-        let (mut gleaned, mut refused) = (Vec::new(), Vec::new());
-        for events in &mut plane.events {
-            taken += events.receive(EVENTS_PER_TURN, |event| match event {
-                Event::Nhrp { tunnel, nbma, packet } => {
-                    counters.nhrp += 1;
-                    server.packet(now_ms, tunnel, nbma, packet, state, actions);
-                }
-                Event::Redirect { tunnel, nbma, packet, .. } => {
-                    counters.redirects += 1;
-                    server.redirect(now_ms, tunnel, nbma, packet, state, actions);
-                }
-                Event::Refused { reason, nbma, local, key } => {
-                    counters.refused += 1;
-                    if let Some(reason) = DropReason::ALL.get(usize::from(reason)) {
-                        refused.push(Refusal { reason: *reason, nbma, local, key });
-                    }
-                }
-                Event::Glean { port, address } => {
-                    counters.gleans += 1;
-                    gleaned.push(Effect::Resolve(port, address));
-                }
-            });
-        }
-        self.state.effects.append(&mut gleaned);
-        refused.iter().for_each(|refusal| self.refused(now_ms, refusal));
-        taken > 0
-    }
-
-    fn refused(&mut self, now_ms: u64, refusal: &Refusal) {
-        let tunnel = refusal.tunnel(&self.config);
-        self.server.refused(now_ms, tunnel, refusal.nbma, refusal.reason.name());
-        if let Some(held) = self.refusals.pass(now_ms, (refusal.reason as u8, refusal.nbma)) {
-            let more = if held > 0 { format!(" ({held} more reports left out)") } else { String::new() };
-            tracing::warn!("%TUN-4-REFUSED: {}{more}", refusal.text(&self.config));
-        }
-    }
-
     /// Tells the data plane what changed; `true`: not all of it fitted.
     fn push(&mut self) -> bool {
         let Some(plane) = &mut self.plane else { return false };
@@ -370,30 +294,6 @@ impl Hub {
                     self.server.routes_changed(now_ms, prefix.address, prefix.len, &mut self.actions);
                 }
                 Effect::Stale => self.netlink.resync(),
-            }
-        }
-    }
-
-    fn resolve(&mut self, now_ms: u64, port: PortId, address: Ipv4Addr) {
-        let (twin, kernel) = (Interface::Port(port), &self.state.kernel);
-        // `NTF_USE` would take the permanence, and with it the MAC address, from an entry that an operator set.
-        if kernel.neighbour(twin, address).is_some_and(|neighbour| neighbour.permanent) {
-            return;
-        }
-        let Some(link) = kernel.link(twin) else { return };
-        if link.up && self.resolving.pass(now_ms, (port, address)).is_some() {
-            self.netlink.resolve(link.index, address);
-        }
-    }
-
-    fn set_up_twins(&mut self, now_ms: u64) {
-        if self.netlink.is_busy() {
-            return;
-        }
-        self.check_twins = false;
-        for command in twins::missing(&self.config, &self.state.kernel) {
-            if !self.failed.holds(now_ms, &command) {
-                self.netlink.send(command);
             }
         }
     }

@@ -4,130 +4,15 @@
 //! twin nor the loopback do not concern the hub and are not kept, so the mirror stays as small as the hub's part of
 //! the table.
 
+mod fact;
+
+pub use fact::{Change, Class, Fact, Hop, Interface, Link, Neighbour, Route};
+
 use crate::prefix::{self, Prefix};
 use config::Config;
 use shm::message::{PortId, TunnelId};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
-
-/// What an interface is to the hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Interface {
-    /// TAP twin of a port.
-    Port(PortId),
-    /// TUN twin of a tunnel.
-    Tunnel(TunnelId),
-    /// The loopback, whose global addresses are the hub's own.
-    Loopback,
-}
-
-/// A network interface.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Link {
-    /// The kernel's index.
-    pub index: u32,
-    /// Name.
-    pub name: String,
-    /// Administratively up.
-    pub up: bool,
-    /// MTU, in octets.
-    pub mtu: u32,
-    /// Operational: what is on the other end works.
-    pub running: bool,
-    /// MAC address, where it has one.
-    pub mac: Option<[u8; 6]>,
-}
-
-/// A neighbour entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Interface.
-    pub index: u32,
-    /// Address.
-    pub address: Ipv4Addr,
-    /// MAC address, while the entry is valid.
-    pub mac: Option<[u8; 6]>,
-    /// Resolution was tried and failed.
-    pub failed: bool,
-    /// Set by an operator, not resolved.
-    pub permanent: bool,
-}
-
-/// One next hop of a kernel route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Hop {
-    /// Outgoing interface.
-    pub index: u32,
-    /// Gateway; `None`: the destination is on link.
-    pub gateway: Option<Ipv4Addr>,
-}
-
-/// A route of the main table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Destination.
-    pub prefix: Prefix,
-    /// Metric: the lowest of a prefix wins.
-    pub metric: u32,
-    /// Who put it there (`RTPROT_*`).
-    pub protocol: u8,
-    /// Next hops; none for a discard route (blackhole, unreachable, prohibit).
-    pub hops: Vec<Hop>,
-}
-
-/// Something the kernel told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// A link is there, or changed.
-    Link(Link),
-    /// A link went away.
-    LinkGone(u32),
-    /// An address on an interface, with the length of its subnet.
-    Address(u32, Prefix),
-    /// An address was removed.
-    AddressGone(u32, Prefix),
-    /// A neighbour.
-    Neighbour(Neighbour),
-    /// A neighbour entry was removed.
-    NeighbourGone(u32, Ipv4Addr),
-    /// A route; `true`: it replaces that of the same prefix and metric.
-    Route(Route, bool),
-    /// A route was removed.
-    RouteGone(Route),
-}
-
-/// What a fact changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The meaning of interface indexes: everything is to be looked at again.
-    Interfaces,
-    /// Addresses of the hub.
-    Addresses,
-    /// A neighbour.
-    Neighbour(u32, Ipv4Addr),
-    /// The routes of a prefix.
-    Route(Prefix),
-    /// The kernel drops routes without telling (a link or an address went down): dump again.
-    Stale,
-}
-
-/// What a dump lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Links.
-    Links,
-    /// IPv4 addresses.
-    Addresses,
-    /// IPv4 neighbours.
-    Neighbours,
-    /// IPv4 routes.
-    Routes,
-}
-
-impl Class {
-    /// All, in the order in which a dump makes sense: indexes first.
-    pub const ALL: [Class; 4] = [Class::Links, Class::Addresses, Class::Neighbours, Class::Routes];
-}
 
 /// A value and the dump in which it was last seen.
 #[derive(Clone, Debug)]
@@ -178,6 +63,12 @@ impl Kernel {
     /// The link that has a role at present.
     pub fn link(&self, role: Interface) -> Option<&Link> {
         self.links.values().map(|seen| &seen.value).find(|link| self.roles.get(&link.index) == Some(&role))
+    }
+
+    /// The twins that are there.
+    pub fn twins(&self) -> impl Iterator<Item = &Link> + '_ {
+        let twin = |index: &u32| self.roles.get(index).is_some_and(|role| *role != Interface::Loopback);
+        self.links.values().map(|seen| &seen.value).filter(move |link| twin(&link.index))
     }
 
     /// The hub's own addresses with their subnets.

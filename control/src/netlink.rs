@@ -4,11 +4,13 @@
 //! carries commands and their acknowledgements. Both are non-blocking. When the listener lost messages, or a dump
 //! was disturbed, the mirror is read again in full.
 
+mod command;
 mod decode;
 mod encode;
 
+pub use command::{Command, RouteCommand};
+
 use crate::kernel::{Class, Fact};
-use crate::prefix::Prefix;
 use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -29,54 +31,6 @@ const DUMP_AGAIN_MS: u64 = 250;
 const GROUPS: [u32; 4] = [1, 3, 5, 7];
 /// Most commands that may wait for their acknowledgement.
 const MAX_IN_FLIGHT: usize = 4_096;
-
-/// What the kernel is asked to do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Command {
-    /// Set a link up, with this MTU.
-    LinkUp {
-        /// Interface.
-        index: u32,
-        /// MTU, in octets.
-        mtu: u32,
-    },
-    /// Put an address on an interface.
-    Address {
-        /// Interface.
-        index: u32,
-        /// Address and length of its subnet.
-        prefix: Prefix,
-    },
-    /// Add a route.
-    Route(RouteCommand),
-    /// Remove a route that we added.
-    RouteDelete(RouteCommand),
-}
-
-impl Command {
-    /// The interface that the command sets up.
-    pub fn interface(&self) -> Option<u32> {
-        match self {
-            Self::LinkUp { index, .. } | Self::Address { index, .. } => Some(*index),
-            Self::Route(_) | Self::RouteDelete(_) => None,
-        }
-    }
-}
-
-/// A route of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RouteCommand {
-    /// Destination.
-    pub prefix: Prefix,
-    /// Next hop.
-    pub gateway: Option<Ipv4Addr>,
-    /// Outgoing interface.
-    pub index: u32,
-    /// Metric.
-    pub metric: u32,
-    /// The next hop need not lie in a connected subnet.
-    pub onlink: bool,
-}
 
 /// What the listener has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

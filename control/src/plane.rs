@@ -135,7 +135,8 @@ impl Plane {
         let (boot_id, losses) = (self.life().boot_id, self.updates.sender.losses());
         let why = match () {
             () if boot_id == 0 => None,
-            () if boot_id != self.boot_id => Some("the dataplane started"),
+            () if self.boot_id == 0 => Some("attached to the dataplane"),
+            () if boot_id != self.boot_id => Some("the dataplane started anew"),
             () if losses != self.losses => Some("the dataplane lost updates"),
             () => None,
         };

@@ -2,9 +2,13 @@
 
 use super::*;
 use crate::kernel::{Hop, Link, Neighbour, Route};
+use crate::links;
+use crate::prefix as net;
 use crate::sync::Outlet;
+use nhrp::{Overlay, Reach};
 use proptest::prelude::*;
 use shm::message::Update;
+use shm::message::{LinkId, Target};
 use std::collections::BTreeMap;
 
 const CONFIG: &str = r#"
@@ -157,7 +161,7 @@ fn twins(state: &mut State) {
         [(2, "203.0.113.1/24"), (3, "10.1.0.1/24"), (4, "10.255.0.1/24"), (5, "10.254.0.1/24")]
     {
         state.fact(Fact::Address(index, prefix(address)));
-        let subnet = prefix::network(prefix(address).address, 24);
+        let subnet = net::network(prefix(address).address, 24);
         state.fact(Fact::Route(route(&format!("{}/24", subnet.address), index, None), false));
     }
 }
@@ -308,7 +312,7 @@ fn twins_that_disappear_and_return_under_other_indexes() {
         [(12, "203.0.113.1/24"), (13, "10.1.0.1/24"), (14, "10.255.0.1/24"), (15, "10.254.0.1/24")]
     {
         state.fact(Fact::Address(index, prefix(address)));
-        let subnet = prefix::network(prefix(address).address, 24);
+        let subnet = net::network(prefix(address).address, 24);
         state.fact(Fact::Route(route(&format!("{}/24", subnet.address), index, None), false));
     }
     settle(&mut state, &mut plane);

@@ -1,0 +1,82 @@
+//! What the kernel says, and what it is asked for.
+
+use super::Hub;
+use crate::kernel::{Change, Interface};
+use crate::netlink::Notice;
+use crate::twins;
+use shm::message::PortId;
+use std::io;
+use std::net::Ipv4Addr;
+
+impl Hub {
+    /// Reads the kernel's socket; `true`: there is more.
+    pub fn read_kernel(&mut self, now_ms: u64) -> io::Result<bool> {
+        self.state.tick(now_ms);
+        let mut complete = false;
+        let state = &mut self.state;
+        let more = self.netlink.read(now_ms, &mut |notice| match notice {
+            Notice::Begin => state.kernel.begin(),
+            Notice::Fact(fact) => state.fact(fact),
+            Notice::End(class) => {
+                let mut changes: Vec<Change> = Vec::new();
+                state.kernel.end(class, &mut changes);
+                state.changed(&changes);
+            }
+            Notice::Complete => complete = true,
+            Notice::Broken => tracing::warn!("the kernel refused to list what it has; asking again"),
+        })?;
+        let (failed, check) = (&mut self.failed, &mut self.check_twins);
+        self.netlink.results(&mut |command, result| {
+            *check = true;
+            // A twin that vanished meanwhile is seen as gone soon enough.
+            if let Err(error) = result
+                && error.raw_os_error() != Some(libc::ENODEV)
+                && failed.pass(now_ms, command.clone()).is_some()
+            {
+                tracing::warn!("the kernel refused {command:?}: {error}");
+            }
+        })?;
+        self.check_twins = true;
+        if complete && !self.ready {
+            self.restore(now_ms);
+            self.ready = true;
+        }
+        Ok(more)
+    }
+
+    pub(super) fn resolve(&mut self, now_ms: u64, port: PortId, address: Ipv4Addr) {
+        let (twin, kernel) = (Interface::Port(port), &self.state.kernel);
+        // `NTF_USE` would take the permanence, and with it the MAC address, from an entry that an operator set.
+        if kernel.neighbour(twin, address).is_some_and(|neighbour| neighbour.permanent) {
+            return;
+        }
+        let Some(link) = kernel.link(twin) else { return };
+        if link.up && self.resolving.pass(now_ms, (port, address)).is_some() {
+            self.netlink.resolve(link.index, address);
+        }
+    }
+
+    pub(super) fn set_up_twins(&mut self, now_ms: u64) {
+        if self.netlink.is_busy() {
+            return;
+        }
+        self.check_twins = false;
+        self.no_ipv6();
+        for command in twins::missing(&self.config, &self.state.kernel) {
+            if !self.failed.holds(now_ms, &command) {
+                self.netlink.send(command);
+            }
+        }
+    }
+
+    /// The overlay and the underlay are IPv4: router solicitations and the like of a twin would only be dropped.
+    fn no_ipv6(&mut self) {
+        let links = self.state.kernel.twins().map(|link| (link.index, link.name.clone()));
+        for (index, name) in links.collect::<Vec<_>>() {
+            if self.quiet.insert(index) {
+                // Without IPv6 in the kernel there is nothing to switch off.
+                let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1");
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Peers and the links that lead to them.
+
+use super::{Bound, Effect, State};
+use crate::kernel::Interface;
+use crate::links::{self, NO_LINK};
+use crate::sync::{LinkRow, PeerRow};
+use shm::message::{LinkId, PeerId, TunnelId};
+use std::net::Ipv4Addr;
+
+impl State {
+    pub(super) fn peer(&mut self, tunnel: TunnelId, nbma: Ipv4Addr) -> Option<PeerId> {
+        if let Some(id) = self.peers.id(tunnel, nbma) {
+            return Some(id);
+        }
+        let told = &self.sync.peers;
+        let id = self.peers.create(tunnel, nbma, |id| told.is_told(&id))?;
+        self.effects.push(Effect::PeerNew(id));
+        Some(id)
+    }
+
+    /// A spoke that changed its NBMA address keeps its number when nothing else is bound to it: routes to it stay.
+    pub(super) fn move_peer(&mut self, old: Bound, nbma: Ipv4Addr) -> Option<PeerId> {
+        let id = old.peer?;
+        if old.nbma == nbma {
+            return Some(id);
+        }
+        let alone = self.peers.get(id).is_some_and(|peer| peer.bindings == 1);
+        if !(alone && self.peers.rekey(id, nbma)) {
+            return None;
+        }
+        self.effects.push(Effect::PeerMoved(id));
+        Some(id)
+    }
+
+    pub(super) fn detach(&mut self, old: Bound) {
+        if let Some(peer) = old.peer.and_then(|id| self.peers.get_mut(id)) {
+            peer.bindings = peer.bindings.saturating_sub(1);
+            peer.multicast = peer.multicast.saturating_sub(u32::from(old.multicast));
+        }
+    }
+
+    /// After the routes moved on: the peer of a former binding goes if it was the last, or changes.
+    pub(super) fn reap(&mut self, old: Bound) {
+        let Some(id) = old.peer else { return };
+        match self.peers.get(id).map(|peer| peer.bindings) {
+            Some(0) => self.remove_peer(id),
+            Some(_) => self.refresh_peer(id),
+            None => {}
+        }
+    }
+
+    pub(super) fn remove_peer(&mut self, id: PeerId) {
+        self.peers.remove(id);
+        if let Some(row) = self.sync.peers.set(id, None) {
+            self.release(row.link);
+        }
+        self.effects.push(Effect::PeerGone(id));
+    }
+
+    pub(super) fn refresh_peer(&mut self, id: PeerId) {
+        let Some(&peer) = self.peers.get(id) else { return };
+        let link = self.rib.underlay(peer.nbma).and_then(|key| self.acquire(key)).unwrap_or(NO_LINK);
+        let row = PeerRow { tunnel: peer.tunnel, nbma: peer.nbma, link, multicast: peer.multicast > 0 };
+        if let Some(old) = self.sync.peers.set(id, Some(row)) {
+            self.release(old.link);
+        }
+    }
+
+    pub(super) fn acquire(&mut self, key: links::Key) -> Option<LinkId> {
+        let told = &self.sync.links;
+        let (id, new) = self.links.acquire(key, self.now_ms, |id| told.is_told(&id))?;
+        if new {
+            self.new_link(id, key);
+        }
+        Some(id)
+    }
+
+    pub(super) fn release(&mut self, id: LinkId) {
+        if id != NO_LINK {
+            self.links.release(id, self.now_ms);
+        }
+    }
+
+    pub(super) fn new_link(&mut self, id: LinkId, (port, address): links::Key) {
+        let mac = self.kernel.neighbour(Interface::Port(port), address).and_then(|n| n.mac);
+        self.sync.links.set(id, Some(LinkRow { port, mac }));
+        self.effects.push(Effect::Resolve(port, address));
+    }
+}
