@@ -20,9 +20,12 @@ pub const HUB_MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
 pub const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 0, 2]);
 /// NBMA address of spoke 0.
 const NBMA: u32 = 0xc612_0000;
-/// Network behind spoke 0, a /24; the others' follow.
-const LAN: u32 = 0x1400_0000;
-/// Most spokes: their networks end before multicast begins, their NBMA addresses within 198.18.0.0/15.
+/// The networks behind spokes are /24s scattered over 32.0.0.0/3, so that no two share a cache line of the FIB.
+const LANS: u32 = 0x0020_0000;
+/// Networks in [`LANS`], a power of two; times an odd number they are all met once.
+const LAN_COUNT: u32 = 1 << 21;
+const SCATTER: u32 = 0x9e37_79b1;
+/// Most spokes: their NBMA addresses end within 198.18.0.0/15.
 pub const MAX_SPOKES: u32 = 1 << 17;
 /// The simple IMIX: 7 packets of 64 octets, 4 of 570, 1 of 1418, well mixed.
 const IMIX: [u16; 12] = [64, 570, 64, 64, 570, 64, 1418, 64, 570, 64, 64, 570];
@@ -106,7 +109,8 @@ pub fn nbma(spoke: u32) -> Ipv4Addr {
 
 /// A host behind a spoke.
 pub fn host(spoke: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(LAN.wrapping_add(spoke << 8) | 10)
+    let network = LANS + (spoke.wrapping_mul(SCATTER) & (LAN_COUNT - 1));
+    Ipv4Addr::from_bits(network << 8 | 10)
 }
 
 impl Scenario {
@@ -245,6 +249,13 @@ mod tests {
         }
         assert!(seen.iter().all(|n| (100..300).contains(n)), "{seen:?}");
         assert_eq!(Pairs::new(1).pair(), (0, 0));
+    }
+
+    #[test]
+    fn every_spoke_has_addresses_of_its_own() {
+        let hosts: std::collections::HashSet<_> = (0..MAX_SPOKES).map(host).collect();
+        assert_eq!(hosts.len(), MAX_SPOKES as usize);
+        assert!(hosts.iter().all(|host| host.to_bits() >> 29 == 1));
     }
 
     #[test]

@@ -3,17 +3,14 @@
 use super::Error;
 use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
 use arrayvec::ArrayVec;
-use forwarding::{BURST, Burst, Forwarder, Now, Reader, Sink};
+use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Sink};
 use shm::Segment;
-use shm::counters::{MAX_STAGES, WorkerCounters};
+use shm::counters::{Counter, WorkerCounters};
 use shm::cpu::cycles;
 use shm::drops::DropReason;
 use shm::message::{Event, PortId, TunnelId};
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::{eth, ip4};
-
-/// Milliseconds of virtual time from burst to burst: none, so that nothing expires within a repetition.
-const STEP: u64 = 0;
 
 /// Takes what leaves, as a transmit queue would, and keeps it until after the clock was read.
 #[derive(Debug)]
@@ -49,8 +46,8 @@ pub struct Outcome {
     pub packets: u64,
     /// Cycles of the time-stamp counter in the forwarder.
     pub cycles: u64,
-    /// Of them, by stage, if the forwarder tells.
-    pub stages: [u64; MAX_STAGES],
+    /// Of them, by stage, while the stages are timed.
+    pub stages: [u64; STAGES.len()],
 }
 
 /// A forwarder with all it needs.
@@ -79,6 +76,11 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
         }
     }
 
+    /// Whether stages are timed, which costs a little itself.
+    pub fn time_stages(&mut self, timed: bool) {
+        self.forwarder.set_stage_timing(timed);
+    }
+
     /// Forwards `packets` packets, rounded up to whole bursts.
     pub fn repetition(&mut self, size: Size, pairs: &mut Pairs, packets: u32) -> Result<Outcome, Error> {
         // Limits that count by time start anew.
@@ -97,7 +99,6 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
             }
             given += self.burst as u64;
             let now = Now::from_millis(self.now);
-            self.now += STEP;
             let start = cycles();
             self.forwarder.tick(now, &mut self.sent);
             self.forwarder.process(0, &mut burst, now, &mut self.sent);
@@ -146,7 +147,7 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
         Error::NotForwarded { expected, sent, drops: drops.join(", ") }
     }
 
-    fn stages(&self) -> [u64; MAX_STAGES] {
-        std::array::from_fn(|stage| self.counters.stage_cycles[stage].get())
+    fn stages(&self) -> [u64; STAGES.len()] {
+        std::array::from_fn(|stage| self.counters.stage_cycles.get(stage).map_or(0, Counter::get))
     }
 }

@@ -54,11 +54,11 @@ pub struct Args {
     /// Packets of a burst.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=64))]
     burst: u16,
-    /// Packets of one repetition.
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(64..))]
+    /// Packets of one repetition: few, so that on a busy machine some repetitions run undisturbed.
+    #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
     packets: u32,
     /// Repetitions; the first is not counted.
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     repetitions: u16,
     /// Core to run on.
     #[arg(long, default_value_t = 1)]
@@ -131,15 +131,15 @@ fn measure_all<P: BufferPool + Clone>(
         let segment = Segment::private(&Geometry { workers: 1, max_peers: spokes })?;
         let mut bench = Bench::new(scenario, reader, pool.clone(), &segment, usize::from(args.burst));
         for &size in &args.sizes {
-            let mut outcomes = Vec::new();
-            let mut pairs = Pairs::new(spokes);
-            for repetition in 0..args.repetitions {
-                let outcome: Outcome = bench.repetition(size, &mut pairs, args.packets)?;
-                if repetition > 0 {
-                    outcomes.push(outcome);
-                }
-            }
-            report.add(Row::new(spokes, size, &outcomes, report.machine.tsc_hz));
+            let mut measure = |timed: bool| -> Result<Vec<Outcome>, Error> {
+                bench.time_stages(timed);
+                let mut pairs = Pairs::new(spokes);
+                bench.repetition(size, &mut pairs, args.packets)?;
+                (1..args.repetitions).map(|_| bench.repetition(size, &mut pairs, args.packets)).collect()
+            };
+            // The stages apart from the whole, which their clock readings would make dearer.
+            let (whole, stages) = (measure(false)?, measure(true)?);
+            report.add(Row::new(spokes, size, &whole, &stages, report.machine.tsc_hz));
         }
     }
     Ok(())

@@ -4,7 +4,9 @@ use super::measure::Outcome;
 use super::{Args, Buffers};
 use crate::machine::Machine;
 use crate::scenario::Size;
+use forwarding::STAGES;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Everything that is printed.
 #[derive(Clone, Debug, Serialize)]
@@ -38,23 +40,25 @@ pub struct Row {
     mpps: f64,
     /// Gbit/s of inner IP packets per core, from the median.
     gbit_s: f64,
-    /// Cycles per packet of each stage in the lowest repetition, by its index; empty: the forwarder does not tell.
-    stages: Vec<f64>,
+    /// Cycles per packet of each stage, lowest repetition, measured apart and with the cost of the clock readings.
+    stages: BTreeMap<&'static str, f64>,
 }
 
 impl Row {
     /// From the repetitions, of which there is at least one.
-    pub fn new(spokes: u32, size: Size, outcomes: &[Outcome], tsc_hz: u64) -> Self {
+    pub fn new(spokes: u32, size: Size, whole: &[Outcome], staged: &[Outcome], tsc_hz: u64) -> Self {
         let cost = |cycles: u64, outcome: &Outcome| cycles as f64 / outcome.packets.max(1) as f64;
-        let mut sorted: Vec<&Outcome> = outcomes.iter().collect();
-        sorted.sort_by(|a, b| cost(a.cycles, a).total_cmp(&cost(b.cycles, b)));
-        let of = |at: usize| sorted.get(at).map_or(0.0, |outcome| cost(outcome.cycles, outcome));
-        let (cycles_min, cycles_median) = (of(0), of(sorted.len() / 2));
-        let stages: Vec<f64> = sorted
-            .first()
-            .map(|outcome| outcome.stages.iter().map(|stage| cost(*stage, outcome)).collect())
-            .unwrap_or_default();
-        let used = stages.iter().rposition(|stage| *stage > 0.0).map_or(0, |last| last + 1);
+        let mut costs: Vec<f64> = whole.iter().map(|outcome| cost(outcome.cycles, outcome)).collect();
+        costs.sort_by(f64::total_cmp);
+        let of = |at: usize| costs.get(at).copied().unwrap_or(f64::NAN);
+        let (cycles_min, cycles_median) = (of(0), of(costs.len() / 2));
+        let stage = |at: usize| {
+            staged
+                .iter()
+                .filter_map(|outcome| Some(cost(*outcome.stages.get(at)?, outcome)))
+                .fold(f64::NAN, f64::min)
+        };
+        let stages = STAGES.iter().enumerate().map(|(at, name)| (*name, stage(at))).collect();
         let ns = |cycles: f64| cycles * 1e9 / tsc_hz as f64;
         let mpps = 1e3 / ns(cycles_median);
         Self {
@@ -67,7 +71,7 @@ impl Row {
             ns_median: ns(cycles_median),
             mpps,
             gbit_s: mpps * size.mean() * 8.0 / 1e3,
-            stages: stages.into_iter().take(used).collect(),
+            stages,
         }
     }
 }
@@ -106,16 +110,15 @@ impl Report {
         println!("{}", self.machine);
         let core = self.core.map_or("no core (not pinned)".into(), |core| format!("core {core}"));
         println!("{}; {} repetitions on {core}; packet generator excluded\n", self.case, self.repetitions);
-        println!("spokes   size  cycles/packet      ns/packet        Mpps   Gbit/s");
+        print!("spokes   size  cycles/packet      ns/packet        Mpps   Gbit/s   by stage (lowest):");
+        println!("{}", STAGES.map(|name| format!(" {name:>6}")).concat());
         println!("                 min  median     min  median    (median) (inner)");
         for row in &self.rows {
             let Row { spokes, size, cycles_min, cycles_median, ns_min, ns_median, mpps, gbit_s, .. } = row;
             print!("{spokes:>6} {size:>6} {cycles_min:>7.1} {cycles_median:>7.1}");
-            println!(" {ns_min:>7.1} {ns_median:>7.1} {mpps:>10.2} {gbit_s:>8.2}");
-            if !row.stages.is_empty() {
-                let stages: Vec<String> = row.stages.iter().map(|stage| format!("{stage:.1}")).collect();
-                println!("        by stage: {}", stages.join(" "));
-            }
+            print!(" {ns_min:>7.1} {ns_median:>7.1} {mpps:>10.2} {gbit_s:>8.2} {:>20}", "");
+            let stages = STAGES.iter().filter_map(|name| row.stages.get(name));
+            println!("{}", stages.map(|cycles| format!(" {cycles:>6.1}")).collect::<String>());
         }
     }
 }
