@@ -37,6 +37,7 @@ mod golden {
             ("show-dmvpn-empty", "dmvpn-empty", View::Plain),
             ("show-dmvpn-why-refused", "why-refused", View::Plain),
             ("show-dmvpn-why-up", "why-up", View::Plain),
+            ("show-dmvpn-why-interface", "why-interface", View::Plain),
             ("show-dmvpn-why-unheard", "why-unheard", View::Plain),
             ("show-dmvpn-failures", "failures", View::Plain),
             ("show-ip-nhrp", "nhrp", View::Plain),

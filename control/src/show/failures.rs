@@ -21,7 +21,21 @@ pub fn one(hub: &Hub, record: &PeerRecord, now_ms: u64) -> Failure {
         tunnel: record.protocol,
         age: ago(now_ms, record.last_ms),
         count: record.count,
-        detail: Some(record.failure.to_string()),
+        detail: detail(&record.failure),
+    }
+}
+
+/// What the cause does not say already.
+fn detail(failure: &nhrp::Failure) -> Option<String> {
+    match failure {
+        nhrp::Failure::AuthenticationMissing
+        | nhrp::Failure::AuthenticationWrong
+        | nhrp::Failure::Gone(_) => None,
+        nhrp::Failure::Dropped(reason) => Some(reason.name().into()),
+        nhrp::Failure::Refused(code) => Some(format!("code {code}")),
+        nhrp::Failure::WrongNhs(address) => Some(format!("it registers at {address}")),
+        nhrp::Failure::ErrorReceived(code) => Some(format!("error {code}")),
+        nhrp::Failure::Encapsulation(reason) => Some((*reason).into()),
     }
 }
 

@@ -33,13 +33,18 @@ fn block(failure: &Failure) -> Vec<String> {
 
 /// Everything about one address, and the verdict first.
 pub fn why(why: &Why) -> String {
-    let peers: Vec<_> = why.interfaces.iter().flat_map(|interface| &interface.peers).collect();
-    let up = peers.iter().find(|peer| peer.state == PeerState::Up);
-    let verdict = match (up, why.failures.first(), peers.is_empty()) {
-        (Some(peer), _, _) => format!("{} is up, since {}.", why.address, since(peer.since)),
-        (None, Some(failure), _) => format!("{} is not up: {}.", why.address, one_line(failure)),
-        (None, None, false) => format!("{} is not up; nothing has been heard from it.", why.address),
-        (None, None, true) => format!(
+    let all = || why.interfaces.iter().flat_map(|of| of.peers.iter().map(move |peer| (of, peer)));
+    let first = |state| all().find(|(_, peer)| peer.state == state);
+    let verdict = match (first(PeerState::Up), first(PeerState::Intf), why.failures.first(), all().next()) {
+        (Some((_, peer)), ..) => format!("{} is up, since {}.", why.address, since(peer.since)),
+        (None, Some((interface, _)), ..) => format!(
+            "{} is registered, but {} does not work. See `hubctl show status` for whether hub-dataplane is attached, \
+             and `hubctl show interfaces` for whether the port with {} has a link.",
+            why.address, interface.interface, interface.source
+        ),
+        (None, None, Some(failure), _) => format!("{} is not up: {}.", why.address, one_line(failure)),
+        (None, None, None, Some(_)) => format!("{} is not up; nothing has been heard from it.", why.address),
+        (None, None, None, None) => format!(
             "Nothing has been heard from {}: neither GRE nor NHRP of this address has reached the hub. Check the \
              underlay path, and that `ip nhrp map` and `ip nhrp nhs` on the spoke name this hub.",
             why.address

@@ -1,8 +1,8 @@
 //! `show status` and `show version`.
 
 use super::columns::Columns;
-use super::lines;
 use super::uptime::uptime;
+use super::{lines, plural};
 use api::{Side, Status};
 
 /// Versions and uptimes.
@@ -22,7 +22,12 @@ pub fn version(status: &Status) -> String {
 /// Processes, rings and tables.
 pub fn status(status: &Status) -> String {
     let mut out = vec![
-        format!("{}: {} peers up, {} down", status.name, status.peers_up, status.peers_down),
+        format!(
+            "{}: {} up, {} down",
+            status.name,
+            plural(status.peers_up.into(), "peer", "peers"),
+            status.peers_down
+        ),
         side("hub-control", Some(&status.control)),
         side("hub-dataplane", status.dataplane.as_ref()),
         format!(

@@ -106,10 +106,11 @@ fn load(workers: &[Worker], interval_ms: Option<u64>) -> Columns {
 }
 
 fn bursts(workers: &[Worker]) -> Columns {
-    let mut columns =
-        Columns::new(&[">Worker", ">Polls", ">0", ">1", ">2-3", ">4-7", ">8-15", ">16-31", ">32-63", ">64+"]);
+    let mut columns = Columns::new(&[
+        ">Worker", ">Polls", ">0 %", ">1 %", ">2-3 %", ">4-7 %", ">8-15 %", ">16-31 %", ">32-63 %", ">64+ %",
+    ]);
     for worker in workers {
-        let sizes = worker.burst_sizes.iter().map(|size| ratio(size.saturating_mul(100), worker.polls) + "%");
+        let sizes = worker.burst_sizes.iter().map(|size| ratio(size.saturating_mul(100), worker.polls));
         columns.row([worker.index.to_string(), worker.polls.to_string()].into_iter().chain(sizes));
     }
     columns
