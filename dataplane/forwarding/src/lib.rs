@@ -1,4 +1,4 @@
-//! All packet logic of the hub: stages, tables, snapshots.
+//! All packet logic of the hub: stages and the tables they read.
 //!
 //! A worker owns one [`Forwarder`] and calls, once per turn of its poll loop, [`Forwarder::tick`], then
 //! [`Forwarder::process`] for each port's burst and [`Forwarder::process_tunnel`] for each TUN twin's. One thread
@@ -30,10 +30,12 @@ mod nbma;
 mod now;
 mod output;
 mod path;
+mod peers;
 mod punt;
 pub mod reassembly;
 mod recent;
 mod redirect;
+mod refusal;
 mod replicate;
 mod rib;
 mod seqlock;
@@ -46,7 +48,8 @@ mod updater;
 pub use forwarder::{BURST, Burst, Forwarder};
 pub use now::Now;
 pub use path::STAGES;
+pub use refusal::{ApplyError, Refusal};
 pub use settings::{PortAddress, PortSettings, Role, Settings, SettingsError, TunnelSettings};
 pub use sink::Sink;
 pub use tables::{Reader, tables};
-pub use updater::{ApplyError, Refusal, TableSizes, Updater};
+pub use updater::{TableSizes, Updater};

@@ -3,7 +3,7 @@
 use crate::epoch::Epochs;
 use crate::fib::Fib;
 use crate::leaf::Leaf;
-use crate::updater::{ApplyError, Refusal};
+use crate::refusal::{ApplyError, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Included};
 

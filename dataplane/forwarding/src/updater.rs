@@ -1,13 +1,13 @@
 //! The only writer of the tables.
 
-use crate::adjacency::Adjacency;
 use crate::leaf::Leaf;
 use crate::link::Link;
-use crate::nbma::Key;
+use crate::peers::{Named, Peer, Peers};
+use crate::refusal::{ApplyError, Refusal};
 use crate::rib::{Rib, network};
 use crate::tables::Tables;
-use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, Target, TunnelId, Update};
-use std::collections::{BTreeMap, BTreeSet};
+use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, Target, Update};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -15,41 +15,6 @@ use std::sync::Arc;
 const ROUTES_PER_PEER: usize = 4;
 /// See [`ROUTES_PER_PEER`].
 const ROUTES_BASE: usize = 65_536;
-
-/// Why an update was not applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    /// It re-uses a slot that a worker may still be reading. Apply the same update again, before any later one,
-    /// after the workers have polled (microseconds).
-    #[error("a worker may still read what this update re-uses")]
-    Busy,
-    /// It is wrong and was counted; go on with the next one.
-    #[error("refused: {0}")]
-    Refused(#[from] Refusal),
-}
-
-/// What is wrong with a refused update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Peer, link, port or tunnel beyond its bound.
-    #[error("index beyond its bound")]
-    Index,
-    /// An NBMA or MAC address that no peer can have.
-    #[error("address that no neighbour can have")]
-    Address,
-    /// Prefix length over 32 or host bits set.
-    #[error("not a network prefix")]
-    Prefix,
-    /// `Begin` with generation 0, or `End` without its `Begin`.
-    #[error("generation out of order")]
-    Generation,
-    /// The table has no room.
-    #[error("table full")]
-    Full,
-    /// Deletes what is not there.
-    #[error("not present")]
-    Absent,
-}
 
 /// How full the tables are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,37 +31,16 @@ pub struct TableSizes {
     pub refused: u64,
 }
 
-/// What the updater remembers of a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Peer {
-    tunnel: TunnelId,
-    nbma: Ipv4Addr,
-    link: LinkId,
-    multicast: bool,
-}
-
 /// A link's content.
 type LinkState = (PortId, Option<[u8; 6]>);
-
-/// What is in a table, with the resync that named it last.
-#[derive(Clone, Copy, Debug)]
-struct Named<T> {
-    content: T,
-    generation: u64,
-}
 
 /// Applies [`Update`]s. Owned by one thread; workers see each change in place, without being stopped.
 #[derive(Debug)]
 pub struct Updater {
     tables: Arc<Tables>,
     rib: Rib,
-    peers: BTreeMap<PeerId, Named<Peer>>,
+    peers: Peers,
     links: BTreeMap<LinkId, Named<LinkState>>,
-    /// Peers by tunnel and NBMA address. Two may share an address while control replaces one by the other; the map
-    /// that workers use holds the one named last.
-    claims: BTreeSet<(TunnelId, Ipv4Addr, PeerId)>,
-    /// Deleted peers whose slot workers may still read, until the epoch.
-    leaving: BTreeMap<PeerId, u64>,
     /// The resync that updates belong to.
     generation: u64,
     /// Whether [`Update::Begin`] came without its [`Update::End`] yet.
@@ -111,10 +55,8 @@ impl Updater {
         Self {
             tables,
             rib,
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
             links: BTreeMap::new(),
-            claims: BTreeSet::new(),
-            leaving: BTreeMap::new(),
             generation: 0,
             open: false,
             refused: 0,
@@ -132,7 +74,7 @@ impl Updater {
             Update::Peer { id, tunnel, nbma, link, multicast } => {
                 self.peer(id, Peer { tunnel, nbma, link, multicast })
             }
-            Update::PeerDelete { id } => self.peer_delete(id),
+            Update::PeerDelete { id } => self.peers.remove(&self.tables, id),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
             Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
         };
@@ -169,14 +111,11 @@ impl Updater {
         }
         self.open = false;
         self.rib.sweep((&self.tables.fib, &self.tables.epochs), generation);
-        let stale = |named: u64| named != generation;
-        let peers: Vec<_> =
-            self.peers.iter().filter(|(_, peer)| stale(peer.generation)).map(|(id, _)| *id).collect();
-        for id in peers {
-            self.peer_delete(id)?;
+        for id in self.peers.stale(generation) {
+            self.peers.remove(&self.tables, id)?;
         }
         let links: Vec<_> =
-            self.links.iter().filter(|(_, link)| stale(link.generation)).map(|(id, _)| *id).collect();
+            self.links.iter().filter(|(_, link)| link.generation != generation).map(|(id, _)| *id).collect();
         for id in links {
             self.link_delete(id)?;
         }
@@ -199,7 +138,7 @@ impl Updater {
             self.tables.links.write(id, mac.map(|mac| Link::new(port, settings, mac)).as_ref());
         }
         if old.map(|(port, _)| port) != Some(port) {
-            self.rewrite_peers_of(id);
+            self.peers.link_moved(&self.tables, id, port);
         }
         Ok(())
     }
@@ -210,79 +149,9 @@ impl Updater {
         Ok(())
     }
 
-    /// The link now leaves by another port, whose MTU may differ.
-    fn rewrite_peers_of(&self, link: LinkId) {
-        for (id, peer) in self.peers.iter().filter(|(_, peer)| peer.content.link == link) {
-            self.write_adjacency(*id, &peer.content);
-        }
-    }
-
-    fn peer(&mut self, id: PeerId, new: Peer) -> Result<(), ApplyError> {
-        let settings = &self.tables.settings;
-        let known = usize::from(new.tunnel) < settings.tunnels.len() && usize::from(new.link) < MAX_LINKS;
-        if id >= settings.max_peers || !known {
-            return Err(Refusal::Index.into());
-        }
-        if !is_neighbour(new.nbma) || settings.tunnels.iter().any(|tunnel| tunnel.source == new.nbma) {
-            return Err(Refusal::Address.into());
-        }
-        // Re-using a slot too early could send what was meant for its former peer to the new one.
-        if let Some(epoch) = self.leaving.get(&id).copied() {
-            if self.tables.epochs.reached() < epoch {
-                return Err(ApplyError::Busy);
-            }
-            self.leaving.remove(&id);
-        }
-        let old = self.peers.insert(id, Named { content: new, generation: self.generation });
-        let old = old.map(|peer| peer.content);
-        if old == Some(new) {
-            return Ok(());
-        }
-        self.write_adjacency(id, &new);
-        self.claims.insert((new.tunnel, new.nbma, id));
-        self.tables.nbma.insert(key(new.tunnel, new.nbma), id);
-        if let Some(old) = old.filter(|old| (old.tunnel, old.nbma) != (new.tunnel, new.nbma)) {
-            self.release_claim(id, &old);
-        }
-        for tunnel in old.iter().map(|old| old.tunnel).filter(|tunnel| *tunnel != new.tunnel) {
-            self.tables.members.set(tunnel, id, false);
-        }
-        self.tables.members.set(new.tunnel, id, new.multicast);
-        Ok(())
-    }
-
-    fn peer_delete(&mut self, id: PeerId) -> Result<(), ApplyError> {
-        let old = self.peers.remove(&id).ok_or(Refusal::Absent)?.content;
-        self.tables.members.set(old.tunnel, id, false);
-        self.release_claim(id, &old);
-        self.tables.adjacencies.write(id, None);
-        self.leaving.insert(id, self.tables.epochs.advance());
-        Ok(())
-    }
-
-    fn write_adjacency(&self, id: PeerId, peer: &Peer) {
-        let settings = &self.tables.settings;
-        let Some(tunnel) = settings.tunnels.get(usize::from(peer.tunnel)) else { return };
-        // The outer packet must fit the port, since it is not fragmented for data (RFC 4459 3).
-        let port =
-            self.links.get(&peer.link).and_then(|link| settings.ports.get(usize::from(link.content.0)));
-        let room = port.map_or(u16::MAX, |port| port.mtu.saturating_sub(tunnel.overhead()));
-        let adjacency = Adjacency::new(peer.tunnel, tunnel, peer.nbma, peer.link, tunnel.ip_mtu.min(room));
-        self.tables.adjacencies.write(id, Some(&adjacency));
-    }
-
-    /// The peer no longer has that tunnel and NBMA address; another that claims them gets them back.
-    fn release_claim(&mut self, id: PeerId, old: &Peer) {
-        self.claims.remove(&(old.tunnel, old.nbma, id));
-        let key = key(old.tunnel, old.nbma);
-        if self.tables.nbma.find(key) != Some(id) {
-            return;
-        }
-        let all = (old.tunnel, old.nbma, 0)..=(old.tunnel, old.nbma, PeerId::MAX);
-        match self.claims.range(all).next() {
-            Some((_, _, other)) => self.tables.nbma.insert(key, *other),
-            None => self.tables.nbma.remove(key),
-        }
+    fn peer(&mut self, id: PeerId, peer: Peer) -> Result<(), ApplyError> {
+        let port = self.links.get(&peer.link).map(|link| link.content.0);
+        self.peers.insert(&self.tables, id, Named { content: peer, generation: self.generation }, port)
     }
 
     fn route(&mut self, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
@@ -316,25 +185,16 @@ impl Updater {
     }
 }
 
-fn key(tunnel: TunnelId, nbma: Ipv4Addr) -> Key {
-    Key::new(tunnel, nbma.to_bits())
-}
-
 /// The prefix in host order, if it is one.
 fn checked(prefix: Ipv4Addr, len: u8) -> Result<u32, Refusal> {
     let address = prefix.to_bits();
     if len > 32 || network(address, len) != address { Err(Refusal::Prefix) } else { Ok(address) }
 }
 
-/// Whether a neighbour can have the address (RFC 1122 3.2.1.3).
-fn is_neighbour(address: Ipv4Addr) -> bool {
-    let first = address.octets()[0];
-    first != 0 && first != 127 && first < 224
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nbma::Key;
     use crate::settings::{PortSettings, Role, Settings, TunnelSettings};
     use crate::tables::{Reader, tables};
 
@@ -364,6 +224,10 @@ mod tests {
         };
         let (updater, mut readers) = tables(settings).expect("settings");
         (updater, readers.remove(0))
+    }
+
+    fn key(tunnel: u8, nbma: Ipv4Addr) -> Key {
+        Key::new(tunnel, nbma.to_bits())
     }
 
     fn peer(id: PeerId, nbma: Ipv4Addr) -> Update {
