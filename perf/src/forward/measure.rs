@@ -58,7 +58,6 @@ pub struct Bench<'s, P: BufferPool> {
     counters: &'s WorkerCounters,
     burst: usize,
     sent: Sent<P::Buffer>,
-    now: u64,
 }
 
 impl<'s, P: BufferPool + Clone> Bench<'s, P> {
@@ -72,7 +71,6 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
             counters,
             burst: burst.min(BURST),
             sent: Sent { frames: ArrayVec::new(), events: 0, elsewhere: 0 },
-            now: 1_000,
         }
     }
 
@@ -83,8 +81,6 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
 
     /// Forwards `packets` packets, rounded up to whole bursts.
     pub fn repetition(&mut self, size: Size, pairs: &mut Pairs, packets: u32) -> Result<Outcome, Error> {
-        // Limits that count by time start anew.
-        self.now += 10_000;
         let stages_before = self.stages();
         let mut outcome = Outcome::default();
         let mut given = 0;
@@ -98,7 +94,8 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
                 }
             }
             given += self.burst as u64;
-            let now = Now::from_millis(self.now);
+            // Real time, so that limits by time (redirects) are as exhausted as they would be.
+            let now = Now::from_millis(shm::clock::now_ms());
             let start = cycles();
             self.forwarder.tick(now, &mut self.sent);
             self.forwarder.process(0, &mut burst, now, &mut self.sent);
