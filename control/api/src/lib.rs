@@ -14,6 +14,7 @@ pub mod codec;
 pub mod counters;
 pub mod failure;
 pub mod interface;
+pub mod nhrp_traffic;
 pub mod peer;
 pub mod prefix;
 pub mod request;
@@ -21,13 +22,12 @@ pub mod response;
 pub mod route;
 pub mod status;
 
-pub use cache::{
-    CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, NhrpTraffic, Refused, Requester, TypeCounts,
-};
+pub use cache::{CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, Requester};
 pub use codec::{CodecError, read_line, write_line};
 pub use counters::{Drop, Stage, Worker, Workers};
 pub use failure::{Cause, Failure};
 pub use interface::{Interface, Medium, Traffic};
+pub use nhrp_traffic::{NhrpTraffic, Refused, TypeCounts};
 pub use peer::{Dmvpn, Peer, PeerState, Why};
 pub use prefix::Prefix;
 pub use request::{CacheFilter, PeerFilter, Request};

@@ -42,8 +42,11 @@ pub enum Command {
 pub enum Show {
     /// Peers of the tunnel interfaces; why a peer is not up
     Dmvpn {
-        /// [detail] [interface NAME] [peer {nbma | tunnel} ADDRESS] | why ADDRESS | failures
-        #[arg(value_name = "WORDS")]
+        /// Words, see the help.
+        #[arg(
+            value_name = "WORDS",
+            help = "[detail] [interface NAME] [peer {nbma | tunnel} ADDRESS] | why ADDRESS | failures"
+        )]
         words: Vec<String>,
     },
     /// NHRP cache, NHRP counters, routes
@@ -74,8 +77,11 @@ pub enum Show {
 pub enum ShowIp {
     /// NHRP cache and counters
     Nhrp {
-        /// [ADDRESS] [static | dynamic | incomplete] [interface NAME] [detail | brief] | summary | traffic [interface NAME]
-        #[arg(value_name = "WORDS")]
+        /// Words, see the help.
+        #[arg(
+            value_name = "WORDS",
+            help = "[ADDRESS] [static | dynamic | incomplete] [interface NAME] [detail | brief] | summary | traffic [interface NAME]"
+        )]
         words: Vec<String>,
     },
     /// Overlay routes
@@ -102,8 +108,8 @@ pub enum Clear {
 pub enum ClearDmvpn {
     /// Forget peers; they come back with their next registration
     Session {
-        /// [interface NAME] [peer {nbma | tunnel} ADDRESS] [static]
-        #[arg(value_name = "WORDS")]
+        /// Words, see the help.
+        #[arg(value_name = "WORDS", help = "[interface NAME] [peer {nbma | tunnel} ADDRESS] [static]")]
         words: Vec<String>,
     },
 }
@@ -113,8 +119,8 @@ pub enum ClearDmvpn {
 pub enum ClearIp {
     /// Forget dynamic entries, or set counters to zero
     Nhrp {
-        /// [ADDRESS [MASK] | PREFIX] | counters [interface NAME]
-        #[arg(value_name = "WORDS")]
+        /// Words, see the help.
+        #[arg(value_name = "WORDS", help = "[ADDRESS [MASK] | PREFIX] | counters [interface NAME]")]
         words: Vec<String>,
     },
 }

@@ -70,7 +70,7 @@ pub fn traffic(hub: &Hub, only: Option<&str>, shown: bool, now_ms: u64) -> Vec<N
             let base =
                 if shown { hub.cleared.get(&id).copied().unwrap_or_default() } else { Default::default() };
             let usage = u64::from(hub.server.send_usage(now_ms, id));
-            let refused = nhrp::DropReason::ALL.iter().map(|reason| api::cache::Refused {
+            let refused = nhrp::DropReason::ALL.iter().map(|reason| api::Refused {
                 reason: reason.name().into(),
                 packets: now.dropped(*reason).saturating_sub(base.dropped(*reason)),
             });
