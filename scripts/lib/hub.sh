@@ -76,6 +76,7 @@ hub_process() {
     # Its own session, so that Ctrl-C reaches only the script, which stops things in order.
     in_ns_exec hub setsid "$HUB_BIN/hub-$name" --config "$dir/hub.toml" </dev/null >>"$dir/$name.log" 2>&1 &
     echo $! >"$dir/$name.pid"
+    disown
 }
 
 dataplane_ready() { in_ns hub ip link show wan && in_ns hub ip link show tun0; }
@@ -124,6 +125,39 @@ hub_drops() {
 hub_blames() {
     hubctl --json show dmvpn failures |
         jq -e --arg nbma "$1" --arg cause "$2" '[.. | objects | select(.nbma? == $nbma and .cause? == $cause)] | length > 0'
+}
+
+# emulate NAMESPACE OPTIONS...: emulated spokes there; what they report, one JSON object a line, is in
+# $RUN/emulated-NAMESPACE.json.
+emulate() {
+    local ns=$1 files=$RUN/emulated-$1
+    shift
+    in_ns_exec "$ns" setsid "$HUB_BIN/hub-perf" spokes --hub "$HUB_NBMA" --hub-tunnel "$HUB_TUNNEL" --key 42 "$@" \
+        </dev/null >"$files.json" 2>"$files.log" &
+    echo $! >"$files.pid"
+    disown
+}
+
+emulator_stop() { stop_pid "$(cat "$RUN/emulated-$1.pid" 2>/dev/null)"; }
+
+emulators_down() {
+    local file
+    for file in "$RUN"/emulated-*.pid; do
+        [ ! -e "$file" ] || stop_pid "$(cat "$file")"
+    done
+}
+
+# emulated NAMESPACE EVENT [TEXT]: it has reported such an event, with that text in it.
+emulated() { grep -F "\"event\":\"$2\"" "$RUN/emulated-$1.json" | grep -F -- "${3:-}"; }
+
+# A namespace whose one interface stands for up to 31 emulated spokes, 203.0.113.97 to 127: all are its own.
+crowd_up() {
+    net_namespace crowd
+    net_wire inet to-crowd crowd eth0
+    ip -n "$NET_ID-inet" link set to-crowd master br-spokes
+    ip -n "$NET_ID-crowd" address add 203.0.113.96/24 dev eth0
+    ip -n "$NET_ID-crowd" route add local 203.0.113.96/27 dev lo
+    ip -n "$NET_ID-crowd" route add default via "$SPOKE_GATEWAY"
 }
 
 hub_metrics() { in_ns hub curl -sS --max-time 5 "http://$HUB_METRICS/metrics"; }

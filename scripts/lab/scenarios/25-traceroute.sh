@@ -10,6 +10,7 @@ scenario() {
     path=$(hops "$(spoke_host 2)")
     holds "the way is $path" test "$path" = "$(spoke_lan 1).1 $HUB_TUNNEL $(spoke_tunnel 2) $(spoke_host 2)"
     is_ours || return 0
+    in_lan 1 ping -c 2 -i 0.2 -W 2 10.0.0.10 >/dev/null
     path=$(hops 10.0.0.10)
     holds "into the data centre it is $path" test "$path" = "$(spoke_lan 1).1 $HUB_TUNNEL 10.0.0.10"
 }

@@ -2,7 +2,8 @@
 TITLE="path MTU: ICMP with the tunnel's MTU, fragments where allowed, TCP with a clamped MSS"
 HUBS="ours"
 
-told_mtu() { in_ns dc ping -c 2 -i 0.2 -W 2 -M "do" -s 1400 "$(spoke_host 1)" 2>&1 | grep -q 'mtu *= *1400'; }
+# ping fails, as it must; what it says is the point.
+told_mtu() { grep 'mtu *= *1400' < <(in_ns dc ping -c 2 -i 0.2 -W 2 -M "do" -s 1400 "$(spoke_host 1)" 2>&1); }
 
 # iperf3 from LAN 1 to the data centre: kbit/s received.
 tcp_rate() {
@@ -19,7 +20,7 @@ scenario() {
     holds "one of 1428 that may not be fragmented is told MTU 1400" told_mtu
     in_ns dc ip route flush cache
     holds "one that may is fragmented and arrives" in_ns dc ping -c 3 -i 0.2 -W 2 -M dont -s 1452 "$(spoke_host 1)"
-    holds "so do 4000 octets, both ways" in_lan 2 ping -c 3 -i 0.2 -W 2 -M dont -s 4000 10.0.0.10
+    holds "and so it goes from a LAN behind a spoke" in_lan 2 ping -c 3 -i 0.2 -W 2 -M dont -s 1600 10.0.0.10
     rate=$(tcp_rate)
     holds "TCP moves data: $((rate / 1000)) Mbit/s" at_least "$rate" 1000
 }
