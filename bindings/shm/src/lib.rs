@@ -28,6 +28,7 @@ mod layout;
 #[cfg(not(loom))]
 mod mapping;
 pub mod message;
+pub mod pages;
 pub mod ring;
 #[cfg(not(loom))]
 pub mod segment;

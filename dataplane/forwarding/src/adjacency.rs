@@ -13,6 +13,7 @@
 
 use crate::seqlock::SeqLock;
 use crate::settings::TunnelSettings;
+use crate::zeroed::zeroed;
 use shm::message::{LinkId, TunnelId};
 use std::net::Ipv4Addr;
 use zerocopy::FromZeros;
@@ -44,7 +45,7 @@ pub(crate) struct Adjacency([u64; 8]);
 impl Adjacencies {
     /// No adjacency to any of `max_peers` peers. `None`: no memory.
     pub(crate) fn new(max_peers: u32) -> Option<Self> {
-        Some(Self { lines: <[Line]>::new_box_zeroed_with_elems(max_peers as usize).ok()? })
+        Some(Self { lines: zeroed(max_peers as usize)? })
     }
 
     /// Starts loading the peer's line.

@@ -8,8 +8,8 @@
 //!   another use only after every worker has passed a quiescent point since it was unlinked.
 
 use crate::leaf::Leaf;
+use crate::zeroed::zeroed;
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
-use zerocopy::FromZeros;
 
 /// Entries of the first table.
 const SLOTS: usize = 1 << 24;
@@ -24,10 +24,10 @@ pub(crate) struct Fib {
 }
 
 impl Fib {
-    /// An empty table with room for `groups` groups, or `None` without memory for it. Memory is touched when used.
+    /// An empty table with room for `groups` groups, or `None` without memory for it.
     pub(crate) fn new(groups: usize) -> Option<Self> {
-        let slots = <[AtomicU32; SLOTS]>::new_box_zeroed().ok()?;
-        let groups = <[AtomicU32]>::new_box_zeroed_with_elems(groups.checked_mul(GROUP)?).ok()?;
+        let slots = zeroed(SLOTS)?.try_into().ok()?;
+        let groups = zeroed(groups.checked_mul(GROUP)?)?;
         Some(Self { slots, groups })
     }
 

@@ -44,6 +44,7 @@ mod sink;
 mod tables;
 mod turn;
 mod updater;
+mod zeroed;
 
 pub use forwarder::{BURST, Burst, Forwarder};
 pub use now::Now;

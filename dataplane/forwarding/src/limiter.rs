@@ -35,21 +35,25 @@ impl Bucket {
         Self { parts: u64::from(rate.burst) * PARTS, filled: now }
     }
 
-    /// Takes a token. `false`: there is none.
+    /// Whether there is a token, without taking it.
     #[inline]
-    pub fn take(&mut self, rate: Rate, now: Now) -> bool {
+    pub fn holds(&mut self, rate: Rate, now: Now) -> bool {
         let millis = now.millis().saturating_sub(self.filled.millis());
         // Per second and per millisecond differ by the thousand parts of a token.
         let gained = millis.saturating_mul(u64::from(rate.per_second));
         self.parts = self.parts.saturating_add(gained).min(u64::from(rate.burst) * PARTS);
         self.filled = self.filled.max(now);
-        match self.parts.checked_sub(PARTS) {
-            Some(left) => {
-                self.parts = left;
-                true
-            }
-            None => false,
+        self.parts >= PARTS
+    }
+
+    /// Takes a token. `false`: there is none.
+    #[inline]
+    pub fn take(&mut self, rate: Rate, now: Now) -> bool {
+        let some = self.holds(rate, now);
+        if some {
+            self.parts -= PARTS;
         }
+        some
     }
 }
 

@@ -7,8 +7,8 @@
 
 use crate::seqlock::SeqLock;
 use crate::settings::PortSettings;
+use crate::zeroed::zeroed;
 use shm::message::{LinkId, MAX_LINKS, PortId};
-use zerocopy::FromZeros;
 
 /// Octets of an Ethernet header, and of one with a VLAN tag.
 pub(crate) const PLAIN: usize = 14;
@@ -28,7 +28,7 @@ pub(crate) struct Link([u64; 4]);
 impl Links {
     /// No links. `None`: no memory.
     pub(crate) fn new() -> Option<Self> {
-        Some(Self { lines: <[SeqLock<4>]>::new_box_zeroed_with_elems(MAX_LINKS).ok()? })
+        Some(Self { lines: zeroed(MAX_LINKS)? })
     }
 
     /// The link, if it is known and resolved.

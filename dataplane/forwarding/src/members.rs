@@ -3,8 +3,8 @@
 //! A bitmap and not a list, because a worker replicates over many polls ([`crate::replicate`]) and keeps only a
 //! position: members may come and go meanwhile.
 
+use crate::zeroed::zeroed;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use zerocopy::FromZeros;
 
 /// The members of each tunnel. Written by the updater, read by all workers.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Members {
     /// No members. `None`: no memory.
     pub(crate) fn new(tunnels: usize, max_peers: u32) -> Option<Self> {
         let stride = (max_peers as usize).div_ceil(64);
-        Some(Self { words: <[AtomicU64]>::new_box_zeroed_with_elems(tunnels * stride).ok()?, stride })
+        Some(Self { words: zeroed(tunnels * stride)?, stride })
     }
 
     fn place(&self, tunnel: u8, peer: u32) -> Option<&AtomicU64> {

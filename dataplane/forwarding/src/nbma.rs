@@ -8,10 +8,10 @@
 //! of that move; had it read the same count at its start, the copy at the new place, which was stored before, would
 //! have been visible to it.
 
+use crate::zeroed::zeroed;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use zerocopy::FromZeros;
 
 /// Bits of an entry that hold the peer.
 const PEER_BITS: u32 = 24;
@@ -45,7 +45,7 @@ impl NbmaMap {
     /// Empty, for at most `max_peers` entries (the caller keeps to it). `None`: no memory.
     pub(crate) fn new(max_peers: u32) -> Option<Self> {
         let size = (max_peers as usize * 2).next_power_of_two().max(8);
-        let entries = <[AtomicU64]>::new_box_zeroed_with_elems(size).ok()?;
+        let entries = zeroed(size)?;
         let multiplier = RandomState::new().hash_one(size) | 1;
         Some(Self { entries, moves: AtomicU64::new(0), multiplier, shift: 64 - size.trailing_zeros() })
     }

@@ -46,6 +46,11 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// Tells control, if that is right and not too much. `true`: the pair of networks rests now.
     #[cold]
     fn redirect(&mut self, meta: &Meta, packet: &[u8]) -> bool {
+        // First: between very many spokes the bucket is empty most of the time, and nearly every packet comes here.
+        if !self.state.redirect_bucket.holds(REDIRECT_RATE, self.now) {
+            self.counters.redirects_suppressed.add(1);
+            return false;
+        }
         if is_link_local(meta.source) || is_link_local(meta.destination) || is_icmp_error(packet) {
             return false;
         }
@@ -53,10 +58,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if self.tables.fib.lookup(meta.source) != Leaf::new(Kind::Peer, meta.peer) {
             return true;
         }
-        if !self.state.redirect_bucket.take(REDIRECT_RATE, self.now) {
-            self.counters.redirects_suppressed.add(1);
-            return false;
-        }
+        self.state.redirect_bucket.take(REDIRECT_RATE, self.now);
         let told = self.sink.event(Event::Redirect {
             tunnel: meta.tunnel,
             peer: meta.peer,
