@@ -4,6 +4,7 @@ use crate::lane::{Injected, Lane, ToWorker};
 use dpdk::Pool;
 use forwarding::{ApplyError, Updater};
 use shm::message::{Inject, Update};
+use shm::service::ServiceCounters;
 use shm::{InjectReceiver, Segment, UpdateReceiver};
 use wire::buffer::PacketBuffer;
 
@@ -78,8 +79,11 @@ impl Feed {
         taken > 0
     }
 
-    /// Logs what went wrong since the last call; called once a second, so that a flood of errors is one line.
-    pub fn report(&mut self) {
+    /// Counts and logs what went wrong since the last call; called once a second, so that a flood of errors is one
+    /// line.
+    pub fn report(&mut self, counters: &ServiceCounters) {
+        counters.updates_refused.add(self.refused);
+        counters.injects_lost.add(self.lost_injects);
         if let Some(refusal) = self.last_refusal.take() {
             tracing::warn!(count = self.refused, "updates refused, the last one: {refusal}");
             self.refused = 0;

@@ -1,6 +1,8 @@
-//! What an operator must hear of the ports: links that come and go, and packets lost before a worker saw them.
+//! Ports under watch: links that come and go, and packets lost before a worker saw them. Counted in the segment at
+//! each look; logged now and then.
 
 use dpdk::{Pool, Port, PortStats};
+use shm::service::{Device, DeviceLoss, ServiceCounters};
 
 /// Reports of losses are this many looks apart at least: a flood of losses is a line now and then.
 const REPORT_EVERY: u32 = 10;
@@ -11,6 +13,9 @@ struct Watched {
     name: String,
     port: Port,
     up: Option<bool>,
+    /// At the last look.
+    counted: PortStats,
+    /// At the last report.
     reported: PortStats,
 }
 
@@ -18,20 +23,18 @@ struct Watched {
 #[derive(Debug)]
 pub struct Health {
     ports: Vec<Watched>,
-    pool: Pool,
+    pools: Vec<Pool>,
     looks: u32,
 }
 
 impl Health {
     /// `ports` in the order of the configuration.
-    pub fn new(configured: &[config::model::Port], ports: Vec<Port>, pool: Pool) -> Self {
-        let watch = |(configured, port): (&config::model::Port, Port)| Watched {
-            name: configured.name.clone(),
-            reported: port.stats().unwrap_or_default(),
-            port,
-            up: None,
+    pub fn new(configured: &[config::model::Port], ports: Vec<Port>, pools: Vec<Pool>) -> Self {
+        let watch = |(configured, port): (&config::model::Port, Port)| {
+            let stats = port.stats().unwrap_or_default();
+            Watched { name: configured.name.clone(), port, up: None, counted: stats, reported: stats }
         };
-        Self { ports: configured.iter().zip(ports).map(watch).collect(), pool, looks: 0 }
+        Self { ports: configured.iter().zip(ports).map(watch).collect(), pools, looks: 0 }
     }
 
     /// How many ports there are.
@@ -40,15 +43,19 @@ impl Health {
     }
 
     /// Looks at all ports; answers whether each one's link is up.
-    pub fn look(&mut self) -> impl Iterator<Item = bool> {
+    pub fn look(&mut self, counters: &ServiceCounters) -> impl Iterator<Item = bool> {
         self.looks += 1;
         let report = self.looks.is_multiple_of(REPORT_EVERY);
-        let available = if report { self.pool.available() } else { 0 };
-        self.ports.iter_mut().map(move |watched| {
+        let buffers: u32 = self.pools.iter().map(Pool::buffers).sum();
+        let available: u32 = self.pools.iter().map(Pool::available).sum();
+        counters.buffers.set(buffers.into());
+        counters.buffers_used.set(buffers.saturating_sub(available).into());
+        self.ports.iter_mut().zip(&counters.devices).map(move |(watched, device)| {
+            watched.count(device);
             if report {
-                watched.losses(available);
+                watched.report(available);
             }
-            watched.link()
+            watched.link(device)
         })
     }
 
@@ -62,11 +69,12 @@ impl Health {
 
 impl Watched {
     /// A device that cannot tell its link's state is taken for up.
-    fn link(&mut self) -> bool {
+    fn link(&mut self, device: &Device) -> bool {
         let link = self.port.link().ok();
+        let mbps = link.and_then(|link| link.mbps);
+        device.set_link(link.map(|link| link.up), mbps);
         let up = link.is_none_or(|link| link.up);
         if self.up != Some(up) {
-            let mbps = link.and_then(|link| link.mbps);
             match up {
                 true => tracing::info!(port = self.name, mbps, "link is up"),
                 false => tracing::warn!(port = self.name, "link is down"),
@@ -76,11 +84,17 @@ impl Watched {
         up
     }
 
-    fn losses(&mut self, available: u32) {
+    fn count(&mut self, device: &Device) {
         let Ok(now) = self.port.stats() else { return };
-        let missed = now.rx_missed.wrapping_sub(self.reported.rx_missed);
-        let no_buffer = now.rx_no_buffer.wrapping_sub(self.reported.rx_no_buffer);
-        let errors = now.rx_errors.wrapping_sub(self.reported.rx_errors);
+        count(device, &self.counted, &now);
+        self.counted = now;
+    }
+
+    fn report(&mut self, available: u32) {
+        let now = self.counted;
+        let missed = now.rx_missed.saturating_sub(self.reported.rx_missed);
+        let no_buffer = now.rx_no_buffer.saturating_sub(self.reported.rx_no_buffer);
+        let errors = now.rx_errors.saturating_sub(self.reported.rx_errors);
         if missed > 0 {
             tracing::warn!(
                 port = self.name,
@@ -104,5 +118,35 @@ impl Watched {
             );
         }
         self.reported = now;
+    }
+}
+
+/// Adds what a device lost between two looks. A device that began to count anew is counted from there on.
+fn count(device: &Device, before: &PortStats, now: &PortStats) {
+    for (cause, before, now) in [
+        (DeviceLoss::RxMissed, before.rx_missed, now.rx_missed),
+        (DeviceLoss::RxNoBuffer, before.rx_no_buffer, now.rx_no_buffer),
+        (DeviceLoss::RxErrors, before.rx_errors, now.rx_errors),
+        (DeviceLoss::TxErrors, before.tx_errors, now.tx_errors),
+    ] {
+        device.lose(cause, if now < before { now } else { now - before });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_counted_by_cause_and_across_a_reset() {
+        let device = Device::default();
+        let look =
+            |rx_missed, tx_errors| PortStats { rx_missed, tx_errors, rx_errors: 7, ..PortStats::default() };
+        count(&device, &look(10, 1), &look(13, 1));
+        count(&device, &look(13, 1), &look(2, 5));
+        assert_eq!(device.lost(DeviceLoss::RxMissed), 3 + 2);
+        assert_eq!(device.lost(DeviceLoss::TxErrors), 4);
+        assert_eq!(device.lost(DeviceLoss::RxErrors), 0, "what was there before the first look");
+        assert_eq!(device.lost(DeviceLoss::RxNoBuffer), 0);
     }
 }

@@ -13,6 +13,7 @@ use dpdk::tuntap::TunTapError;
 use dpdk::{Eal, EalError, PoolError, Port, PortError};
 use forwarding::{Forwarder, SettingsError};
 use shm::message::{PortId, TunnelId};
+use shm::service::ServiceCounters;
 use shm::{AttachError, EndpointError, Geometry, Segment, Side};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,7 +79,7 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     let eal = Eal::init(&settings::eal(config, spare_cpus(&config.dataplane.cores)))?;
     tracing::info!(dpdk = dpdk::RELEASE, hugepages = config.dataplane.hugepages, "DPDK started");
     let opened = ports::open(eal, config)?;
-    let twins = open_twins(config, &opened.ports)?;
+    let twins = open_twins(config, &opened.ports, segment.service())?;
     let macs: Vec<[u8; 6]> = opened.ports.iter().map(Port::mac).collect();
     let (mut updater, readers) = forwarding::tables(settings::forwarding(config, &macs))?;
     let updates = match tables {
@@ -108,7 +109,7 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
         });
     }
     let feed = Feed::new(updater, updates, segment.inject_receiver()?);
-    let health = Health::new(&config.port, opened.ports, opened.pool);
+    let health = Health::new(&config.port, opened.ports, opened.pools);
     let service = Service { pool: opened.pool, segment: &segment, lanes: &lanes, health, twins, feed, stop };
     operate(eal, config, service, workers)
 }
@@ -170,7 +171,11 @@ fn spare_cpus(workers: &[usize]) -> Vec<usize> {
     if spare.is_empty() { all } else { spare }
 }
 
-fn open_twins(config: &Config, ports: &[Port]) -> Result<Vec<Twin>, HubError> {
+fn open_twins<'s>(
+    config: &Config,
+    ports: &[Port],
+    counters: &'s ServiceCounters,
+) -> Result<Vec<Twin<'s>>, HubError> {
     let of_ports = config.port.iter().zip(ports).enumerate().map(|(id, (port, opened))| TwinSpec {
         of: TwinOf::Port(id as PortId),
         name: port.name.clone(),
@@ -185,5 +190,7 @@ fn open_twins(config: &Config, ports: &[Port]) -> Result<Vec<Twin>, HubError> {
         vlan: None,
         mtu: tunnel.ip_mtu,
     });
-    of_ports.chain(of_tunnels).map(|spec| Ok(Twin::open(spec)?)).collect()
+    let of_ports = of_ports.zip(&counters.port_twins);
+    let all = of_ports.chain(of_tunnels.zip(&counters.tunnel_twins));
+    all.map(|(spec, counters)| Ok(Twin::open(spec, counters)?)).collect()
 }

@@ -17,6 +17,8 @@ pub struct Opened {
     pub tx: Vec<Vec<TxQueue>>,
     /// For what does not come from a port.
     pub pool: Pool,
+    /// One by NUMA node; `pool` among them.
+    pub pools: Vec<Pool>,
 }
 
 /// Opens all ports, with a packet pool on each NUMA node that has one.
@@ -55,7 +57,8 @@ pub fn open(eal: Eal, config: &Config) -> Result<Opened, HubError> {
         transmit.into_iter().zip(&mut tx).for_each(|(queue, of)| of.push(queue));
         ports.push(opened);
     }
-    Ok(Opened { ports, rx, tx, pool: first })
+    let pools = pools.into_iter().map(|(_, pool)| pool).collect();
+    Ok(Opened { ports, rx, tx, pool: first, pools })
 }
 
 fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: usize) {

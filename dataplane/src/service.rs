@@ -11,6 +11,7 @@ use crate::twin::{Received, Twin, TwinOf};
 use dpdk::Pool;
 use rustix::event::{Timespec, epoll};
 use shm::Segment;
+use shm::service::TwinLoss;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,14 +29,14 @@ const SLOW: u64 = 1000;
 pub struct Service<'s> {
     /// Buffers for what the kernel sends.
     pub pool: Pool,
-    /// For the sign of life.
+    /// For the sign of life and the counters.
     pub segment: &'s Segment,
     /// By worker.
     pub lanes: &'s [Lane],
     /// The ports.
     pub health: Health,
     /// Twins of the ports in order, then of the tunnels.
-    pub twins: Vec<Twin>,
+    pub twins: Vec<Twin<'s>>,
     /// Control's rings and the tables.
     pub feed: Feed,
     /// Set by a signal, or here when a worker is gone; tells the workers to end.
@@ -109,7 +110,7 @@ impl Service<'_> {
                 TwinOf::Tunnel(tunnel) => ToWorker::Packet(tunnel, packet),
             };
             if lane.to_worker.push(item).is_err() {
-                twin.stats.lost += 1;
+                twin.counters.lose(TwinLoss::WorkerBusy);
             }
         }
         worked
@@ -135,8 +136,9 @@ impl Service<'_> {
     }
 
     fn slow(&mut self, waiting: &OwnedFd) {
-        self.feed.report();
-        for (up, twin) in self.health.look().zip(&mut self.twins) {
+        let counters = self.segment.service();
+        self.feed.report(counters);
+        for (up, twin) in self.health.look(counters).zip(&mut self.twins) {
             if let Err(error) = twin.set_carrier(up) {
                 tracing::debug!(twin = twin.spec.name, "{error}");
             }
@@ -157,11 +159,11 @@ impl Service<'_> {
         }
     }
 
-    /// One line per twin and port for the log, when the process ends.
-    pub fn summary(&self) {
-        for twin in &self.twins {
-            tracing::info!(twin = twin.spec.name, stats = ?twin.stats, "kernel twin");
-        }
+    /// The last words, when the process ends: counters of the last second, and a line per port for the log.
+    pub fn summary(&mut self) {
+        let counters = self.segment.service();
+        self.feed.report(counters);
+        self.health.look(counters).for_each(drop);
         self.health.summary();
     }
 }

@@ -8,6 +8,7 @@
 use dpdk::tuntap::{Kind, TunTap, TunTapError};
 use dpdk::{Mbuf, Pool};
 use shm::message::{PortId, TunnelId};
+use shm::service::{self, TwinLoss};
 use wire::buffer::PacketBuffer;
 
 /// 802.1Q tag: type and control information, in octets.
@@ -43,19 +44,6 @@ pub struct TwinSpec {
     pub mtu: u16,
 }
 
-/// A twin's counters.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TwinStats {
-    /// Packets the kernel got.
-    pub delivered: u64,
-    /// Packets lost because the interface was down, gone or its queue full.
-    pub undelivered: u64,
-    /// Packets the kernel sent.
-    pub received: u64,
-    /// Packets lost because the buffer pool or the worker's queue was exhausted.
-    pub lost: u64,
-}
-
 /// What [`Twin::receive`] found.
 #[derive(Debug)]
 pub enum Received {
@@ -63,7 +51,7 @@ pub enum Received {
     Packet(Mbuf),
     /// There is nothing more.
     Nothing,
-    /// A packet was lost: no buffer.
+    /// A packet was lost: it takes no tag.
     Lost,
     /// The device is gone: somebody deleted it.
     Gone(std::io::Error),
@@ -71,19 +59,19 @@ pub enum Received {
 
 /// One twin. Owned by the service thread.
 #[derive(Debug)]
-pub struct Twin {
+pub struct Twin<'s> {
     /// How it was made, to make it again.
     pub spec: TwinSpec,
-    /// What it counted.
-    pub stats: TwinStats,
+    /// What it counts, in the segment.
+    pub counters: &'s service::Twin,
     device: Option<TunTap>,
     carrier: Option<bool>,
 }
 
-impl Twin {
+impl<'s> Twin<'s> {
     /// Makes the device, or attaches to the one that a predecessor left.
-    pub fn open(spec: TwinSpec) -> Result<Self, TunTapError> {
-        let mut twin = Self { spec, stats: TwinStats::default(), device: None, carrier: None };
+    pub fn open(spec: TwinSpec, counters: &'s service::Twin) -> Result<Self, TunTapError> {
+        let mut twin = Self { spec, counters, device: None, carrier: None };
         twin.reopen()?;
         Ok(twin)
     }
@@ -136,11 +124,12 @@ impl Twin {
                 return Received::Gone(error);
             }
         }
-        self.stats.received += 1;
+        self.counters.from_kernel_packets.add(1);
+        self.counters.from_kernel_bytes.add(packet.len() as u64);
         if let Some(vlan) = self.spec.vlan
             && tag(&mut packet, vlan).is_none()
         {
-            self.stats.lost += 1;
+            self.counters.lose(TwinLoss::NoFrame);
             return Received::Lost;
         }
         Received::Packet(packet)
@@ -151,11 +140,15 @@ impl Twin {
         if let Some(vlan) = self.spec.vlan {
             untag(&mut packet, vlan);
         }
-        let written = self.device.as_ref().map(|device| device.write(packet.data()));
-        match written {
-            Some(Ok(Some(_))) => self.stats.delivered += 1,
-            // Down, full, gone, or not a packet the kernel takes: as on a wire, it is lost. Reads tell if it is gone.
-            _ => self.stats.undelivered += 1,
+        // As on a wire, what does not arrive is lost. Reads tell if the device is gone.
+        let Some(device) = &self.device else { return self.counters.lose(TwinLoss::Gone) };
+        match device.write(packet.data()) {
+            Ok(Some(_)) => {
+                self.counters.to_kernel_packets.add(1);
+                self.counters.to_kernel_bytes.add(packet.len() as u64);
+            }
+            Ok(None) => self.counters.lose(TwinLoss::Undelivered),
+            Err(_) => self.counters.lose(TwinLoss::Refused),
         }
     }
 }

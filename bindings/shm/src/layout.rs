@@ -4,6 +4,7 @@ use crate::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, UpdateSlot
 use crate::counters::{Traffic, WorkerCounters};
 use crate::header::Header;
 use crate::ring::RingHeader;
+use crate::service::{Device, ServiceCounters, Twin};
 use std::mem::{align_of, offset_of, size_of};
 
 /// Most workers a segment serves.
@@ -35,6 +36,7 @@ pub(crate) struct Layout {
     pub updates: usize,
     pub inject: usize,
     pub events: usize,
+    pub service: usize,
     pub counters: usize,
     pub peers: usize,
     /// Octets in all.
@@ -59,9 +61,11 @@ impl Geometry {
         let updates = size_of::<Header>().next_multiple_of(PAGE);
         let inject = updates + ring_size(UPDATE_SLOTS, UPDATE_WORDS);
         let events = inject + ring_size(INJECT_SLOTS, PACKET_WORDS);
-        let counters = events + workers * EVENT_RING;
+        let service = events + workers * EVENT_RING;
+        let counters = service + size_of::<ServiceCounters>().next_multiple_of(PAGE);
         let peers = counters + (workers * size_of::<WorkerCounters>()).next_multiple_of(PAGE);
-        Layout { updates, inject, events, counters, peers, size: peers + workers * self.peers_size() }
+        let size = peers + workers * self.peers_size();
+        Layout { updates, inject, events, service, counters, peers, size }
     }
 
     /// Octets from one worker's peer counters to the next.
@@ -124,6 +128,21 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(WorkerCounters, drops),
     offset_of!(WorkerCounters, ports),
     offset_of!(WorkerCounters, tunnels),
+    size_of::<ServiceCounters>(),
+    align_of::<ServiceCounters>(),
+    offset_of!(ServiceCounters, injects_lost),
+    offset_of!(ServiceCounters, buffers),
+    offset_of!(ServiceCounters, buffers_used),
+    offset_of!(ServiceCounters, devices),
+    offset_of!(ServiceCounters, port_twins),
+    offset_of!(ServiceCounters, tunnel_twins),
+    size_of::<Device>(),
+    offset_of!(Device, losses),
+    size_of::<Twin>(),
+    offset_of!(Twin, to_kernel_bytes),
+    offset_of!(Twin, from_kernel_packets),
+    offset_of!(Twin, from_kernel_bytes),
+    offset_of!(Twin, losses),
 ]);
 
 const fn hash(numbers: &[usize]) -> u64 {
@@ -153,8 +172,8 @@ mod tests {
             Geometry { workers: MAX_WORKERS, max_peers: MAX_PEERS },
         ] {
             let layout = geometry.layout();
-            let offsets =
-                [0, layout.updates, layout.inject, layout.events, layout.counters, layout.peers, layout.size];
+            let Layout { updates, inject, events, service, counters, peers, size } = layout;
+            let offsets = [0, updates, inject, events, service, counters, peers, size];
             assert!(offsets.is_sorted() && offsets.windows(2).all(|pair| pair[0] != pair[1]));
             assert!(offsets.iter().all(|offset| offset % PAGE == 0));
         }

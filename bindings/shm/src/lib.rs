@@ -3,10 +3,12 @@
 //! Nothing else is shared between the two processes. Whoever reads a message checks it as if a stranger wrote it.
 //!
 //! ```text
-//! segment   header | updates ring | inject ring | event ring per worker | counters per worker | peers per worker
+//! segment   header | updates ring | inject ring | event ring per worker | service | counters per worker
+//!           | peers per worker
 //! updates   control -> dataplane   reliable, in order, acknowledged by position
 //! inject    control -> dataplane   lossy, counted
 //! events    worker  -> control     lossy, counted; one ring per worker, since a worker never waits
+//! service   what the dataplane's service thread counts: devices, kernel twins, buffers
 //! ```
 //!
 //! All shared memory is made of atomics: whatever another process writes there, and whenever, reading it is defined.
@@ -32,6 +34,7 @@ pub mod pages;
 pub mod ring;
 #[cfg(not(loom))]
 pub mod segment;
+pub mod service;
 
 pub use codec::{Malformed, Unfit};
 #[cfg(not(loom))]

@@ -3,6 +3,7 @@
 use crate::counters::{Traffic, WorkerCounters};
 use crate::header::Header;
 use crate::ring::RingHeader;
+use crate::service::ServiceCounters;
 use rustix::mm::{MapFlags, ProtFlags};
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
@@ -22,6 +23,8 @@ unsafe impl Plain for Header {}
 unsafe impl Plain for RingHeader {}
 // SAFETY: only `AtomicU64`s.
 unsafe impl Plain for WorkerCounters {}
+// SAFETY: only `AtomicU64`s.
+unsafe impl Plain for ServiceCounters {}
 // SAFETY: only `AtomicU64`s.
 unsafe impl Plain for Traffic {}
 // SAFETY: only `AtomicU64`s.
@@ -126,6 +129,7 @@ const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<Mapping>();
     send_and_sync::<Shared<WorkerCounters>>();
+    send_and_sync::<Shared<ServiceCounters>>();
     send_and_sync::<Shared<[Traffic]>>();
 };
 

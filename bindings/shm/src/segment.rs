@@ -21,6 +21,7 @@ use crate::layout::{
 };
 use crate::mapping::{Mapping, Shared};
 use crate::ring::{RingHeader, RingStats};
+use crate::service::ServiceCounters;
 use file::Locks;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,6 +74,7 @@ pub struct Segment {
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) claims: Arc<Claims>,
     header: Shared<Header>,
+    service: Shared<ServiceCounters>,
     counters: Shared<[WorkerCounters]>,
     peers: Arc<[Shared<[Traffic]>]>,
     geometry: Geometry,
@@ -126,6 +128,7 @@ impl Segment {
         });
         Ok(Self {
             header: mapping.one(0).ok_or_else(size)?,
+            service: mapping.one(layout.service).ok_or_else(size)?,
             counters: mapping.many(layout.counters, workers).ok_or_else(size)?,
             peers: peers.collect::<Result<_, _>>()?,
             claims: Arc::new(Claims::default()),
@@ -186,6 +189,11 @@ impl Segment {
             Side::Dataplane => &self.header.dataplane,
             Side::Control => &self.header.control,
         }
+    }
+
+    /// What the dataplane's service thread counts.
+    pub fn service(&self) -> &ServiceCounters {
+        &self.service
     }
 
     /// Counters of all workers.

@@ -22,6 +22,13 @@ pub struct Interface {
     pub mtu: u16,
     /// Frames of a port, inner packets of a tunnel.
     pub traffic: Traffic,
+    /// What passed between the data plane and the interface's twin in the kernel.
+    #[serde(default)]
+    pub kernel: KernelTraffic,
+    /// Packets lost in the device, and between the data plane and the kernel: every cause, also those at zero. Drops
+    /// of the workers are [`crate::Drop`].
+    #[serde(default)]
+    pub losses: Vec<Loss>,
     /// What only a port or only a tunnel has.
     pub medium: Medium,
 }
@@ -40,6 +47,8 @@ pub enum Medium {
         mac: Option<String>,
         /// 802.1Q VLAN.
         vlan: Option<u16>,
+        /// What the device says of its link, where it says so.
+        link_up: Option<bool>,
         /// Link speed in Mbit/s, where known.
         speed: Option<u32>,
     },
@@ -58,6 +67,32 @@ pub enum Medium {
         /// Peers that are up.
         peers_up: u32,
     },
+}
+
+/// Packets and octets that passed the kernel twin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct KernelTraffic {
+    /// Packets the kernel sent.
+    pub from_packets: u64,
+    /// Octets the kernel sent.
+    pub from_bytes: u64,
+    /// Packets the kernel got.
+    pub to_packets: u64,
+    /// Octets the kernel got.
+    pub to_bytes: u64,
+}
+
+/// Packets lost for one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Loss {
+    /// Name of the cause.
+    pub reason: String,
+    /// What it means, and the remedy where there is one; one sentence.
+    pub meaning: String,
+    /// Packets.
+    pub packets: u64,
 }
 
 /// Packets and octets in both directions.

@@ -26,7 +26,7 @@ pub use cache::{CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, Requester};
 pub use codec::{CodecError, read_line, write_line};
 pub use counters::{Drop, Stage, Worker, Workers};
 pub use failure::{Cause, Failure};
-pub use interface::{Interface, Medium, Traffic};
+pub use interface::{Interface, KernelTraffic, Loss, Medium, Traffic};
 pub use nhrp_traffic::{NhrpTraffic, Refused, TypeCounts};
 pub use peer::{Dmvpn, Peer, PeerState, Why};
 pub use prefix::Prefix;

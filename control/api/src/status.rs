@@ -62,6 +62,10 @@ pub struct Ring {
     pub full: u64,
     /// Messages read that were refused.
     pub refused: u64,
+    /// Messages read that could not be served: updates that a table refused, packets to send for which there was no
+    /// buffer or no room in a worker's queue.
+    #[serde(default)]
+    pub unserved: u64,
 }
 
 /// A bounded table.

@@ -69,6 +69,13 @@ fn rings(status: &Status) -> Vec<Family> {
             |r| r.full,
         ),
         family(
+            Family::counter(
+                "ring_unserved_messages_total",
+                "Updates that a table refused, and packets to send without a buffer or room in a worker's queue.",
+            ),
+            |r| r.unserved,
+        ),
+        family(
             Family::counter("ring_rejected_messages_total", "Messages refused as malformed or too long."),
             |r| r.refused,
         ),

@@ -17,8 +17,15 @@ fn traffic(n: u64) -> Traffic {
 
 fn status() -> Status {
     let side = |pid| Side { pid, boot_id: 7, uptime: 3600, heartbeat_age_ms: 12 };
-    let ring =
-        |name: &str| Ring { name: name.into(), depth: 1, capacity: 1024, written: 5, full: 2, refused: 3 };
+    let ring = |name: &str| Ring {
+        name: name.into(),
+        depth: 1,
+        capacity: 1024,
+        written: 5,
+        full: 2,
+        refused: 3,
+        unserved: 4,
+    };
     Status {
         api: api::VERSION,
         name: "hub \"1\"\\\n".into(),
@@ -35,13 +42,18 @@ fn status() -> Status {
     }
 }
 
+fn loss(reason: &str, packets: u64) -> Loss {
+    Loss { reason: reason.into(), meaning: String::new(), packets }
+}
+
 fn interfaces() -> Vec<Interface> {
     let medium = Medium::Port {
         device: "net_null0".into(),
         role: "underlay".into(),
         mac: None,
         vlan: None,
-        speed: None,
+        link_up: Some(true),
+        speed: Some(10_000),
     };
     let port = Interface {
         name: "wan0".into(),
@@ -51,6 +63,8 @@ fn interfaces() -> Vec<Interface> {
         addresses: Vec::new(),
         mtu: 1500,
         traffic: traffic(10),
+        kernel: KernelTraffic { from_packets: 3, from_bytes: 300, to_packets: 4, to_bytes: 400 },
+        losses: vec![loss("rx_missed", 9), loss("to_kernel_undelivered", 0)],
         medium,
     };
     let medium = Medium::Tunnel {
@@ -61,8 +75,9 @@ fn interfaces() -> Vec<Interface> {
         network_id: 1,
         peers_up: 2,
     };
+    let losses = vec![loss("from_kernel_worker_busy", 5)];
     let tunnel =
-        Interface { name: "Tunnel0".into(), mtu: 1400, traffic: traffic(20), medium, ..port.clone() };
+        Interface { name: "Tunnel0".into(), mtu: 1400, traffic: traffic(20), medium, losses, ..port.clone() };
     vec![port, tunnel]
 }
 
@@ -192,6 +207,13 @@ fn values_are_those_given() {
         ("dmvpn_worker_burst_packets_bucket{worker=\"0\",le=\"+Inf\"}", 100.0),
         ("dmvpn_worker_burst_packets_sum{worker=\"0\"}", 1000.0),
         ("dmvpn_interface_receive_bytes_total{interface=\"Tunnel0\",type=\"tunnel\"}", 2000.0),
+        ("dmvpn_interface_lost_packets_total{interface=\"wan0\",type=\"port\",reason=\"rx_missed\"}", 9.0),
+        ("dmvpn_port_speed_bits_per_second{interface=\"wan0\"}", 1e10),
+        (
+            "dmvpn_interface_kernel_bytes_total{interface=\"Tunnel0\",type=\"tunnel\",direction=\"to_kernel\"}",
+            400.0,
+        ),
+        ("dmvpn_ring_unserved_messages_total{ring=\"inject\",worker=\"\"}", 4.0),
         ("dmvpn_ring_depth_messages{ring=\"events\",worker=\"1\"}", 1.0),
         ("dmvpn_failed_stations{cause=\"key_mismatch\"}", 1.0),
         ("dmvpn_failed_stations{cause=\"loop\"}", 0.0),

@@ -2,7 +2,7 @@
 
 use super::View;
 use super::exposition::Family;
-use api::{Interface, Medium, NhrpTraffic};
+use api::{Interface, KernelTraffic, Medium, NhrpTraffic};
 
 /// All of them.
 pub fn families(view: &View) -> Vec<Family> {
@@ -16,11 +16,7 @@ pub fn families(view: &View) -> Vec<Family> {
 fn interfaces(interfaces: &[Interface]) -> Vec<Family> {
     let family = |family: Family, value: fn(&Interface) -> u64| {
         family.each(interfaces, |family, interface| {
-            let kind = match interface.medium {
-                Medium::Port { .. } => "port",
-                Medium::Tunnel { .. } => "tunnel",
-            };
-            family.add(&[("interface", &interface.name), ("type", kind)], value(interface) as f64);
+            family.add(&[("interface", &interface.name), ("type", kind(interface))], value(interface) as f64);
         })
     };
     vec![
@@ -48,7 +44,68 @@ fn interfaces(interfaces: &[Interface]) -> Vec<Family> {
             |i| i.traffic.tx_packets,
         ),
         family(Family::counter("interface_transmit_bytes_total", "Octets sent."), |i| i.traffic.tx_bytes),
+        link_up(interfaces),
+        speed(interfaces),
+        kernel("packets", "Packets", interfaces, |k| [k.from_packets, k.to_packets]),
+        kernel("bytes", "Octets", interfaces, |k| [k.from_bytes, k.to_bytes]),
+        losses(interfaces),
     ]
+}
+
+fn kind(interface: &Interface) -> &'static str {
+    match interface.medium {
+        Medium::Port { .. } => "port",
+        Medium::Tunnel { .. } => "tunnel",
+    }
+}
+
+/// Only of ports whose device tells.
+fn link_up(interfaces: &[Interface]) -> Family {
+    Family::gauge("port_link_up", "Whether the port's device has a link.").each(
+        interfaces,
+        |family, interface| {
+            if let Medium::Port { link_up: Some(up), .. } = interface.medium {
+                family.add(&[("interface", &interface.name)], f64::from(u8::from(up)));
+            }
+        },
+    )
+}
+
+/// Only of ports whose device tells.
+fn speed(interfaces: &[Interface]) -> Family {
+    Family::gauge("port_speed_bits_per_second", "Speed of the port's link.").each(
+        interfaces,
+        |family, interface| {
+            if let Medium::Port { speed: Some(mbps), .. } = interface.medium {
+                family.add(&[("interface", &interface.name)], f64::from(mbps) * 1e6);
+            }
+        },
+    )
+}
+
+fn kernel(unit: &str, what: &str, interfaces: &[Interface], value: fn(&KernelTraffic) -> [u64; 2]) -> Family {
+    let help = format!("{what} between the data plane and the interface's twin in the kernel.");
+    Family::counter(&format!("interface_kernel_{unit}_total"), &help).each(interfaces, |family, interface| {
+        for (direction, count) in ["from_kernel", "to_kernel"].into_iter().zip(value(&interface.kernel)) {
+            let labels =
+                [("interface", interface.name.as_str()), ("type", kind(interface)), ("direction", direction)];
+            family.add(&labels, count as f64);
+        }
+    })
+}
+
+fn losses(interfaces: &[Interface]) -> Family {
+    Family::counter(
+        "interface_lost_packets_total",
+        "Packets lost in a port's device, or between the data plane and the kernel, by cause.",
+    )
+    .each(interfaces, |family, interface| {
+        for loss in &interface.losses {
+            let labels =
+                [("interface", interface.name.as_str()), ("type", kind(interface)), ("reason", &loss.reason)];
+            family.add(&labels, loss.packets as f64);
+        }
+    })
 }
 
 fn nhrp(interfaces: &[NhrpTraffic]) -> Vec<Family> {

@@ -2,10 +2,11 @@
 
 use crate::hub::Hub;
 use crate::kernel::Interface as Twin;
-use api::{Interface, Medium, Prefix, Traffic};
+use api::{Interface, KernelTraffic, Loss, Medium, Prefix, Traffic};
 use config::model::Role;
 use shm::counters::WorkerCounters;
 use shm::message::TunnelId;
+use shm::service::{Device, DeviceLoss, ServiceCounters, Twin as TwinCounters, TwinLoss};
 
 /// Ports, then tunnels; all or one.
 pub fn interfaces(hub: &Hub, only: Option<&str>, now_ms: u64) -> Vec<Interface> {
@@ -31,6 +32,11 @@ fn port(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
     let port = hub.config.port.get(id)?;
     let twin = Twin::Port(id as u8);
     let link = hub.state.kernel.link(twin);
+    let service = service(hub);
+    let device = service.and_then(|service| service.devices.get(id));
+    // Of a data plane that is gone, the link says nothing.
+    let living = device.filter(|_| alive(hub, now_ms));
+    let counters = service.and_then(|service| service.port_twins.get(id));
     Some(Interface {
         name: port.name.clone(),
         kernel_interface: port.name.clone(),
@@ -39,6 +45,8 @@ fn port(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
         addresses: addresses(hub, twin),
         mtu: link.map_or(port.mtu, |link| link.mtu as u16),
         traffic: sum(hub, |worker| worker.ports.get(id)),
+        kernel: counters.map(kernel_traffic).unwrap_or_default(),
+        losses: device.map(device_losses).into_iter().chain(counters.map(twin_losses)).flatten().collect(),
         medium: Medium::Port {
             device: port.device.clone(),
             role: match port.role {
@@ -47,7 +55,8 @@ fn port(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
             },
             mac: link.and_then(|link| link.mac).map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
             vlan: port.vlan,
-            speed: None,
+            link_up: living.and_then(Device::link_up),
+            speed: living.and_then(Device::mbps),
         },
     })
 }
@@ -56,6 +65,7 @@ fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
     let tunnel = hub.config.tunnel.get(id)?;
     let twin = Twin::Tunnel(id as u8);
     let link = hub.state.kernel.link(twin);
+    let counters = service(hub).and_then(|service| service.tunnel_twins.get(id));
     let bound = hub.server.bindings().filter(|binding| usize::from(binding.tunnel) == id);
     Some(Interface {
         name: tunnel.name.clone(),
@@ -65,6 +75,8 @@ fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
         addresses: addresses(hub, twin),
         mtu: link.map_or(tunnel.ip_mtu, |link| link.mtu as u16),
         traffic: sum(hub, |worker| worker.tunnels.get(id)),
+        kernel: counters.map(kernel_traffic).unwrap_or_default(),
+        losses: counters.map(twin_losses).unwrap_or_default(),
         medium: Medium::Tunnel {
             source: tunnel.source,
             key: tunnel.key,
@@ -79,6 +91,37 @@ fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
 fn addresses(hub: &Hub, twin: Twin) -> Vec<Prefix> {
     let ours = hub.state.kernel.addresses().filter(|(at, _)| *at == twin);
     ours.map(|(_, at)| Prefix { address: at.address, len: at.len }).collect()
+}
+
+fn service(hub: &Hub) -> Option<&ServiceCounters> {
+    hub.plane.as_ref().map(|plane| plane.segment.service())
+}
+
+fn kernel_traffic(twin: &TwinCounters) -> KernelTraffic {
+    KernelTraffic {
+        from_packets: twin.from_kernel_packets.get(),
+        from_bytes: twin.from_kernel_bytes.get(),
+        to_packets: twin.to_kernel_packets.get(),
+        to_bytes: twin.to_kernel_bytes.get(),
+    }
+}
+
+fn twin_losses(twin: &TwinCounters) -> Vec<Loss> {
+    let loss = |cause: &TwinLoss| Loss {
+        reason: cause.name().into(),
+        meaning: cause.meaning().into(),
+        packets: twin.lost(*cause),
+    };
+    TwinLoss::ALL.iter().map(loss).collect()
+}
+
+fn device_losses(device: &Device) -> Vec<Loss> {
+    let loss = |cause: &DeviceLoss| Loss {
+        reason: cause.name().into(),
+        meaning: cause.meaning().into(),
+        packets: device.lost(*cause),
+    };
+    DeviceLoss::ALL.iter().map(loss).collect()
 }
 
 fn sum(hub: &Hub, of: impl Fn(&WorkerCounters) -> Option<&shm::counters::Traffic>) -> Traffic {

@@ -6,7 +6,9 @@ use crate::links::MAX_TRANSIENT;
 use crate::{outbox, state};
 use api::{Ring, Side, Status, Table};
 use shm::RingName;
+use shm::drops::DropReason;
 use shm::message::MAX_LINKS;
+use shm::service::DeviceLoss;
 
 /// Versions, uptimes, and how full everything bounded is.
 pub fn status(hub: &Hub, now_ms: u64) -> Status {
@@ -50,6 +52,7 @@ fn rings(hub: &Hub) -> Vec<Ring> {
     let Some(plane) = &hub.plane else { return Vec::new() };
     let events = (0..plane.events.len()).map(|n| (format!("events {n}"), RingName::Events(n)));
     let all = [("updates".to_string(), RingName::Updates), ("inject".to_string(), RingName::Inject)];
+    let service = plane.segment.service();
     let ring = |(name, which)| {
         let stats = plane.segment.ring_stats(which)?;
         Some(Ring {
@@ -59,6 +62,11 @@ fn rings(hub: &Hub) -> Vec<Ring> {
             written: stats.sent,
             full: stats.full,
             refused: stats.rejected + stats.unfit,
+            unserved: match which {
+                RingName::Updates => service.updates_refused.get(),
+                RingName::Inject => service.injects_lost.get(),
+                RingName::Events(_) => 0,
+            },
         })
     };
     all.into_iter().chain(events).filter_map(ring).collect()
@@ -74,7 +82,14 @@ fn tables(hub: &Hub) -> Vec<Table> {
     let state = &hub.state;
     let max_peers = hub.config.hub.max_peers as usize;
     let server = hub.server.server_counters();
-    vec![
+    let buffers = hub.plane.as_ref().map(|plane| {
+        let service = plane.segment.service();
+        let workers = plane.segment.workers().iter().map(|w| w.drops[DropReason::NoBuffer as usize].get());
+        let devices = service.devices.iter().map(|device| device.lost(DeviceLoss::RxNoBuffer));
+        let full = workers.chain(devices).sum();
+        table("buffers", service.buffers_used.get() as usize, service.buffers.get() as usize, full)
+    });
+    let own = vec![
         table("peers", state.peers.len(), max_peers, state.peers.full()),
         table("links", state.links.len(), MAX_LINKS, state.links.full()),
         table("links-transient", state.links.transient(), MAX_TRANSIENT, state.links.transient_full),
@@ -87,5 +102,6 @@ fn tables(hub: &Hub) -> Vec<Table> {
             server.failures_evicted,
         ),
         table("outbox", hub.outbox.len(), outbox::MAX_WAITING, hub.outbox.counters.full),
-    ]
+    ];
+    own.into_iter().chain(buffers).collect()
 }

@@ -4,9 +4,10 @@ use crate::frames::{
     SPOKE1, SPOKE2, arp_request, checksum, echo, ip, tagged, through_tunnel, to_mac, untagged,
 };
 use crate::hub::{self, Hub, Setup};
-use crate::namespace::isolated;
+use crate::namespace::{isolated, wait_for};
 use crate::wire_end::WireEnd;
 use shm::drops::DropReason;
+use shm::service::TwinLoss;
 
 #[test]
 fn forwards_between_spokes_and_lets_the_kernel_answer() {
@@ -20,6 +21,7 @@ fn forwards_between_spokes_and_lets_the_kernel_answer() {
         the_kernel_answers_once(&wire);
         the_kernel_answers_in_the_tunnel(&wire);
         drops_are_counted(&wire, &hub);
+        devices_and_twins_are_counted(&wire, &hub);
         assert!(hub.stop().success(), "{}", hub.log());
         assert!(hub.log().contains("ended"));
     });
@@ -140,13 +142,35 @@ fn drops_are_counted(wire: &WireEnd, hub: &Hub) {
     let wrong_key = SPOKE1.gre(Some(5), &ip(SPOKE1.tunnel(), SPOKE2.tunnel(), 1, 64, &echo(8, 1)));
     let before = count(DropReason::GreKeyMismatch);
     wire.send(&wrong_key);
-    crate::namespace::wait_for("the drop's counter", || {
-        (count(DropReason::GreKeyMismatch) > before).then_some(())
-    });
+    wait_for("the drop's counter", || (count(DropReason::GreKeyMismatch) > before).then_some(()));
     let counters = segment.worker(0);
     assert!(counters.packets.get() > 0 && counters.busy_cycles.get() > 0 && counters.polls.get() > 0);
     assert!(counters.punted.get() >= 22, "{}", counters.punted.get());
     let port = &counters.ports[0];
     assert!(port.rx_packets.get() >= 25 && port.tx_packets.get() >= 24, "{port:?}");
     assert!(port.tx_bytes.get() >= port.tx_packets.get() * 42);
+}
+
+/// What the service thread counts is in the segment for anyone to read.
+fn devices_and_twins_are_counted(wire: &WireEnd, hub: &Hub) {
+    let segment = hub.segment();
+    let service = segment.service();
+    wait_for("the port's link and the buffers", || {
+        (service.devices[0].link_up() == Some(true) && service.buffers.get() == 8192).then_some(())
+    });
+    assert!(service.buffers_used.get() < 8192);
+    let (port, tunnel) = (&service.port_twins[0], &service.tunnel_twins[0]);
+    // An ARP request and twenty pings; each was answered.
+    assert!(port.to_kernel_packets.get() >= 21, "{port:?}");
+    assert!(port.from_kernel_packets.get() >= 21, "{port:?}");
+    assert!(port.from_kernel_bytes.get() >= 21 * 42, "{port:?}");
+    let ping = ip(SPOKE1.tunnel(), hub::TUNNEL, 1, 64, &echo(8, 7)).len() as u64;
+    assert_eq!((tunnel.to_kernel_packets.get(), tunnel.to_kernel_bytes.get()), (1, ping), "{tunnel:?}");
+    assert!(tunnel.from_kernel_packets.get() >= 1, "{tunnel:?}");
+    // Nobody brought the second tunnel's twin up.
+    wire.send(&SPOKE2.gre(Some(77), &ip([172, 16, 3, 9], [10, 254, 0, 1], 1, 64, &echo(8, 9))));
+    let down = &service.tunnel_twins[1];
+    wait_for("the loss", || (down.lost(TwinLoss::Undelivered) == 1).then_some(()));
+    assert_eq!(down.to_kernel_packets.get(), 0);
+    assert_eq!(port.lost(TwinLoss::Gone) + port.lost(TwinLoss::NoFrame), 0, "{port:?}");
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::message::{Event, Inject, Update};
+use crate::service::{DeviceLoss, TwinLoss};
 use std::net::Ipv4Addr;
 
 const GEOMETRY: Geometry = Geometry { workers: 2, max_peers: 100 };
@@ -65,6 +66,12 @@ fn both_sides_meet_whoever_is_first() {
         assert_eq!(control.worker(1).polls.get(), 3);
         assert_eq!(control.peers(1)[99].rx_bytes.get(), 4);
         assert_eq!((control.worker(0).polls.get(), control.peers(1).len()), (0, 100));
+
+        dataplane.service().devices[15].lose(DeviceLoss::RxMissed, 6);
+        dataplane.service().tunnel_twins[63].lose(TwinLoss::Gone);
+        assert_eq!(control.service().devices[15].lost(DeviceLoss::RxMissed), 6);
+        assert_eq!(control.service().tunnel_twins[63].lost(TwinLoss::Gone), 1);
+        assert_eq!(control.worker(0).polls.get(), 0, "the block's end is not the next one's beginning");
 
         dataplane.heartbeat(77);
         dataplane.completed(5);

@@ -1,15 +1,18 @@
 //! `show interfaces`.
 
 use super::{lines, plural};
-use api::{Interface, Medium};
+use api::{Interface, Loss, Medium};
 
 /// One block per interface.
 pub fn interfaces(interfaces: &[Interface]) -> String {
     lines(interfaces.iter().flat_map(block).collect())
 }
 
+fn up(up: bool) -> &'static str {
+    if up { "up" } else { "down" }
+}
+
 fn block(interface: &Interface) -> Vec<String> {
-    let up = |up: bool| if up { "up" } else { "down" };
     let admin = if interface.admin_up { "up" } else { "administratively down" };
     let mut out = vec![format!("{} is {admin}, line protocol is {}", interface.name, up(interface.line_up))];
     out.extend(medium(interface));
@@ -20,16 +23,28 @@ fn block(interface: &Interface) -> Vec<String> {
     out.push(format!("  MTU {} bytes, kernel interface {}", interface.mtu, interface.kernel_interface));
     out.push(format!("     {} packets input, {} bytes", traffic.rx_packets, traffic.rx_bytes));
     out.push(format!("     {} packets output, {} bytes", traffic.tx_packets, traffic.tx_bytes));
+    let kernel = &interface.kernel;
+    out.push(format!("     {} packets from the kernel, {} bytes", kernel.from_packets, kernel.from_bytes));
+    out.push(format!("     {} packets to the kernel, {} bytes", kernel.to_packets, kernel.to_bytes));
+    let lost: u64 = interface.losses.iter().map(|loss| loss.packets).sum();
+    out.push(format!("     {lost} packets lost outside of the workers"));
+    for Loss { reason, meaning, packets } in interface.losses.iter().filter(|loss| loss.packets > 0) {
+        out.push(format!("        {packets} {reason}: {meaning}"));
+    }
     out
 }
 
 fn medium(interface: &Interface) -> Vec<String> {
     match &interface.medium {
-        Medium::Port { device, role, mac, vlan, speed } => {
+        Medium::Port { device, role, mac, vlan, link_up, speed } => {
             let mac = mac.as_deref().map_or(String::new(), |mac| format!(", address is {mac}"));
             let vlan = vlan.map_or("untagged".into(), |vlan| format!("VLAN {vlan}"));
-            let speed = speed.map_or(String::new(), |speed| format!(", {speed} Mbit/s"));
-            vec![format!("  Hardware is DPDK port {device}{mac}"), format!("  Role is {role}, {vlan}{speed}")]
+            let link = link_up.map_or("unknown", up);
+            let speed = speed.map_or(String::new(), |speed| format!(" at {speed} Mbit/s"));
+            vec![
+                format!("  Hardware is DPDK port {device}{mac}"),
+                format!("  Role is {role}, {vlan}, link is {link}{speed}"),
+            ]
         }
         Medium::Tunnel { source, key, ttl, tcp_adjust_mss, network_id, peers_up } => {
             let key = key.map_or("disabled".into(), |key| format!("{key:#X}"));

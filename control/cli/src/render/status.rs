@@ -36,9 +36,10 @@ pub fn status(status: &Status) -> String {
         ),
         String::new(),
     ];
-    let mut rings = Columns::new(&["Ring", ">Depth", ">Capacity", ">Written", ">Full", ">Refused"]);
+    let mut rings =
+        Columns::new(&["Ring", ">Depth", ">Capacity", ">Written", ">Full", ">Refused", ">Unserved"]);
     for ring in &status.rings {
-        let numbers = [ring.depth, ring.capacity, ring.written, ring.full, ring.refused];
+        let numbers = [ring.depth, ring.capacity, ring.written, ring.full, ring.refused, ring.unserved];
         rings.row(std::iter::once(ring.name.clone()).chain(numbers.iter().map(u64::to_string)));
     }
     out.extend(rings.lines());
