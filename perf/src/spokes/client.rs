@@ -41,6 +41,8 @@ pub struct Client {
     pub me: Identity,
     /// Direct ways.
     pub shortcuts: Shortcuts,
+    /// Registrations sent again for want of an answer.
+    pub retries: u64,
     registered_until: u64,
     refused: bool,
     /// Public address, if the hub saw another than the claimed one.
@@ -60,6 +62,7 @@ impl Client {
         Self {
             me,
             shortcuts: Shortcuts::default(),
+            retries: 0,
             registered_until: 0,
             refused: false,
             public: None,
@@ -115,6 +118,7 @@ impl Client {
     /// A refresh is a new request; a retry is the same one again (RFC 2332 5.2.3: the id ties reply to request).
     fn register(&mut self, common: &Common, now: u64, out: &mut Vec<Output>) {
         if self.waiting {
+            self.retries += 1;
             self.wait = (self.wait * 2).min(LAST_RETRY);
         } else {
             (self.request_id, self.wait, self.first_sent, self.waiting) =

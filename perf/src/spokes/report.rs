@@ -72,6 +72,14 @@ pub struct Totals {
     pub registered: u32,
     /// Spokes in all.
     pub spokes: u32,
+    /// Registrations accepted from spokes that had none, or none any more; refreshes are not among them.
+    pub registrations: u64,
+    /// The longest of them, from the first request to the answer, in milliseconds.
+    pub slowest_ms: u64,
+    /// Seconds from the start until every spoke was registered; 0: that has not been.
+    pub all_registered: f64,
+    /// Registrations and refreshes sent again for want of an answer.
+    pub retries: u64,
     /// Shortcuts known to all spokes.
     pub shortcuts: u64,
     /// NHRP packets sent.

@@ -185,6 +185,10 @@ impl Runner {
     fn perform(&mut self, index: u32) {
         let Some(from) = self.clients.get(index as usize).map(|client| client.me.nbma) else { return };
         for output in std::mem::take(&mut self.outputs) {
+            if let Output::Tell(Report::Registered { took_ms, .. }) = &output {
+                self.totals.registrations += 1;
+                self.totals.slowest_ms = self.totals.slowest_ms.max(*took_ms);
+            }
             match output {
                 Output::Tell(report) if self.args.quiet => drop(report),
                 Output::Tell(report) => print(&report),
@@ -301,7 +305,11 @@ impl Runner {
             Phase::Registering if stopped || (self.traffic.is_none() && over(self.start)) => Phase::Done,
             Phase::Registering if now >= self.next_census => {
                 self.next_census = now + CENSUS;
-                if self.registered() == self.totals.spokes { Phase::Running { since: now } } else { phase }
+                if self.registered() < self.totals.spokes {
+                    return phase;
+                }
+                self.totals.all_registered = self.start.elapsed().as_secs_f64();
+                Phase::Running { since: now }
             }
             // Without traffic the time counts from the start.
             Phase::Running { .. } if self.traffic.is_none() && over(self.start) => Phase::Done,
@@ -372,6 +380,7 @@ impl Runner {
         Totals {
             seconds: self.start.elapsed().as_secs_f64(),
             registered: self.registered(),
+            retries: self.clients.iter().map(|client| client.retries).sum(),
             shortcuts,
             receive_drops: Underlay::drops().saturating_sub(self.drops_before),
             traffic: self.traffic.as_ref().map(Traffic::counts).unwrap_or_default(),
