@@ -1,0 +1,177 @@
+# shellcheck shell=bash
+# A hub with thousands of emulated spokes, in private network namespaces:
+#
+#   [GROUP] eth0 ── to-GROUP [inet] to-hub ── wan0 [hub]
+#
+# A group is one emulator, `hub-perf spokes`, whose spokes all live in one namespace. `inet` routes. Needs common.sh,
+# net.sh, hub.sh and assert.sh.
+
+# shellcheck disable=SC2034  # HUB_TUNNEL is read by the scripts that source this file
+HUB_TUNNEL=10.128.0.1
+KEY=42
+# Seconds that a status line of an emulator may be late on a busy machine.
+PATIENCE=${PATIENCE:-60}
+# What a packet socket holds while the hub waits for a CPU: at 2,000 packets a second, 8 s.
+FRAMES=16384
+
+# Numbers of the groups, from which their addresses follow.
+GROUPS_UP=()
+
+soak_need() {
+    need_root
+    local tool
+    for tool in ip ethtool jq tcpdump; do have "$tool" || die "$tool is missing: run scripts/setup"; done
+    for tool in hub-dataplane hub-control hubctl hub-perf; do
+        [ -x "$HUB_BIN/$tool" ] || die "$HUB_BIN/$tool is missing: cargo build --release"
+    done
+}
+
+# soak_up MAX-PEERS GROUP...: namespaces, and the hub's configuration.
+soak_up() {
+    local max_peers=$1 group
+    shift
+    RUN=$(mktemp -d "/tmp/dmvpn-soak.XXXXXX")
+    undo_at_exit
+    undo soak_down
+    local ns
+    for ns in inet hub; do net_namespace "$ns"; done
+    in_ns inet sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.all.rp_filter=0
+    net_wire inet to-hub hub wan0
+    ip -n "$NET_ID-inet" address add "$HUB_GATEWAY/24" dev to-hub
+    for group; do group_up "$group"; done
+    soak_hub_config "$max_peers"
+    say "$(soak_machine)"
+}
+
+soak_machine() {
+    printf '%s CPUs, load %s, %s' "$(nproc)" "$(cut -d' ' -f1-3 /proc/loadavg)" "$(date '+%F %T')"
+}
+
+# group_up GROUP: a namespace that owns 198.(18+n).0.0/16.
+group_up() {
+    local group=$1 n=${#GROUPS_UP[@]}
+    GROUPS_UP+=("$group")
+    net_namespace "$group"
+    net_wire inet "to-$group" "$group" eth0
+    ip -n "$NET_ID-inet" address add "172.16.$n.1/24" dev "to-$group"
+    ip -n "$NET_ID-$group" address add "172.16.$n.2/24" dev eth0
+    ip -n "$NET_ID-$group" route add default via "172.16.$n.1"
+    ip -n "$NET_ID-$group" route add local "198.$((18 + n)).0.0/16" dev lo
+    ip -n "$NET_ID-inet" route add "198.$((18 + n)).0.0/16" via "172.16.$n.2"
+}
+
+group_number() {
+    local n
+    for n in "${!GROUPS_UP[@]}"; do [ "${GROUPS_UP[n]}" != "$1" ] || echo "$n"; done
+}
+
+soak_hub_config() {
+    mkdir -p "$(hub_dir)/run" "$(hub_dir)/state"
+    cat >"$(hub_dir)/hub.toml" <<END
+[hub]
+name = "hub"
+run-dir = "$(hub_dir)/run"
+state-dir = "$(hub_dir)/state"
+max-peers = $1
+
+[dataplane]
+cores = [$HUB_CORES]
+hugepages = false
+memory = 256
+buffers = 16384
+ring-size = 1024
+idle-sleep = 50
+
+[[port]]
+name = "wan"
+device = "net_af_packet0,iface=wan0,framecnt=$FRAMES"
+role = "underlay"
+address = ["$HUB_NBMA/24"]
+gateway = "$HUB_GATEWAY"
+
+[[tunnel]]
+name = "Tunnel0"
+interface = "tun0"
+source = "$HUB_NBMA"
+key = $KEY
+address = "$HUB_TUNNEL/16"
+ip-mtu = 1400
+
+[tunnel.nhrp]
+network-id = 1
+phase = 3
+END
+}
+
+# Logs stay only where a claim failed, and are named.
+SOAK_PASSED=
+soak_passed() { SOAK_PASSED=1; }
+soak_down() {
+    local group
+    for group in "${GROUPS_UP[@]}"; do stop_pid "$(group_pid "$group")"; done
+    hub_down
+    net_down
+    if [ -n "$SOAK_PASSED" ]; then rm -rf "$RUN"; else say "logs: $RUN"; fi
+}
+
+group_pid() { cat "$RUN/$1.pid" 2>/dev/null || true; }
+
+# spokes_start GROUP COUNT OPTION...: an emulator; its lines go to $RUN/GROUP.
+spokes_start() {
+    local group=$1 count=$2 n
+    n=$(group_number "$group")
+    shift 2
+    in_ns_exec "$group" "$HUB_BIN/hub-perf" spokes --hub "$HUB_NBMA" --hub-tunnel "$HUB_TUNNEL" --count "$count" \
+        --nbma "198.$((18 + n)).1.0" --tunnel "10.128.$((1 + n * 128)).0" --key "$KEY" --no-shortcut --quiet "$@" \
+        </dev/null >"$RUN/$group" 2>"$RUN/$group.err" &
+    echo $! >"$RUN/$group.pid"
+}
+
+# spokes_say GROUP FILTER: of the group's last line.
+spokes_say() { tail -n 1 "$RUN/$1" | jq -r "$2"; }
+# Before the first line nothing is so: to jq, no input is no failure.
+spokes_are() { [ -s "$RUN/$1" ] && tail -n 1 "$RUN/$1" | jq -e "$2"; }
+
+# spokes_end GROUP: let it finish and write its last line.
+spokes_end() {
+    local pid
+    pid=$(group_pid "$1")
+    kill -TERM "$pid" 2>/dev/null || true
+    wait_until "$PATIENCE" gone "$pid" || die "the emulator of $1 does not end"
+    spokes_are "$1" '.event == "end"' >/dev/null || die "the emulator of $1 failed: $(cat "$RUN/$1.err")"
+}
+
+# hub_peers FILTER: of the array of the peers that are up.
+hub_peers() {
+    hubctl --json show dmvpn >"$RUN/dmvpn.json"
+    jq -r "[.. | objects | select(.state? == \"up\")] | $1" "$RUN/dmvpn.json"
+}
+
+# hub_is FILTER: of `show status`.
+hub_is() { hubctl --json show status | jq -e "[.. | objects | select(has(\"peers-up\"))][0] | $1"; }
+hub_in_step() { hub_is '."updates-pending" == 0 and .dataplane != null'; }
+
+# Every bound that was hit, and every reason for which packets were dropped, one line each.
+hub_bounds() {
+    hubctl --json show status | jq -r '[.. | objects | select(has("full") and has("name"))][] |
+        select(.full > 0 or (.refused // 0) > 0) | "bound hit: \(.name): full \(.full), refused \(.refused // 0)"'
+    hubctl --json show drops | jq -r '.. | objects | select((.reason? != null) and .packets > 0) |
+        "dropped: \(.packets) \(.reason) (\(.meaning))"'
+}
+
+# Where the kernel lost packets of ours, one line each.
+kernel_losses() {
+    local ns
+    for ns in inet hub "${GROUPS_UP[@]}"; do
+        ip -n "$NET_ID-$ns" -s -j link | jq -r --arg ns "$ns" '.[] | select(.stats64.rx.dropped + .stats64.tx.dropped > 0) |
+            "kernel: \($ns) \(.ifname): rx dropped \(.stats64.rx.dropped), tx dropped \(.stats64.tx.dropped)"'
+    done
+}
+
+# cpu_ms PID: CPU time used; memory_kib PID: resident memory at most so far.
+cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/$1/stat"; }
+memory_kib() { awk '/^VmHWM:/ { print $2 }' "/proc/$1/status"; }
+
+# random_ms LIMIT: 0 to LIMIT - 1, of the generator that --seed starts.
+random_ms() { echo $(((RANDOM * 32768 + RANDOM) % $1)); }
+sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
