@@ -64,7 +64,7 @@ captured_at() {
 
 TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE)
 # Warnings that speak of the conversation and not of the packet.
-TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags'
+TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst'
 
 # What tshark holds against packets with this Ethernet source: broken, a bad checksum, or a warning.
 capture_complaints() {

@@ -16,7 +16,7 @@ scenario() {
     undo emulators_down
     emulate crowd --nbma "$CROWD" --tunnel 10.255.0.101 --authentication guess
     holds_within 15 "another password is named as such" hub_blames "$CROWD" authentication-mismatch
-    holds_within 5 "and the spoke is told" emulated crowd error '"code":11'
+    holds_within 5 "and the spoke is told" saw_nhrp "$HUB_SIDE" 7 src host "$HUB_NBMA" and dst host "$CROWD"
     emulator_stop crowd
     holds_not "neither password is in the log" grep -e secret -e guess "$(hub_dir)/control.log"
     emulate crowd --nbma "$CROWD" --tunnel 10.255.0.101 --authentication secret
