@@ -75,7 +75,7 @@ pub fn render(view: &View) -> String {
     let mut families = hub::families(view);
     families.extend(traffic::families(view));
     if let Some(workers) = &view.workers {
-        families.extend(workers::families(&workers.workers, &view.worker_traffic));
+        families.extend(workers::families(workers, &view.worker_traffic));
     }
     if let Some(interfaces) = &view.peers {
         families.extend(per_peer::families(interfaces));

@@ -78,6 +78,7 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     let segment = attach(config)?;
     let eal = Eal::init(&settings::eal(config, spare_cpus(&config.dataplane.cores)))?;
     tracing::info!(dpdk = dpdk::RELEASE, hugepages = config.dataplane.hugepages, "DPDK started");
+    segment.service().tsc_hz.set(dpdk::tsc_hz(eal));
     let opened = ports::open(eal, config)?;
     let twins = open_twins(config, &opened.ports, segment.service())?;
     let macs: Vec<[u8; 6]> = opened.ports.iter().map(Port::mac).collect();
@@ -96,11 +97,13 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     let queues = opened.rx.into_iter().zip(opened.tx);
     for (index, ((reader, (rx, tx)), lane)) in readers.into_iter().zip(queues).zip(&lanes).enumerate() {
         let counters = segment.worker(index);
+        let mut forwarder = Forwarder::new(reader, opened.pool, counters, segment.peers(index));
+        forwarder.set_stage_timing(config.dataplane.stage_timing);
         workers.push(Worker {
             index,
             core: config.dataplane.cores.get(index).copied().unwrap_or_default(),
             rx,
-            forwarder: Forwarder::new(reader, opened.pool, counters, segment.peers(index)),
+            forwarder,
             sink: WorkerSink::new(tx, lane, segment.event_sender(index)?, counters),
             lane,
             counters,

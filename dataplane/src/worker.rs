@@ -67,6 +67,9 @@ impl Worker<'_> {
                 idle += 1;
                 if idle >= IDLE_POLLS {
                     std::thread::sleep(self.idle_sleep);
+                    // The time asleep is idle time, and not that of the packets that came meanwhile.
+                    begin = tsc();
+                    self.counters.idle_cycles.add(begin.wrapping_sub(end));
                 }
             }
         }

@@ -63,6 +63,8 @@ pub struct Dataplane {
     /// Sleep this long, in microseconds, after many empty polls; 0 polls without pause. For machines that share
     /// cores. Default: 0.
     pub idle_sleep: u32,
+    /// Count the cycles of each pass over a burst, for `show workers`; costs some cycles itself. Default: off.
+    pub stage_timing: bool,
 }
 
 impl Default for Dataplane {
@@ -76,6 +78,7 @@ impl Default for Dataplane {
             ring_size: 1024,
             eal_args: Vec::new(),
             idle_sleep: 0,
+            stage_timing: false,
         }
     }
 }

@@ -49,6 +49,7 @@ fn dataplane(table: &mut Reader) -> Option<Dataplane> {
         ring_size: table.optional("ring-size", kind::ring_size).unwrap_or(default.ring_size),
         eal_args: table.list("eal-args", kind::text).unwrap_or(default.eal_args),
         idle_sleep: table.optional("idle-sleep", integer(0..=100_000_u32)).unwrap_or(default.idle_sleep),
+        stage_timing: table.optional("stage-timing", kind::boolean).unwrap_or(default.stage_timing),
     })
 }
 

@@ -222,7 +222,16 @@ fn home(word: &str, here: &str) -> Option<&'static str> {
         ("[hub]", &["run-dir", "state-dir", "max-peers"]),
         (
             "[dataplane]",
-            &["cores", "service-core", "hugepages", "buffers", "ring-size", "eal-args", "idle-sleep"],
+            &[
+                "cores",
+                "service-core",
+                "hugepages",
+                "buffers",
+                "ring-size",
+                "eal-args",
+                "idle-sleep",
+                "stage-timing",
+            ],
         ),
         ("[[port]]", &["device", "role", "gateway", "vlan", "mac"]),
         ("[[tunnel]]", &["interface", "source", "key", "ip-mtu", "tcp-adjust-mss", "ttl"]),

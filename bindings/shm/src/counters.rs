@@ -9,8 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub const MAX_PORTS: usize = 16;
 /// Most tunnel interfaces a hub has.
 pub const MAX_TUNNELS: usize = 64;
-/// Stages whose cycles are told apart.
+/// The passes that a worker makes over a burst, in the order in which [`WorkerCounters::stage_cycles`] has them.
+pub const STAGES: [&str; 4] = ["parse", "peer", "fib", "send"];
+/// Room kept in the counter block, so that a new stage does not change the layout.
 pub const MAX_STAGES: usize = 16;
+const _: () = assert!(STAGES.len() <= MAX_STAGES);
 
 /// A counter with one writer: adding is a load and a store, no locked instruction.
 #[derive(Debug, Default)]
@@ -83,7 +86,7 @@ pub struct WorkerCounters {
     pub replicated: Counter,
     /// Packets handed to kernel twins.
     pub punted: Counter,
-    /// TSC cycles by stage, only while stage timing is on.
+    /// TSC cycles by stage of [`STAGES`], only while stage timing is on.
     pub stage_cycles: [Counter; MAX_STAGES],
     /// Drops by [`DropReason`].
     pub drops: [Counter; MAX_REASONS],

@@ -130,6 +130,7 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(WorkerCounters, tunnels),
     size_of::<ServiceCounters>(),
     align_of::<ServiceCounters>(),
+    offset_of!(ServiceCounters, updates_refused),
     offset_of!(ServiceCounters, injects_lost),
     offset_of!(ServiceCounters, buffers),
     offset_of!(ServiceCounters, buffers_used),

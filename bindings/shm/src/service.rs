@@ -127,6 +127,8 @@ impl Twin {
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct ServiceCounters {
+    /// Gauge: cycles per second of the time stamp counter that the workers' cycles are given in; 0: not told yet.
+    pub tsc_hz: Counter,
     /// Updates of control that the tables refused.
     pub updates_refused: Counter,
     /// NHRP packets of control's lost because buffers or a worker's queue were exhausted.
@@ -146,6 +148,7 @@ pub struct ServiceCounters {
 impl Default for ServiceCounters {
     fn default() -> Self {
         Self {
+            tsc_hz: Counter::default(),
             updates_refused: Counter::default(),
             injects_lost: Counter::default(),
             buffers: Counter::default(),

@@ -104,7 +104,11 @@ mod golden {
         let shown = show(&earlier, &later);
         let line: Vec<&str> = shown.lines().nth(3).unwrap().split_whitespace().collect();
         assert!(shown.starts_with("Over 2.5 seconds:"));
-        assert_eq!(line, ["0", "1", "75.0", "5000", "2000", "150.0", "100.0", "0"]);
+        assert_eq!(line, ["0", "1", "75.0", "5000", "2000", "150.0", "71.4", "100.0", "0"]);
+        // A data plane that did not tell the counter's frequency.
+        later.tsc_hz = None;
+        let shown = show(&earlier, &later);
+        assert_eq!(shown.lines().nth(3).unwrap().split_whitespace().nth(6), Some("-"));
         // Counters of another start are not subtracted.
         assert!(show(&later, &earlier).starts_with("Since the dataplane started:"));
     }

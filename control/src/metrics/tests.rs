@@ -160,7 +160,11 @@ fn view(up: u64, down: u64, peers: Option<Vec<Dmvpn>>) -> View {
             ..NhrpTraffic::default()
         }],
         drops: Some([Reason::NoRoute, Reason::TxFull, Reason::UnknownPeer].iter().map(drop).collect()),
-        workers: Some(Workers { tsc_hz: None, read_at_ms: 0, workers: vec![worker(0), worker(1)] }),
+        workers: Some(Workers {
+            tsc_hz: Some(2_100_000_000),
+            read_at_ms: 0,
+            workers: vec![worker(0), worker(1)],
+        }),
         worker_traffic: vec![traffic(1), traffic(2)],
         peer_states: BTreeMap::from([
             ((name(), PeerState::Up), up),
@@ -214,6 +218,7 @@ fn values_are_those_given() {
             400.0,
         ),
         ("dmvpn_ring_unserved_messages_total{ring=\"inject\",worker=\"\"}", 4.0),
+        ("dmvpn_worker_cycles_per_second", 2.1e9),
         ("dmvpn_ring_depth_messages{ring=\"events\",worker=\"1\"}", 1.0),
         ("dmvpn_failed_stations{cause=\"key_mismatch\"}", 1.0),
         ("dmvpn_failed_stations{cause=\"loop\"}", 0.0),

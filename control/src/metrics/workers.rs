@@ -1,12 +1,16 @@
 //! Load, bursts and events of the workers.
 
 use super::exposition::Family;
-use api::{Traffic, Worker};
+use api::{Traffic, Worker, Workers};
 
 /// All of them.
-pub fn families(workers: &[Worker], traffic: &[Traffic]) -> Vec<Family> {
-    let mut all = load(workers, traffic);
-    all.extend(events(workers));
+pub fn families(workers: &Workers, traffic: &[Traffic]) -> Vec<Family> {
+    let mut all = load(&workers.workers, traffic);
+    all.extend(events(&workers.workers));
+    all.push(
+        Family::gauge("worker_cycles_per_second", "Frequency of the time stamp counter that counts cycles.")
+            .each(workers.tsc_hz, |family, hz| family.add(&[], hz as f64)),
+    );
     all
 }
 

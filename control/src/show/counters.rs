@@ -4,7 +4,7 @@ use super::tunnel_id;
 use crate::hub::Hub;
 use api::{Drop, NhrpTraffic, Stage, TypeCounts, Worker, Workers};
 use nhrp::{ByType, TunnelCounters};
-use shm::counters::{Counter, WorkerCounters};
+use shm::counters::{Counter, STAGES, WorkerCounters};
 use shm::drops::DropReason;
 use shm::message::TunnelId;
 
@@ -29,11 +29,12 @@ pub fn workers(hub: &Hub, now_ms: u64) -> Option<Workers> {
     let plane = hub.plane.as_ref()?;
     let workers = plane.segment.workers().iter().enumerate();
     let workers = workers.map(|(index, counters)| worker(hub, index, counters)).collect();
-    Some(Workers { tsc_hz: None, read_at_ms: now_ms, workers })
+    let tsc_hz = Some(plane.segment.service().tsc_hz.get()).filter(|hz| *hz > 0);
+    Some(Workers { tsc_hz, read_at_ms: now_ms, workers })
 }
 
 fn worker(hub: &Hub, index: usize, c: &WorkerCounters) -> Worker {
-    let stages = c.stage_cycles.iter().enumerate().filter(|(_, cycles)| cycles.get() > 0);
+    let stages = STAGES.iter().zip(&c.stage_cycles).filter(|(_, cycles)| cycles.get() > 0);
     Worker {
         index: index as u32,
         core: hub.config.dataplane.cores.get(index).map_or(0, |core| *core as u32),
@@ -53,9 +54,7 @@ fn worker(hub: &Hub, index: usize, c: &WorkerCounters) -> Worker {
         replicated: c.replicated.get(),
         punted: c.punted.get(),
         dropped: c.drops.iter().map(Counter::get).sum(),
-        stages: stages
-            .map(|(n, cycles)| Stage { name: format!("stage {n}"), cycles: cycles.get() })
-            .collect(),
+        stages: stages.map(|(name, cycles)| Stage { name: (*name).into(), cycles: cycles.get() }).collect(),
     }
 }
 

@@ -41,7 +41,8 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         Self { reader, state, counters, peers, timed: false }
     }
 
-    /// Whether each pass over a port's burst adds its cycles to `stage_cycles`, in the order of [`crate::STAGES`].
+    /// Whether each pass over a port's burst adds its cycles to `stage_cycles`, in the order of [`crate::STAGES`],
+    /// which costs some cycles itself.
     pub fn set_stage_timing(&mut self, timed: bool) {
         self.timed = timed;
     }

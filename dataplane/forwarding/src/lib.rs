@@ -48,9 +48,9 @@ mod zeroed;
 
 pub use forwarder::{BURST, Burst, Forwarder};
 pub use now::Now;
-pub use path::STAGES;
 pub use refusal::{ApplyError, Refusal};
 pub use settings::{PortAddress, PortSettings, Role, Settings, SettingsError, TunnelSettings};
+pub use shm::counters::STAGES;
 pub use sink::Sink;
 pub use tables::{Reader, tables};
 pub use updater::{TableSizes, Updater};

@@ -35,10 +35,6 @@ use wire::buffer::{BufferPool, PacketBuffer};
 /// Packets that are loaded ahead of the one being parsed.
 const AHEAD: usize = 4;
 
-/// The passes, as [`WorkerCounters::stage_cycles`](shm::counters::WorkerCounters::stage_cycles) counts them while
-/// timing is on.
-pub const STAGES: [&str; 4] = ["parse", "peer", "fib", "send"];
-
 /// What is known of each packet of a burst.
 type Metas = ArrayVec<Meta, BURST>;
 

@@ -68,13 +68,22 @@ pub struct Setup {
     pub idle_sleep: u32,
     /// Workers.
     pub workers: usize,
+    /// Whether workers count cycles by stage.
+    pub timed: bool,
     /// Static tables; otherwise the test plays control.
     pub tables: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { device: crate::wire_end::DEVICE.into(), port: "", idle_sleep: 100, workers: 1, tables: true }
+        Self {
+            device: crate::wire_end::DEVICE.into(),
+            port: "",
+            idle_sleep: 100,
+            workers: 1,
+            timed: false,
+            tables: true,
+        }
     }
 }
 
@@ -92,7 +101,7 @@ impl Hub {
         std::fs::create_dir_all(&dir).unwrap();
         // A machine with fewer cores gets several workers on one.
         let cores = cores(setup.workers);
-        let Setup { device, port, idle_sleep, .. } = &setup;
+        let Setup { device, port, idle_sleep, timed, .. } = &setup;
         let run_dir = dir.display();
         let config = format!(
             r#"
@@ -107,6 +116,7 @@ hugepages = false
 memory = 96
 buffers = 8192
 idle-sleep = {idle_sleep}
+stage-timing = {timed}
 [[port]]
 name = "wan0"
 device = "{device}"

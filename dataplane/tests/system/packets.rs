@@ -6,6 +6,7 @@ use crate::frames::{
 use crate::hub::{self, Hub, Setup};
 use crate::namespace::{isolated, wait_for};
 use crate::wire_end::WireEnd;
+use shm::counters::STAGES;
 use shm::drops::DropReason;
 use shm::service::TwinLoss;
 
@@ -67,7 +68,7 @@ fn a_port_in_a_vlan_with_jumbo_frames() {
 fn two_workers_share_a_port() {
     isolated("packets::two_workers_share_a_port", || {
         let wire = WireEnd::lay();
-        let mut hub = Hub::start("workers", Setup { workers: 2, ..Setup::default() });
+        let mut hub = Hub::start("workers", Setup { timed: true, workers: 2, ..Setup::default() });
         Hub::address_twins();
         hairpin(&wire);
         the_kernel_answers_arp(&wire);
@@ -81,6 +82,11 @@ fn two_workers_share_a_port() {
             (0..2).map(|n| of(segment.worker(n))).sum::<u64>()
         };
         assert!(sum(|worker| worker.ports[0].tx_packets.get()) >= 22);
+        for (stage, name) in STAGES.iter().enumerate() {
+            let cycles: u64 = (0..2).map(|n| segment.worker(n).stage_cycles[stage].get()).sum();
+            assert!(cycles > 0, "{name}");
+        }
+        assert!(segment.service().tsc_hz.get() > 100_000_000);
         assert!(hub.stop().success(), "{}", hub.log());
     });
 }

@@ -25,14 +25,14 @@ pub fn workers(earlier: Option<&Workers>, now: &Workers) -> String {
         None => "Since the dataplane started:".into(),
     };
     let mut out = vec![over, String::new()];
-    out.extend(load(&grown, interval_ms).lines());
+    out.extend(load(&grown, interval_ms, now.tsc_hz).lines());
     out.push(String::new());
     out.extend(bursts(&grown).lines());
     out.push(String::new());
     out.extend(events(&grown).lines());
     if grown.iter().any(|worker| !worker.stages.is_empty()) {
         out.push(String::new());
-        out.extend(stages(&grown).lines());
+        out.extend(stages(&grown, now.tsc_hz).lines());
     }
     lines(out)
 }
@@ -77,7 +77,18 @@ fn ratio(part: u64, whole: u64) -> String {
     }
 }
 
-fn load(workers: &[Worker], interval_ms: Option<u64>) -> Columns {
+/// Nanoseconds per packet with one decimal; "-" of no packets, or while the counter's frequency is not known.
+fn nanoseconds(cycles: u64, packets: u64, tsc_hz: Option<u64>) -> String {
+    match tsc_hz.filter(|hz| *hz > 0 && packets > 0) {
+        Some(hz) => {
+            let tenths = u128::from(cycles) * 10_000_000_000 / u128::from(hz) / u128::from(packets);
+            format!("{}.{}", tenths / 10, tenths % 10)
+        }
+        None => "-".into(),
+    }
+}
+
+fn load(workers: &[Worker], interval_ms: Option<u64>, tsc_hz: Option<u64>) -> Columns {
     let mut columns = Columns::new(&[
         ">Worker",
         ">Core",
@@ -85,6 +96,7 @@ fn load(workers: &[Worker], interval_ms: Option<u64>) -> Columns {
         ">Packets",
         ">Packets/s",
         ">Cycles/packet",
+        ">ns/packet",
         ">Packets/burst",
         ">Dropped",
     ]);
@@ -98,6 +110,7 @@ fn load(workers: &[Worker], interval_ms: Option<u64>) -> Columns {
             interval_ms
                 .map_or("-".into(), |ms| (u128::from(worker.packets) * 1000 / u128::from(ms)).to_string()),
             ratio(worker.busy_cycles, worker.packets),
+            nanoseconds(worker.busy_cycles, worker.packets, tsc_hz),
             ratio(worker.packets, worker.polls.saturating_sub(worker.empty_polls)),
             worker.dropped.to_string(),
         ]);
@@ -146,11 +159,16 @@ fn events(workers: &[Worker]) -> Columns {
     columns
 }
 
-fn stages(workers: &[Worker]) -> Columns {
-    let mut columns = Columns::new(&[">Worker", "Stage", ">Cycles/packet"]);
+fn stages(workers: &[Worker], tsc_hz: Option<u64>) -> Columns {
+    let mut columns = Columns::new(&[">Worker", "Stage", ">Cycles/packet", ">ns/packet"]);
     for worker in workers {
         for stage in &worker.stages {
-            columns.row([worker.index.to_string(), stage.name.clone(), ratio(stage.cycles, worker.packets)]);
+            columns.row([
+                worker.index.to_string(),
+                stage.name.clone(),
+                ratio(stage.cycles, worker.packets),
+                nanoseconds(stage.cycles, worker.packets, tsc_hz),
+            ]);
         }
     }
     columns
