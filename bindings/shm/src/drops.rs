@@ -65,8 +65,11 @@ reasons! {
     ReplicationFull = "replication_full", "Multicast of the hub while too many packets still waited for their copies.";
     NoMulticastMember = "no_multicast_member", "Multicast of the hub while no spoke of the tunnel takes multicast.";
     EthOversize = "eth_oversize", "Frame longer than a packet buffer: raise the port's `mtu`, or lower the sender's.";
+    NhrpTooLong = "nhrp_too_long", "NHRP packet longer than control takes (1,984 octets).";
 }
 
 /// Room kept in the counter block, so that a new reason does not change the layout.
 pub const MAX_REASONS: usize = 128;
 const _: () = assert!(DropReason::COUNT <= MAX_REASONS);
+// A reason's sentence says so.
+const _: () = assert!(crate::message::MAX_PAYLOAD == 1_984);

@@ -1,7 +1,7 @@
 //! To the hub itself: its kernel by the twins, its control process by events.
 //!
 //! In: what the FIB or a stage says is the hub's. Out: twins and events, each with its rate. Drops: `punt_limited`,
-//! `event_ring_full`, `ip_martian`, `ecn_invalid`, and the reasons that a refusal names. A spoke's packets go to the
+//! `event_ring_full`, `nhrp_too_long`, `ip_martian`, `ecn_invalid`, and the reasons that a refusal names. A spoke's packets go to the
 //! twin of the tunnel they came by, also when they are to another of the hub's addresses: the kernel then sees them
 //! where its reverse route points.
 
@@ -13,7 +13,7 @@ use crate::recent::hash;
 use crate::sink::Sink;
 use crate::turn::{GLEAN_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
 use shm::drops::DropReason;
-use shm::message::{Event, PortId, TunnelId};
+use shm::message::{Event, MAX_PAYLOAD, PortId, TunnelId};
 use std::net::Ipv4Addr;
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::ip4::Header;
@@ -72,6 +72,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.count_drop(DropReason::IpMartian);
         }
         self.count_rx(meta.tunnel, NO_PEER, meta.len);
+        if usize::from(meta.len) > MAX_PAYLOAD {
+            return self.count_drop(DropReason::NhrpTooLong);
+        }
         let nbma = Ipv4Addr::from_bits(meta.nbma);
         if !self.state.nhrp.allow(nbma, self.now) {
             return self.count_drop(DropReason::PuntLimited);

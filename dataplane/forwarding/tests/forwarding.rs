@@ -196,6 +196,19 @@ fn nhrp_goes_to_control_also_from_strangers() {
 }
 
 #[test]
+fn nhrp_that_no_event_could_carry_is_not_blamed_on_the_ring() {
+    let mut world = World::new();
+    let longest = vec![1; shm::message::MAX_PAYLOAD];
+    world.port(UNDERLAY, &[gre(NBMA[1], Some(KEY0), 0x2001, &longest)]);
+    assert_eq!(world.drops(), []);
+    let [Told::Nhrp { packet, .. }] = &world.out.events[..] else { panic!("{:?}", world.out.events) };
+    assert_eq!(*packet, longest);
+    world.port(UNDERLAY, &[gre(NBMA[1], Some(KEY0), 0x2001, &[&longest[..], &[1]].concat())]);
+    world.only_dropped(DropReason::NhrpTooLong);
+    assert_eq!(world.out.events.len(), 1);
+}
+
+#[test]
 fn refusals_are_told_once() {
     let mut world = World::new();
     let wrong = gre(NBMA[1], Some(7), 0x0800, &udp(HOST[1], HOST[2], 64));
