@@ -38,8 +38,7 @@ const SENDERS: usize = 1_024;
 /// A worker's own memory. Nobody else touches it.
 pub(crate) struct State<P: BufferPool> {
     pub(crate) pool: P,
-    /// Next identification of an outer packet, and how far apart a worker's are: no two workers use the same
-    /// (RFC 6864 4.3 for packets that may be fragmented on their way).
+    /// Next identification of an outer packet, and how far apart a worker's are: see [`outer_ids`].
     pub(crate) outer_id: u16,
     pub(crate) outer_id_step: u16,
     pub(crate) redirects: Recent,
@@ -63,10 +62,11 @@ impl<P: BufferPool> State<P> {
     /// All memory that the worker will use.
     pub(crate) fn new(pool: P, worker: usize, workers: usize) -> Self {
         let start = Now::default();
+        let (outer_id, outer_id_step) = outer_ids(worker, workers);
         Self {
             pool,
-            outer_id: worker as u16,
-            outer_id_step: workers as u16,
+            outer_id,
+            outer_id_step,
             redirects: Recent::new(REDIRECTS),
             redirect_bucket: Bucket::full(REDIRECT_RATE, start),
             refusals: Recent::new(SENDERS),
@@ -89,6 +89,16 @@ impl<P: BufferPool> State<P> {
         self.outer_id = self.outer_id.wrapping_add(self.outer_id_step);
         self.outer_id
     }
+}
+
+/// A worker's first identification of outer packets and the step to the next. No two workers use the same one, also
+/// after the 16 bits have wrapped (RFC 6864 4.3: packets that may be fragmented on their way): the step is a power of
+/// two, which divides 65,536, so that a worker's identifications keep their remainder.
+fn outer_ids(worker: usize, workers: usize) -> (u16, u16) {
+    /// Largest power of two that a step can be.
+    const MOST: usize = 1 << 15;
+    let step = workers.clamp(1, MOST).next_power_of_two();
+    ((worker % step) as u16, step as u16)
 }
 
 /// One turn: tables to read, own memory to write, counters, the time, and where packets leave.
@@ -138,5 +148,35 @@ impl<P: BufferPool, S> Turn<'_, P, S> {
             peer.tx_packets.add(1);
             peer.tx_bytes.add(octets);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifications_of_workers_never_meet() {
+        for workers in (1..=shm::MAX_WORKERS as usize).chain([100, 1000]) {
+            let mut owner = vec![None; 1 << 16];
+            for worker in 0..workers {
+                let (first, step) = outer_ids(worker, workers);
+                let mut id = first;
+                let mut count = 0;
+                // Until they come round.
+                loop {
+                    assert_eq!(owner[usize::from(id)], None, "{id} of worker {worker} of {workers}");
+                    owner[usize::from(id)] = Some(worker);
+                    count += 1;
+                    id = id.wrapping_add(step);
+                    if id == first {
+                        break;
+                    }
+                }
+                assert!(count * workers > 1 << 15, "at least half of a fair share: {count}");
+            }
+        }
+        // One that could not be told from another's wraps too, and nothing overflows.
+        assert_eq!(outer_ids(usize::MAX, usize::MAX).1, 1 << 15);
     }
 }
