@@ -25,6 +25,17 @@ pub enum Output {
     Tell(Report),
 }
 
+/// Registration requests of a spoke, refreshes included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Requests {
+    /// Sent.
+    pub sent: u64,
+    /// Among them those sent again for want of an answer.
+    pub again: u64,
+    /// Answers received, also belated ones.
+    pub answers: u64,
+}
+
 /// A resolution under way.
 #[derive(Clone, Copy, Debug)]
 struct Resolution {
@@ -41,8 +52,8 @@ pub struct Client {
     pub me: Identity,
     /// Direct ways.
     pub shortcuts: Shortcuts,
-    /// Registrations sent again for want of an answer.
-    pub retries: u64,
+    /// Its registration requests.
+    pub requests: Requests,
     registered_until: u64,
     refused: bool,
     /// Public address, if the hub saw another than the claimed one.
@@ -62,7 +73,7 @@ impl Client {
         Self {
             me,
             shortcuts: Shortcuts::default(),
-            retries: 0,
+            requests: Requests::default(),
             registered_until: 0,
             refused: false,
             public: None,
@@ -118,13 +129,14 @@ impl Client {
     /// A refresh is a new request; a retry is the same one again (RFC 2332 5.2.3: the id ties reply to request).
     fn register(&mut self, common: &Common, now: u64, out: &mut Vec<Output>) {
         if self.waiting {
-            self.retries += 1;
+            self.requests.again += 1;
             self.wait = (self.wait * 2).min(LAST_RETRY);
         } else {
             (self.request_id, self.wait, self.first_sent, self.waiting) =
                 (self.fresh_id(), FIRST_RETRY, now, true);
         }
         self.next_registration = now + self.wait;
+        self.requests.sent += 1;
         send(common.hub, message::registration(common, &self.me, self.request_id), out);
     }
 
@@ -174,6 +186,7 @@ impl Client {
     }
 
     fn registration_reply(&mut self, common: &Common, packet: &Packet<'_>, now: u64, out: &mut Vec<Output>) {
+        self.requests.answers += 1;
         if packet.request_id() != self.request_id || !self.waiting {
             return;
         }

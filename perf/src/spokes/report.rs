@@ -78,8 +78,12 @@ pub struct Totals {
     pub slowest_ms: u64,
     /// Seconds from the start until every spoke was registered; 0: that has not been.
     pub all_registered: f64,
-    /// Registrations and refreshes sent again for want of an answer.
+    /// Registration requests sent, refreshes included.
+    pub requests: u64,
+    /// Among them those sent again for want of an answer.
     pub retries: u64,
+    /// Answers to them, also belated ones.
+    pub answers: u64,
     /// Shortcuts known to all spokes.
     pub shortcuts: u64,
     /// NHRP packets sent.

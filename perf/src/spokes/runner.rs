@@ -1,6 +1,6 @@
 //! The event loop: one thread, one raw socket, a heap of deadlines.
 
-use super::client::{Client, Output};
+use super::client::{Client, Output, Requests};
 use super::message::Common;
 use super::plan::identities;
 use super::report::{Report, Totals, print};
@@ -370,6 +370,10 @@ impl Runner {
         self.clients.iter().filter(|client| client.registered(now)).count() as u32
     }
 
+    fn sum(&self, of: impl Fn(&Requests) -> u64) -> u64 {
+        self.clients.iter().map(|client| of(&client.requests)).sum()
+    }
+
     fn totals(&mut self) -> Totals {
         let now = self.now();
         let mut shortcuts = 0;
@@ -380,7 +384,9 @@ impl Runner {
         Totals {
             seconds: self.start.elapsed().as_secs_f64(),
             registered: self.registered(),
-            retries: self.clients.iter().map(|client| client.retries).sum(),
+            requests: self.sum(|requests| requests.sent),
+            retries: self.sum(|requests| requests.again),
+            answers: self.sum(|requests| requests.answers),
             shortcuts,
             receive_drops: Underlay::drops().saturating_sub(self.drops_before),
             traffic: self.traffic.as_ref().map(Traffic::counts).unwrap_or_default(),
