@@ -159,6 +159,14 @@ hub_bounds() {
         "dropped: \(.packets) \(.reason) (\(.meaning))"'
 }
 
+# hub_dropped: packets dropped so far, whatever the reason, and NHRP packets that found a ring to the workers full.
+hub_dropped() {
+    local by_workers by_control
+    by_workers=$(hubctl --json show drops | jq '[.. | objects | .packets? // 0] | add')
+    by_control=$(hubctl --json show status | jq '[.. | objects | select(.name? == "inject" or .name? == "outbox") | .full] | add')
+    echo $((by_workers + by_control))
+}
+
 # Where the kernel lost packets of ours, one line each.
 kernel_losses() {
     local ns
