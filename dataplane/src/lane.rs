@@ -9,6 +9,11 @@ use std::net::Ipv4Addr;
 const TO_WORKER: usize = 1024;
 /// Packets that may wait for the kernel twins.
 const TO_KERNEL: usize = 1024;
+/// Buffers in a worker's pool cache, at most, and in its bursts: received, to be sent on each port, to be replicated.
+const ELSEWHERE: usize = 512 + 3 * forwarding::BURST + (forwarding::BURST * shm::counters::MAX_PORTS);
+// What the check of `buffers` in `hub.toml` reckons with.
+const _: () = assert!(TO_WORKER + TO_KERNEL + ELSEWHERE <= config::BUFFERS_PER_WORKER as usize);
+const _: () = assert!(forwarding::reassembly::BUFFER_SHARE == config::FRAGMENT_SHARE);
 
 /// From the service thread to a worker.
 #[derive(Debug)]

@@ -80,6 +80,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         tunnels: config.tunnel.iter().map(tunnel).collect(),
         max_peers: config.hub.max_peers,
         workers: config.dataplane.cores.len(),
+        buffers: config.dataplane.buffers,
     }
 }
 

@@ -24,6 +24,8 @@ const NBMA: u32 = 0xc612_0000;
 const LANS: u32 = 0x0020_0000;
 /// Networks in [`LANS`], a power of two; times an odd number they are all met once.
 const LAN_COUNT: u32 = 1 << 21;
+/// Packet buffers of the hub being measured: more than the bursts in flight, fewer than a cache holds.
+pub const BUFFERS: u32 = 1_024;
 const SCATTER: u32 = 0x9e37_79b1;
 /// Most spokes: their NBMA addresses end within 198.18.0.0/15.
 pub const MAX_SPOKES: u32 = 1 << 17;
@@ -146,7 +148,13 @@ impl Scenario {
             redirect: self.redirect,
             redirect_timeout: 8_000,
         };
-        Settings { ports: vec![port], tunnels: vec![tunnel], max_peers: self.spokes.max(1), workers: 1 }
+        Settings {
+            ports: vec![port],
+            tunnels: vec![tunnel],
+            max_peers: self.spokes.max(1),
+            workers: 1,
+            buffers: BUFFERS,
+        }
     }
 
     /// Octets in front of the inner packet on the wire.

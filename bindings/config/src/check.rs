@@ -2,7 +2,7 @@
 
 use crate::model::{Config, Port, Prefix, Role, Tunnel};
 use crate::reader::Findings;
-use crate::{MAX_PORTS, MAX_TUNNELS};
+use crate::{BUFFERS_PER_WORKER, FRAGMENT_SHARE, MAX_PORTS, MAX_TUNNELS};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -17,6 +17,7 @@ pub(crate) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Fin
     bounds(config, findings);
     names(config, findings);
     dataplane(config, cores, findings);
+    buffers(config, findings);
     subnets(config, findings);
     for (index, port) in config.port.iter().enumerate() {
         self::port(port, &format!("port[{index}]"), findings);
@@ -93,6 +94,26 @@ fn dataplane(config: &Config, cores: Option<&[usize]>, findings: &mut Findings) 
                 format!("core {core} is a worker's, which never sleeps: the service thread would starve");
             findings.warning("dataplane.service-core", message);
         }
+    }
+}
+
+/// Whether there are buffers for all queues at once, so that one that is full never takes from another what it needs.
+fn buffers(config: &Config, findings: &mut Findings) {
+    let dataplane = &config.dataplane;
+    let rings = 2 * config.port.len() as u64 * u64::from(dataplane.ring_size);
+    let queues = dataplane.cores.len() as u64 * (rings + u64::from(BUFFERS_PER_WORKER));
+    let share = u64::from(FRAGMENT_SHARE);
+    let needed = (queues * share).div_ceil(share - 1).next_multiple_of(1024);
+    if u64::from(dataplane.buffers) < needed {
+        let message = format!(
+            "{} buffers may run out when all queues are full ({} workers, {} ports, ring-size {}): raise it to \
+             {needed}, and `memory` with it, or lower `ring-size`",
+            dataplane.buffers,
+            dataplane.cores.len(),
+            config.port.len(),
+            dataplane.ring_size,
+        );
+        findings.warning("dataplane.buffers", message);
     }
 }
 

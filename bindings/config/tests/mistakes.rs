@@ -1,4 +1,5 @@
 //! Each mistake an operator can make, and what is said about it.
+#![cfg(test)]
 
 use config::Config;
 
@@ -222,4 +223,29 @@ fn shows_the_line() {
 fn a_file_that_is_not_there() {
     let error = Config::load("/nonexistent/hub.toml").unwrap_err();
     assert!(error.to_string().starts_with("/nonexistent/hub.toml: "), "{error}");
+}
+
+/// What is said of `buffers` in `dataplane`, the table's lines.
+fn of_buffers(dataplane: &str) -> Vec<String> {
+    let name = format!("hub-config-{}-{}.toml", std::process::id(), dataplane.len());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, format!("{GOOD}\n[dataplane]\n{dataplane}")).unwrap();
+    let checked = Config::check(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let ours = checked.warnings.iter().filter(|warning| warning.key == "dataplane.buffers");
+    ours.map(|warning| warning.message.clone()).collect()
+}
+
+#[test]
+fn too_few_buffers_for_all_queues() {
+    assert_eq!(of_buffers(""), Vec::<String>::new(), "the defaults");
+    let said = of_buffers("buffers = 8192\n");
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("2 ports, ring-size 1024"), "{said:?}");
+    // (2 rings of 1,024 of two ports, and 4,096) and a seventh of it for fragments.
+    assert!(said[0].contains("raise it to 10240"), "{said:?}");
+    assert_eq!(of_buffers("buffers = 10240\n"), Vec::<String>::new(), "the remedy is one");
+    assert_eq!(of_buffers("buffers = 8192\nring-size = 512\n"), Vec::<String>::new(), "the other too");
+    let many = "cores = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]\n";
+    assert!(of_buffers(many)[0].contains("16 workers"));
 }

@@ -81,6 +81,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
         }],
         max_peers: spokes,
         workers: 1,
+        buffers: 2 * BURST as u32,
     }
 }
 

@@ -119,6 +119,7 @@ fn settings(key: Option<u32>) -> Settings {
         }],
         max_peers: MAX_PEERS,
         workers: 1,
+        buffers: BUFFERS as u32,
     }
 }
 

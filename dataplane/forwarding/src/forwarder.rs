@@ -37,7 +37,8 @@ impl<P: BufferPool> std::fmt::Debug for Forwarder<'_, P> {
 impl<'s, P: BufferPool> Forwarder<'s, P> {
     /// `counters` and `peers` (one per peer, `max_peers` long) are this worker's own blocks.
     pub fn new(reader: Reader, pool: P, counters: &'s WorkerCounters, peers: &'s [Traffic]) -> Self {
-        let state = State::new(pool, reader.worker, reader.tables.settings.workers);
+        let settings = &reader.tables.settings;
+        let state = State::new(pool, reader.worker, settings.workers, settings.buffers);
         Self { reader, state, counters, peers, timed: false }
     }
 

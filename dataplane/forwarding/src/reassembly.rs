@@ -42,6 +42,24 @@ pub struct Limits {
     pub per_source: u16,
 }
 
+/// Fragments of all workers hold at most one in so many of the packet buffers, so that no flood of them can take the
+/// buffers that receiving needs.
+pub const BUFFER_SHARE: u32 = 8;
+/// Most buffers that one worker's fragments hold, however many there are: fragments of one datagram arrive within
+/// milliseconds of each other, and each place for a datagram costs memory of its own.
+const MOST_FRAGMENTS: u32 = 4096;
+
+impl Limits {
+    /// For one of `workers` that share `buffers`.
+    pub fn of(buffers: u32, workers: usize) -> Self {
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
+        let fragments = (buffers / BUFFER_SHARE / workers).clamp(1, MOST_FRAGMENTS);
+        // Most datagrams are of two fragments; and one source must not have all of them.
+        let datagrams = (fragments / 2).clamp(1, MOST_FRAGMENTS / 2) as u16;
+        Self { datagrams, fragments, per_source: (datagrams / 16).clamp(2, 32) }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { datagrams: 512, fragments: 1024, per_source: 32 }

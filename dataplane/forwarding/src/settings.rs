@@ -79,6 +79,8 @@ pub struct Settings {
     pub max_peers: u32,
     /// Workers that will read the tables.
     pub workers: usize,
+    /// Packet buffers that the workers share: bounds what fragments may hold.
+    pub buffers: u32,
 }
 
 /// Why settings are refused.

@@ -60,7 +60,7 @@ pub(crate) struct State<P: BufferPool> {
 
 impl<P: BufferPool> State<P> {
     /// All memory that the worker will use.
-    pub(crate) fn new(pool: P, worker: usize, workers: usize) -> Self {
+    pub(crate) fn new(pool: P, worker: usize, workers: usize, buffers: u32) -> Self {
         let start = Now::default();
         let (outer_id, outer_id_step) = outer_ids(worker, workers);
         Self {
@@ -76,7 +76,7 @@ impl<P: BufferPool> State<P> {
             punt_bucket: Bucket::full(PUNT_RATE, start),
             nhrp: Limiter::new(NHRP_RATE, NHRP_SOURCE_RATE),
             icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
-            reassembler: Reassembler::new(Limits::default()),
+            reassembler: Reassembler::new(Limits::of(buffers, workers)),
             replicator: Replicator::new(),
             whole: Burst::new(),
             own: Burst::new(),

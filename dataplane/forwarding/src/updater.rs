@@ -221,6 +221,7 @@ mod tests {
             tunnels: vec![tunnel(1), tunnel(2)],
             max_peers: 16,
             workers: 1,
+            buffers: 1024,
         };
         let (updater, mut readers) = tables(settings).expect("settings");
         (updater, readers.remove(0))

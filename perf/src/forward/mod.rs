@@ -8,7 +8,7 @@ mod measure;
 mod report;
 
 use crate::machine::{Machine, pin};
-use crate::scenario::{MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
+use crate::scenario::{BUFFERS, MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
 use clap::ValueEnum;
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError};
 use forwarding::memory::{DATAROOM, MemoryPool};
@@ -17,9 +17,6 @@ use report::{Report, Row};
 use shm::{AttachError, Geometry, Segment};
 use std::process::ExitCode;
 use wire::buffer::BufferPool;
-
-/// Buffers of the pool: more than the bursts in flight, fewer than a cache holds.
-const BUFFERS: u32 = 1_024;
 
 /// Where packets lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

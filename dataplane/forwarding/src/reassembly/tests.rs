@@ -481,3 +481,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fragments_never_hold_more_than_their_share_of_the_buffers() {
+    for buffers in [1024, 8192, 65_536, 1 << 24] {
+        for workers in [1, 2, 7, 64] {
+            let limits = Limits::of(buffers, workers);
+            assert!(limits.fragments * workers as u32 <= buffers / BUFFER_SHARE, "{buffers} {workers}");
+            assert!(limits.datagrams >= 1 && u32::from(limits.datagrams) <= limits.fragments);
+            assert!(limits.per_source >= 2 && limits.per_source <= 32);
+        }
+    }
+    assert_eq!(Limits::of(65_536, 1), Limits { datagrams: 2048, fragments: 4096, per_source: 32 });
+    assert_eq!(Limits::of(0, 0), Limits { datagrams: 1, fragments: 1, per_source: 2 });
+    // A flood of first fragments, each of another source.
+    let limits = Limits::of(1024, 2);
+    let mut bench = Bench::new(limits);
+    for source in 0..1000 {
+        bench.input(&piece(0x0a00_0000 + source, 5, 0, true, &[1; 8]), AT(0));
+        assert!(bench.reassembler.fragments() <= 1024 / 8 / 2);
+        bench.audit();
+    }
+}

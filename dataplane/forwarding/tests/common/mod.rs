@@ -12,6 +12,8 @@ use std::net::Ipv4Addr;
 use wire::buffer::PacketBuffer;
 use wire::ip4::{self, Fields};
 
+/// Packet buffers of the hub.
+pub const BUFFERS: u32 = 4096;
 pub const UNDERLAY: PortId = 0;
 pub const LAN: PortId = 1;
 pub const HUB_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -179,6 +181,7 @@ pub fn settings() -> Settings {
         tunnels: vec![tunnel(Some(KEY0), TUNNEL0, 1), tunnel(None, TUNNEL1, 1)],
         max_peers: 64,
         workers: 1,
+        buffers: BUFFERS,
     }
 }
 
@@ -246,7 +249,7 @@ impl World {
         for update in updates() {
             updater.apply(&update).unwrap_or_else(|error| panic!("{update:?}: {error}"));
         }
-        let pool = MemoryPool::new(4096, DATAROOM);
+        let pool = MemoryPool::new(BUFFERS as usize, DATAROOM);
         let counters = Counters::leak();
         let reader = readers.into_iter().next().expect("one worker");
         let forwarder = Forwarder::new(reader, pool.clone(), &counters.worker, &counters.peers);
