@@ -42,6 +42,67 @@ fn one(id: u8, tunnel: &Tunnel) -> Result<TunnelConfig, ConfigError> {
         redirect_timeout: nhrp.redirect_timeout,
         max_send: nhrp.max_send,
         max_bindings_per_peer: nhrp.max_bindings_per_peer,
+        hold_zero_deregisters: nhrp.hold_zero_deregisters,
+        require_registration: nhrp.require_registration,
         ..TunnelConfig::new(id, tunnel.source, tunnel.address.address, tunnel.address.len)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = r#"
+[hub]
+name = "hub1"
+[[port]]
+name = "wan0"
+device = "net_null0"
+role = "underlay"
+address = ["192.0.2.1/24"]
+[[tunnel]]
+name = "Tunnel0"
+interface = "tun0"
+source = "192.0.2.1"
+address = "10.0.0.1/24"
+[tunnel.nhrp]
+network-id = 1
+"#;
+
+    fn tunnel(more: &str) -> TunnelConfig {
+        let config = Config::parse("hub.toml", &format!("{MINIMAL}{more}")).unwrap();
+        server(&config).unwrap().tunnels.remove(0)
+    }
+
+    #[test]
+    fn defaults_are_the_servers() {
+        let address = [[192, 0, 2, 1], [10, 0, 0, 1]].map(std::net::Ipv4Addr::from);
+        assert_eq!(tunnel(""), TunnelConfig::new(0, address[0], address[1], 24));
+    }
+
+    #[test]
+    fn every_key_reaches_the_server() {
+        let more = r#"
+authentication = "secret"
+holdtime = 600
+phase = 2
+map-multicast-dynamic = true
+legacy-odd-checksum = true
+redirect-timeout = 9
+max-send = 77
+max-bindings-per-peer = 5
+hold-zero-deregisters = true
+require-registration = false
+[[tunnel.nhrp.map]]
+protocol = "10.0.0.9"
+nbma = "203.0.113.9"
+"#;
+        let (plain, set) = (tunnel(""), tunnel(more));
+        assert!(set.authentication.is_some() && set.phase == Phase::Two && set.map.len() == 1);
+        assert!(set.map_multicast_dynamic && set.legacy_odd_checksum);
+        assert_eq!((set.holdtime, set.redirect_timeout, set.max_send), (600, 9, 77));
+        assert_eq!(set.max_bindings_per_peer, 5);
+        assert!(set.hold_zero_deregisters && !plain.hold_zero_deregisters);
+        assert!(!set.require_registration && plain.require_registration);
+    }
 }

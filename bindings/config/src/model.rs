@@ -159,6 +159,11 @@ pub struct Nhrp {
     pub max_send: u32,
     /// Most protocol addresses that one NBMA address may register. Default: 16.
     pub max_bindings_per_peer: u32,
+    /// A registration with holding time 0 removes the spoke's entry, which RFC 2332 does not say; otherwise it is
+    /// refused. Default: off.
+    pub hold_zero_deregisters: bool,
+    /// Take requests other than registrations from registered and mapped spokes only. Default: on.
+    pub require_registration: bool,
 }
 
 /// `[[tunnel.nhrp.map]]`: `ip nhrp map PROTOCOL NBMA`

@@ -111,6 +111,8 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
     let redirect_timeout = table.optional("redirect-timeout", integer(1..=3600_u16));
     let max_send = table.optional("max-send", integer(1..=10_000_000_u32));
     let max_bindings_per_peer = table.optional("max-bindings-per-peer", integer(1..=65_535_u32));
+    let hold_zero_deregisters = table.optional("hold-zero-deregisters", kind::boolean);
+    let require_registration = table.optional("require-registration", kind::boolean);
     Some(Nhrp {
         network_id: network_id?,
         authentication,
@@ -122,6 +124,8 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
         redirect_timeout: redirect_timeout.unwrap_or(8),
         max_send: max_send.unwrap_or(100_000),
         max_bindings_per_peer: max_bindings_per_peer.unwrap_or(16),
+        hold_zero_deregisters: hold_zero_deregisters.unwrap_or(false),
+        require_registration: require_registration.unwrap_or(true),
     })
 }
 

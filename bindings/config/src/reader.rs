@@ -247,6 +247,8 @@ fn home(word: &str, here: &str) -> Option<&'static str> {
                 "redirect-timeout",
                 "max-send",
                 "max-bindings-per-peer",
+                "hold-zero-deregisters",
+                "require-registration",
             ],
         ),
         ("[[tunnel.nhrp.map]]", &["protocol", "nbma"]),
