@@ -143,3 +143,28 @@ fn a_refused_spoke_is_named_with_its_cause() {
     });
     assert!(control.terminate());
 }
+
+#[test]
+fn who_is_registered_is_not_blamed_by_a_data_plane_that_was_not_told_yet() {
+    let Some(world) = World::new("belated") else { return };
+    let control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..1);
+    let reason = shm::drops::DropReason::UnknownPeer as u8;
+    for from in [nbma(0), nbma(1)] {
+        plane.event(&Event::Refused { reason, nbma: from, local: common::HUB, key: Some(42) });
+    }
+    // Events are taken in order: when the stranger is named, the peer would have been.
+    common::wait("the stranger's failure", || match world.ask(&Request::Failures) {
+        Response::Failures(failures) => {
+            let failure = failures.first()?;
+            assert_eq!((failures.len(), failure.cause), (1, api::Cause::UnknownPeer));
+            assert_eq!(failure.nbma, Some(nbma(1)));
+            Some(())
+        }
+        other => panic!("{other:?}"),
+    });
+    assert!(control.terminate());
+}

@@ -45,6 +45,12 @@ impl Hub {
 
     pub(super) fn refused(&mut self, now_ms: u64, refusal: &Refusal) {
         let tunnel = refusal.tunnel(&self.config);
+        // A data plane that starts has not been told the peers when the first packets come, or tells of a packet from
+        // before the registration: who is registered now is not to be blamed.
+        let registered = || tunnel.is_some_and(|tunnel| self.state.peers.id(tunnel, refusal.nbma).is_some());
+        if refusal.reason == DropReason::UnknownPeer && registered() {
+            return;
+        }
         self.server.refused(now_ms, tunnel, refusal.nbma, refusal.reason.name());
         if let Some(held) = self.refusals.pass(now_ms, (refusal.reason as u8, refusal.nbma)) {
             let more = if held > 0 { format!(" ({held} more reports left out)") } else { String::new() };
