@@ -48,9 +48,12 @@ net_wire() {
     ip -n "$NET_ID-$3" link set "$4" up
 }
 
+# A bridge takes the lowest MAC address of its ports unless it has one: it would change as ports come and go, and
+# everybody would lose the gateway for a while.
 net_bridge() {
-    local ns=$1 bridge=$2 address=$3
-    ip -n "$NET_ID-$ns" link add "$bridge" type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+    local ns=$1 bridge=$2 address=$3 mac
+    mac=02:$(printf %s "$bridge" | md5sum | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\).*/\1:\2:\3:\4:\5/')
+    ip -n "$NET_ID-$ns" link add "$bridge" address "$mac" type bridge stp_state 0 forward_delay 0 mcast_snooping 0
     ip -n "$NET_ID-$ns" address add "$address" dev "$bridge"
     ip -n "$NET_ID-$ns" link set "$bridge" up
     net_no_offloads "$ns" "$bridge"

@@ -20,6 +20,7 @@ TUNNEL=$(spoke_tunnel "$n")
 LAN=$(spoke_lan "$n")
 KEY=42
 HUB=$HUB_NBMA
+NHS=dynamic
 MTU=1400
 HOLDTIME=60
 UNIQUE=0
