@@ -1,5 +1,7 @@
 //! Messages as slots: plain old data in native byte order, since both sides run on one machine.
 //!
+//! Whoever uses the rings needs none of it; it is public for fuzzers.
+//!
 //! Decoding checks every field: kind, lengths, index bounds, and that what a kind does not use is zero. Nothing a
 //! stranger writes into a slot is believed, and nothing makes decoding panic.
 

@@ -15,7 +15,7 @@
 //! `unsafe` is confined to [`mapping`](crate::segment) (mmap and pointers into it) and [`cpu`].
 
 pub mod clock;
-mod codec;
+pub mod codec;
 pub mod counters;
 pub mod cpu;
 pub mod drops;

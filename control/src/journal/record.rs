@@ -5,7 +5,7 @@ use shm::message::{PeerId, TunnelId};
 use std::net::Ipv4Addr;
 
 /// Longest body that is read, in octets.
-const MAX_BODY: usize = 1_024;
+pub(super) const MAX_BODY: usize = 1_024;
 /// Octets before the body.
 const HEAD: usize = 6;
 
@@ -167,7 +167,7 @@ impl Reader<'_> {
 }
 
 /// CRC-32 as in Ethernet and zlib.
-fn crc32(octets: &[u8]) -> u32 {
+pub(super) fn crc32(octets: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut n = 0;

@@ -61,6 +61,125 @@ proptest! {
     }
 }
 
+/// A file of bodies whose lengths and checksums are right, whatever they say.
+fn file_of(bodies: &[Vec<u8>]) -> Vec<u8> {
+    let mut octets = MAGIC.to_vec();
+    for body in bodies {
+        octets.extend((body.len() as u16).to_le_bytes());
+        octets.extend(record::crc32(body).to_le_bytes());
+        octets.extend(body);
+    }
+    octets
+}
+
+/// Reads a file that a stranger wrote: what was understood of it is understood again when we write it.
+fn read_again(octets: &[u8]) -> Contents {
+    let contents = parse(octets);
+    let mut again = MAGIC.to_vec();
+    contents.records.iter().for_each(|r| record::encode(r, &mut again));
+    assert_eq!(parse(&again), Contents { records: contents.records.clone(), lost: 0 });
+    contents
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    // Kinds that there are, and some that there are not; lengths near those of the kinds.
+    (0..8u8, prop::collection::vec(any::<u8>(), 0..64)).prop_map(|(kind, mut body)| {
+        body.insert(0, kind);
+        body
+    })
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_octets_are_no_trouble(octets in prop::collection::vec(any::<u8>(), 0..4_096), ours in any::<bool>()) {
+        let octets = if ours { [&MAGIC[..], &octets].concat() } else { octets };
+        let contents = read_again(&octets);
+        prop_assert!(contents.lost <= octets.len() as u64);
+    }
+
+    #[test]
+    fn arbitrary_bodies_are_read_or_skipped(bodies in prop::collection::vec(body(), 0..16)) {
+        let contents = read_again(&file_of(&bodies));
+        prop_assert_eq!(contents.lost, 0, "a body that says nothing to us hides none that follows");
+        prop_assert!(contents.records.len() <= bodies.len());
+    }
+}
+
+/// A body and the record that it is.
+type Written = (&'static [u8], fn() -> Record);
+
+/// One record of each kind as this version writes them: a later one must still read them.
+const WRITTEN: [Written; 5] = [
+    (b"\x01\x03Tunnel3", || Record::Tunnel(3, "Tunnel3".into())),
+    (
+        b"\x02\x03\x0a\0\0\x07\xc0\0\x02\x07\xc6\x33\x64\x07\x05\x78\x05\x58\x02\x04\x03\x02\x01\
+          \x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\x80",
+        || {
+            Record::Bind(Binding {
+                tunnel: 3,
+                protocol: Ipv4Addr::new(10, 0, 0, 7),
+                nbma: Ipv4Addr::new(192, 0, 2, 7),
+                claimed: Ipv4Addr::new(198, 51, 100, 7),
+                unique: true,
+                nat_capable: false,
+                multicast: true,
+                mtu: 1400,
+                holding_time: 600,
+                request_id: 0x0102_0304,
+                created: 8,
+                expires: 1 << 63 | 9,
+            })
+        },
+    ),
+    (b"\x03\x03\x0a\0\0\x07", || Record::Unbind(3, Ipv4Addr::new(10, 0, 0, 7))),
+    (
+        b"\x04\x03\x0d\0\0\0\xc0\0\x02\x07\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\
+          \x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0",
+        || {
+            let totals = Totals { rx_packets: 1, rx_bytes: 2, tx_packets: 3, tx_bytes: 4 };
+            Record::Peer(13, 3, Ipv4Addr::new(192, 0, 2, 7), totals)
+        },
+    ),
+    (b"\x05\x0d\0\0\0", || Record::PeerGone(13)),
+];
+
+#[test]
+fn the_form_on_disk_does_not_change() {
+    let bodies = WRITTEN.map(|(body, _)| body.to_vec());
+    let records = WRITTEN.map(|(_, record)| record());
+    let mut octets = MAGIC.to_vec();
+    records.iter().for_each(|r| record::encode(r, &mut octets));
+    assert_eq!(octets, file_of(&bodies));
+    assert_eq!(parse(&octets), Contents { records: records.to_vec(), lost: 0 });
+}
+
+/// Every octet of every kind with every value, cut short anywhere and longer than need be, under a right checksum.
+#[test]
+fn no_body_is_trouble() {
+    let after = b"\x05\x0d\0\0\0".to_vec();
+    let check = |body: &[u8]| {
+        let contents = read_again(&file_of(&[body.to_vec(), after.clone()]));
+        assert_eq!((contents.lost, contents.records.last()), (0, Some(&Record::PeerGone(13))), "{body:?}");
+    };
+    for (body, _) in WRITTEN {
+        (1..body.len()).for_each(|short| check(&body[..short]));
+        check(&[body, &[0xff; 9]].concat());
+        let mut changed = body.to_vec();
+        for at in 0..body.len() {
+            for value in 0..=u8::MAX {
+                changed[at] = value;
+                check(&changed);
+            }
+            changed[at] = body[at];
+        }
+    }
+    // No sender writes an empty body, or one as long as this: what follows is not looked for.
+    for body in [vec![], vec![1; record::MAX_BODY + 1]] {
+        assert_eq!(parse(&file_of(&[body, after.clone()])).records, []);
+    }
+    check(&vec![1; record::MAX_BODY]);
+}
+
 /// A directory that goes with the test.
 struct Scratch(PathBuf);
 
