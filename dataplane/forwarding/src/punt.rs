@@ -15,6 +15,7 @@ use crate::turn::{GLEAN_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
 use shm::drops::DropReason;
 use shm::message::{Event, MAX_PAYLOAD, PortId, TunnelId};
 use std::net::Ipv4Addr;
+use std::sync::atomic::Ordering;
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::ip4::Header;
 
@@ -86,12 +87,16 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
-    /// A packet that an operator must hear of.
+    /// A packet that an operator must hear of. A spoke that is unknown because the tables are not filled yet after a
+    /// start is none: it is counted only, and reported later if it stays unknown.
     pub(crate) fn refuse(&mut self, meta: &Meta, reason: DropReason, key: Option<u32>) {
         if is_nobody(meta.nbma) || self.is_own(meta.nbma) {
             return self.count_drop(DropReason::IpMartian);
         }
         self.count_drop(reason);
+        if reason == DropReason::UnknownPeer && !self.tables.complete.load(Ordering::Relaxed) {
+            return;
+        }
         let rests = !self.state.refusals.admit(hash(meta.nbma.into(), reason as u64), self.now, REFUSAL_REST);
         if rests || !self.state.refusal_bucket.take(REFUSAL_RATE, self.now) {
             return;

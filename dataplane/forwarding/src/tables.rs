@@ -13,6 +13,7 @@ use crate::nbma::NbmaMap;
 use crate::settings::{Settings, SettingsError};
 use crate::updater::Updater;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Bounds of the number of /24s that can hold longer prefixes (1 KiB each).
 const MIN_GROUPS: u32 = 1_024;
@@ -30,6 +31,9 @@ pub(crate) struct Tables {
     pub(crate) nbma: NbmaMap,
     pub(crate) members: Members,
     pub(crate) epochs: Epochs,
+    /// Whether a resync was ever completed; before, a spoke that is not in the tables may be one not told yet.
+    /// Written by the updater, read by all workers.
+    pub(crate) complete: AtomicBool,
 }
 
 /// A worker's view of the tables. Exactly one worker owns it.
@@ -59,6 +63,7 @@ fn build(settings: Settings) -> Option<Tables> {
         nbma: NbmaMap::new(peers)?,
         members: Members::new(settings.tunnels.len(), peers)?,
         epochs: Epochs::new(settings.workers),
+        complete: AtomicBool::new(false),
         interfaces: Interfaces::new(&settings),
         settings,
     })

@@ -10,6 +10,7 @@ use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, Target, Update};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Most routes per peer that is configured for; the rest of the bound is for the data centre.
 const ROUTES_PER_PEER: usize = 4;
@@ -119,6 +120,7 @@ impl Updater {
         for id in links {
             self.link_delete(id)?;
         }
+        self.tables.complete.store(true, Ordering::Relaxed);
         Ok(())
     }
 

@@ -195,6 +195,23 @@ fn nhrp_goes_to_control_also_from_strangers() {
     world.only_dropped(DropReason::EventRingFull);
 }
 
+/// After a start the spokes are only about to be known: what they send is counted, and no alarm.
+#[test]
+fn nobody_is_reported_as_unknown_before_all_spokes_were_told() {
+    let mut updates = updates();
+    let end = updates.pop().expect("End");
+    let mut world = World::told(settings(), &updates[..1]);
+    let inner = udp(HOST[1], HOST[2], 64);
+    let data = [gre(NBMA[1], Some(KEY0), 0x0800, &inner)];
+    world.port(UNDERLAY, &data);
+    assert_eq!((world.drop_count(DropReason::UnknownPeer), world.out.events.len()), (1, 0));
+    world.port(UNDERLAY, &[gre(NBMA[1], Some(7), 0x0800, &inner)]);
+    assert_eq!(world.out.events.len(), 1, "a wrong key is one whatever the tables hold");
+    world.updater.apply(&end).expect("applied");
+    world.port(UNDERLAY, &data);
+    assert_eq!((world.drop_count(DropReason::UnknownPeer), world.out.events.len()), (2, 2));
+}
+
 #[test]
 fn nhrp_that_no_event_could_carry_is_not_blamed_on_the_ring() {
     let mut world = World::new();

@@ -245,9 +245,13 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::told(settings, &updates())
+    }
+
+    pub fn told(settings: Settings, updates: &[Update]) -> Self {
         let (mut updater, readers) = forwarding::tables(settings).expect("good settings");
-        for update in updates() {
-            updater.apply(&update).unwrap_or_else(|error| panic!("{update:?}: {error}"));
+        for update in updates {
+            updater.apply(update).unwrap_or_else(|error| panic!("{update:?}: {error}"));
         }
         let pool = MemoryPool::new(BUFFERS as usize, DATAROOM);
         let counters = Counters::leak();
