@@ -31,6 +31,9 @@ pub(crate) struct Peers {
     /// Peers by tunnel and NBMA address. Two may share an address while control replaces one by the other; the map
     /// that workers use holds the one named last.
     claims: BTreeSet<(TunnelId, Ipv4Addr, PeerId)>,
+    /// Peers by their link: where every spoke is a neighbour each has a link of its own, and one that changes
+    /// concerns one peer of many thousand.
+    on_link: BTreeSet<(LinkId, PeerId)>,
     /// Deleted peers whose slot workers may still read, until the epoch.
     leaving: BTreeMap<PeerId, u64>,
 }
@@ -39,6 +42,12 @@ impl Peers {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Whether nothing is left of any peer but the slots that workers may still read.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.claims.is_empty() && self.on_link.is_empty()
     }
 
     /// Those that a resync did not name.
@@ -74,6 +83,10 @@ impl Peers {
             return Ok(());
         }
         write_adjacency(tables, id, &new, port);
+        if let Some(old) = old {
+            self.on_link.remove(&(old.link, id));
+        }
+        self.on_link.insert((new.link, id));
         self.claims.insert((new.tunnel, new.nbma, id));
         tables.nbma.insert(key(&new), id);
         if let Some(old) = old.filter(|old| key(old) != key(&new)) {
@@ -90,6 +103,7 @@ impl Peers {
     pub(crate) fn remove(&mut self, tables: &Tables, id: PeerId) -> Result<(), ApplyError> {
         let old = self.entries.remove(&id).ok_or(Refusal::Absent)?.content;
         tables.members.set(old.tunnel, id, false);
+        self.on_link.remove(&(old.link, id));
         self.release_claim(tables, id, &old);
         tables.adjacencies.write(id, None);
         self.leaving.insert(id, tables.epochs.advance());
@@ -98,9 +112,15 @@ impl Peers {
 
     /// A link now leaves by another port, whose MTU may differ.
     pub(crate) fn link_moved(&self, tables: &Tables, link: LinkId, port: PortId) {
-        for (id, peer) in self.entries.iter().filter(|(_, peer)| peer.content.link == link) {
-            write_adjacency(tables, *id, &peer.content, Some(port));
+        for (id, peer) in self.on_link(link) {
+            write_adjacency(tables, id, &peer, Some(port));
         }
+    }
+
+    /// The peers on a link.
+    pub(crate) fn on_link(&self, link: LinkId) -> impl Iterator<Item = (PeerId, Peer)> + '_ {
+        let ids = self.on_link.range((link, PeerId::MIN)..=(link, PeerId::MAX)).map(|(_, id)| *id);
+        ids.filter_map(|id| Some((id, self.entries.get(&id)?.content)))
     }
 
     /// The peer no longer has that tunnel and NBMA address; another that claims them gets them back.

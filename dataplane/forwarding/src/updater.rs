@@ -204,6 +204,10 @@ mod tests {
     const B: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
     fn hub() -> (Updater, Reader) {
+        hub_for(16)
+    }
+
+    fn hub_for(max_peers: u32) -> (Updater, Reader) {
         let port =
             |mtu| PortSettings { role: Role::Underlay, mac: [2; 6], vlan: None, mtu, addresses: Vec::new() };
         let tunnel = |key| TunnelSettings {
@@ -221,7 +225,7 @@ mod tests {
         let settings = Settings {
             ports: vec![port(1500), port(1400)],
             tunnels: vec![tunnel(1), tunnel(2)],
-            max_peers: 16,
+            max_peers,
             workers: 1,
             buffers: 1024,
         };
@@ -354,6 +358,42 @@ mod tests {
         reader.tables.epochs.quiescent(0);
         updater.apply(&peer(3, B)).expect("applied");
         assert_eq!(reader.tables.nbma.find(key(0, B)), Some(3));
+    }
+
+    /// Where all spokes are neighbours on one subnet each has its own link, which comes and goes with it.
+    #[test]
+    fn a_link_concerns_the_peers_on_it_alone() {
+        const SPOKES: u16 = 10_000;
+        let (mut updater, reader) = hub_for(SPOKES.into());
+        let nbma = |n: u16| Ipv4Addr::from_bits(A.to_bits() + u32::from(n));
+        let peer =
+            |n, link| Update::Peer { id: u32::from(n), tunnel: 0, nbma: nbma(n), link, multicast: false };
+        let link = |id, port| Update::Link { id, port, mac: Some([2, 0, 0, 0, 0, 9]) };
+        let on_link =
+            |updater: &Updater, link| updater.peers.on_link(link).map(|(id, _)| id).collect::<Vec<_>>();
+        for round in 0..2 {
+            for n in 0..SPOKES {
+                updater.apply(&link(n, round)).expect("link");
+                reader.tables.epochs.quiescent(0);
+                updater.apply(&peer(n, n)).expect("peer");
+            }
+            for n in 0..SPOKES {
+                updater.apply(&link(n, 1 - round)).expect("moved");
+                assert_eq!(on_link(&updater, n), [u32::from(n)]);
+                let mtu = reader.tables.adjacencies.read(n.into()).expect("peer").mtu();
+                assert_eq!(mtu, [1372, 1472][usize::from(round)]);
+            }
+            // Half of them move to the link of another.
+            for n in (0..SPOKES).step_by(2) {
+                updater.apply(&peer(n, n + 1)).expect("peer");
+                assert_eq!((on_link(&updater, n).len(), on_link(&updater, n + 1).len()), (0, 2));
+            }
+            for n in 0..SPOKES {
+                updater.apply(&Update::PeerDelete { id: n.into() }).expect("gone");
+                updater.apply(&Update::LinkDelete { id: n }).expect("gone");
+            }
+            assert!(updater.peers.is_empty());
+        }
     }
 
     #[test]
