@@ -1,5 +1,6 @@
 //! From control's rings into the tables and to the workers.
 
+use crate::backlog::{Backlog, Verdict};
 use crate::lane::{Injected, Lane, ToWorker};
 use dpdk::Pool;
 use forwarding::{ApplyError, Updater};
@@ -20,6 +21,9 @@ pub struct Feed {
     /// `None` with static tables.
     updates: Option<UpdateReceiver>,
     injects: InjectReceiver,
+    backlog: Backlog,
+    /// Whether a resync was completed since the start, or the tables are static.
+    complete: bool,
     /// An update that must wait until the workers have let go of what it re-uses.
     pending: Option<Update>,
     refused: u64,
@@ -28,11 +32,25 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// With `updates: None` the tables stay as they are.
-    pub fn new(updater: Updater, updates: Option<UpdateReceiver>, mut injects: InjectReceiver) -> Self {
-        // What waits there was meant for a dataplane that is gone.
-        injects.discard();
-        Self { updater, updates, injects, pending: None, refused: 0, last_refusal: None, lost_injects: 0 }
+    /// With `updates: None` the tables stay as they are. `backlog`: what waits in the ring of packets.
+    pub fn new(
+        updater: Updater,
+        updates: Option<UpdateReceiver>,
+        injects: InjectReceiver,
+        backlog: Backlog,
+    ) -> Self {
+        let complete = updates.is_none();
+        Self {
+            updater,
+            updates,
+            injects,
+            backlog,
+            complete,
+            pending: None,
+            refused: 0,
+            last_refusal: None,
+            lost_injects: 0,
+        }
     }
 
     /// Applies what control sent. Answers whether there was something.
@@ -51,6 +69,7 @@ impl Feed {
                     worked = true;
                     if let Update::End { generation } = update {
                         segment.completed(generation);
+                        self.complete = true;
                         tracing::info!(generation, sizes = ?self.updater.sizes(), "tables are as control wants them");
                     }
                 }
@@ -70,6 +89,11 @@ impl Feed {
 
     /// Passes NHRP packets on to the workers. Answers whether there was one.
     pub fn inject(&mut self, pool: &Pool, lanes: &[Lane]) -> bool {
+        match self.backlog.verdict(self.complete, shm::clock::now_ms()) {
+            Verdict::Wait => return false,
+            Verdict::Discard => drop(self.injects.discard()),
+            Verdict::Pass => {}
+        }
         let lost = &mut self.lost_injects;
         let taken = self.injects.receive(INJECTS, |inject| {
             if pass(&inject, pool, lanes).is_none() {

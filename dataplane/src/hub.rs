@@ -1,5 +1,6 @@
 //! The process put together: DPDK, ports, twins, tables, workers, service thread; and taken apart again.
 
+use crate::backlog::Backlog;
 use crate::feed::Feed;
 use crate::health::Health;
 use crate::lane::Lane;
@@ -111,7 +112,9 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
             stop,
         });
     }
-    let feed = Feed::new(updater, updates, segment.inject_receiver()?);
+    let last_ms = segment.predecessor().map(|life| life.heartbeat_ms);
+    let backlog = Backlog::new(last_ms, shm::clock::now_ms());
+    let feed = Feed::new(updater, updates, segment.inject_receiver()?, backlog);
     let health = Health::new(&config.port, opened.ports, opened.pools);
     let service = Service { pool: opened.pool, segment: &segment, lanes: &lanes, health, twins, feed, stop };
     operate(eal, config, service, workers)

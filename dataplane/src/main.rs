@@ -6,6 +6,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod clock;
 mod feed;
 mod health;
