@@ -1,15 +1,20 @@
-//! A mirror of what the kernel knows about our interfaces: links, addresses, neighbours and the main table's routes.
+//! A mirror of what the kernel knows about our interfaces: links, addresses, neighbours, next-hop objects and the main
+//! table's routes.
 //!
 //! Facts come from [`crate::netlink`]; what they changed goes to [`crate::state`]. Interfaces that are neither a
 //! twin nor the loopback do not concern the hub and are not kept, so the mirror stays as small as the hub's part of
 //! the table.
 
 mod fact;
+mod nexthops;
+mod routes;
 
-pub use fact::{Change, Class, Fact, Hop, Interface, Link, Neighbour, Route};
+pub use fact::{Change, Class, Fact, Hop, Interface, Link, Neighbour, NextHop, NextHopId, Route};
+pub use nexthops::MAX_NEXTHOPS;
 
-use crate::prefix::{self, Prefix};
+use crate::prefix::Prefix;
 use config::Config;
+use routes::Routes;
 use shm::message::{PortId, TunnelId};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
@@ -21,6 +26,11 @@ struct Seen<T> {
     epoch: u64,
 }
 
+/// Tells which interfaces the hub cares for.
+fn ours(roles: &HashMap<u32, Interface>) -> impl Fn(u32) -> bool + '_ {
+    |index| roles.contains_key(&index)
+}
+
 /// The mirror.
 #[derive(Debug)]
 pub struct Kernel {
@@ -29,7 +39,7 @@ pub struct Kernel {
     links: BTreeMap<u32, Seen<Link>>,
     addresses: BTreeMap<(u32, Prefix), u64>,
     neighbours: BTreeMap<(u32, Ipv4Addr), Seen<Neighbour>>,
-    routes: BTreeMap<Prefix, Vec<Seen<Route>>>,
+    routes: Routes,
     epoch: u64,
 }
 
@@ -50,7 +60,7 @@ impl Kernel {
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
             neighbours: BTreeMap::new(),
-            routes: BTreeMap::new(),
+            routes: Routes::default(),
             epoch: 1,
         }
     }
@@ -89,17 +99,22 @@ impl Kernel {
 
     /// The routes of one prefix, best metric first.
     pub fn routes_of(&self, prefix: Prefix) -> impl Iterator<Item = &Route> + '_ {
-        self.routes.get(&prefix).into_iter().flatten().map(|seen| &seen.value)
+        self.routes.of(prefix)
     }
 
     /// All routes.
     pub fn routes(&self) -> impl Iterator<Item = &Route> + '_ {
-        self.routes.values().flatten().map(|seen| &seen.value)
+        self.routes.iter()
     }
 
     /// All prefixes that have a route.
     pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
-        self.routes.keys().copied()
+        self.routes.prefixes()
+    }
+
+    /// Next-hop objects known, and how many were not taken in because there are [`MAX_NEXTHOPS`].
+    pub fn nexthops(&self) -> (usize, u64) {
+        self.routes.nexthops()
     }
 
     /// A dump starts: what it does not name is swept by [`Self::end`].
@@ -130,7 +145,8 @@ impl Kernel {
                 }
                 keep
             }),
-            Class::Routes => self.retain_routes(|seen| seen.epoch >= epoch, changes),
+            Class::NextHops => self.routes.sweep_nexthops(epoch, changes),
+            Class::Routes => self.routes.sweep(epoch, changes),
         }
     }
 
@@ -157,8 +173,14 @@ impl Kernel {
                     changes.push(Change::Neighbour(index, address));
                 }
             }
-            Fact::Route(route, replace) => self.route_is(route, replace, changes),
-            Fact::RouteGone(route) => self.route_gone(&route, changes),
+            Fact::NextHop(id, nexthop) => {
+                self.routes.nexthop_is(id, nexthop, self.epoch, ours(&self.roles), changes);
+            }
+            Fact::NextHopGone(id) => self.routes.nexthop_gone(id, changes),
+            Fact::Route(route, replace) => {
+                self.routes.insert(route, replace, self.epoch, ours(&self.roles), changes);
+            }
+            Fact::RouteGone(route) => self.routes.remove(&route, changes),
         }
     }
 
@@ -180,11 +202,14 @@ impl Kernel {
         };
         // A twin that was made anew under the same name, its old index not yet reported gone.
         self.roles.retain(|other, held| *held != role || *other == index);
-        if self.links.get(&index).is_some_and(|old| old.value.up != link.up) {
-            if !link.up {
-                self.forget_routes_through(index, changes);
+        if let Some(old) = self.links.get(&index).map(|seen| &seen.value) {
+            if old.up && !link.up {
+                self.routes.forget_through(index, changes);
             }
-            changes.push(Change::Stale);
+            // Next-hop objects go with the carrier already.
+            if (old.up, old.running) != (link.up, link.running) {
+                changes.push(Change::Stale);
+            }
         }
         self.links.insert(index, Seen { value: link, epoch: self.epoch });
     }
@@ -194,34 +219,10 @@ impl Kernel {
         if self.roles.remove(&index).is_none() {
             return;
         }
-        self.forget_routes_through(index, changes);
+        self.routes.forget_through(index, changes);
         self.addresses.retain(|(at, _), _| *at != index);
         self.neighbours.retain(|(at, _), _| *at != index);
         changes.extend([Change::Interfaces, Change::Addresses]);
-    }
-
-    fn forget_routes_through(&mut self, index: u32, changes: &mut Vec<Change>) {
-        self.retain_routes(
-            |seen| {
-                let discard = seen.value.hops.is_empty();
-                seen.value.hops.retain(|hop| hop.index != index);
-                discard || !seen.value.hops.is_empty()
-            },
-            changes,
-        );
-    }
-
-    /// Keeps the routes `keep` wants; a prefix whose routes it changed or dropped is reported.
-    fn retain_routes(&mut self, mut keep: impl FnMut(&mut Seen<Route>) -> bool, changes: &mut Vec<Change>) {
-        self.routes.retain(|prefix, routes| {
-            let hops = |routes: &[Seen<Route>]| routes.iter().map(|r| r.value.hops.len()).sum::<usize>();
-            let before = (routes.len(), hops(routes));
-            routes.retain_mut(&mut keep);
-            if before != (routes.len(), hops(routes)) {
-                changes.push(Change::Route(*prefix));
-            }
-            !routes.is_empty()
-        });
     }
 
     fn neighbour_is(&mut self, neighbour: Neighbour, changes: &mut Vec<Change>) {
@@ -233,48 +234,5 @@ impl Kernel {
         if old.is_none_or(|old| old.value != neighbour) {
             changes.push(Change::Neighbour(neighbour.index, neighbour.address));
         }
-    }
-
-    fn route_is(&mut self, mut route: Route, replace: bool, changes: &mut Vec<Change>) {
-        route.prefix = prefix::network(route.prefix.address, route.prefix.len);
-        let ours = route.hops.is_empty() || route.hops.iter().any(|hop| self.roles.contains_key(&hop.index));
-        let routes = self.routes.entry(route.prefix).or_default();
-        let before = routes.len();
-        if replace {
-            routes.retain(|old| old.value.metric != route.metric || old.value == route);
-        }
-        let mut changed = routes.len() != before;
-        if let Some(old) = routes.iter_mut().find(|old| old.value == route) {
-            old.epoch = self.epoch;
-        } else if ours {
-            let at = routes.partition_point(|old| old.value.metric <= route.metric);
-            let prefix = route.prefix;
-            routes.insert(at, Seen { value: route.clone(), epoch: self.epoch });
-            debug_assert_eq!(prefix, route.prefix);
-            changed = true;
-        }
-        if routes.is_empty() {
-            self.routes.remove(&route.prefix);
-        }
-        if changed {
-            changes.push(Change::Route(route.prefix));
-        }
-    }
-
-    fn route_gone(&mut self, route: &Route, changes: &mut Vec<Change>) {
-        let prefix = prefix::network(route.prefix.address, route.prefix.len);
-        let Some(routes) = self.routes.get_mut(&prefix) else { return };
-        // The kernel names what it removed exactly, except that a link going down may have shortened our copy.
-        let exact =
-            routes.iter().position(|old| old.value.metric == route.metric && old.value.hops == route.hops);
-        let Some(at) = exact.or_else(|| routes.iter().position(|old| old.value.metric == route.metric))
-        else {
-            return;
-        };
-        routes.remove(at);
-        if routes.is_empty() {
-            self.routes.remove(&prefix);
-        }
-        changes.push(Change::Route(prefix));
     }
 }

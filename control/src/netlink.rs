@@ -7,12 +7,14 @@
 mod command;
 mod decode;
 mod encode;
+mod message;
+mod nexthop;
 
 pub use command::{Command, RouteCommand};
 
 use crate::kernel::{Class, Fact};
-use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use message::{Message, messages};
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_REPLACE, NetlinkPayload};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -29,6 +31,8 @@ const TURN: usize = 256;
 const DUMP_AGAIN_MS: u64 = 250;
 /// Multicast groups: links, neighbours, IPv4 addresses, IPv4 routes (`RTNLGRP_*`).
 const GROUPS: [u32; 4] = [1, 3, 5, 7];
+/// Multicast group of next-hop objects.
+const NEXTHOP_GROUP: u32 = 32;
 /// Most commands that may wait for their acknowledgement.
 const MAX_IN_FLIGHT: usize = 4_096;
 
@@ -83,6 +87,8 @@ impl Netlink {
         for group in GROUPS {
             listener.add_membership(group)?;
         }
+        // A kernel older than 5.3 has no next-hop objects.
+        let _ = listener.add_membership(NEXTHOP_GROUP);
         listener.set_non_blocking(true)?;
         let mut commander = Socket::new(NETLINK_ROUTE)?;
         commander.bind_auto()?;
@@ -234,7 +240,11 @@ impl Netlink {
             match payload {
                 NetlinkPayload::InnerMessage(message) => {
                     let replace = !of_dump && header.flags & NLM_F_REPLACE != 0;
-                    if let Some(fact) = decode::fact(message, replace) {
+                    let fact = match message {
+                        Message::Known(message) => decode::fact(message, replace),
+                        Message::NextHop(fact) => fact,
+                    };
+                    if let Some(fact) = fact {
                         // A row that the dump had read before this may still come: read again.
                         if !of_dump && is_removal(&fact) {
                             self.dump.iter_mut().for_each(|dump| dump.disturbed = true);
@@ -251,6 +261,8 @@ impl Netlink {
 
     fn class_done(&mut self, failed: bool, notice: &mut impl FnMut(Notice)) {
         let Some(dump) = self.dump.take() else { return };
+        // A kernel without next-hop objects has none.
+        let failed = failed && dump.class != Class::NextHops;
         if !failed {
             notice(Notice::End(dump.class));
         }
@@ -262,24 +274,9 @@ impl Netlink {
 }
 
 fn is_removal(fact: &Fact) -> bool {
-    matches!(fact, Fact::LinkGone(_) | Fact::AddressGone(..) | Fact::NeighbourGone(..) | Fact::RouteGone(_))
-}
-
-/// The messages of a datagram; one that cannot be read is counted and skipped.
-fn messages(buffer: &[u8], malformed: &mut u64) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
-    let mut found = Vec::new();
-    let mut rest = buffer;
-    while let Some(&[a, b, c, d]) = rest.first_chunk::<4>() {
-        let length = u32::from_ne_bytes([a, b, c, d]) as usize;
-        let Some(octets) = rest.get(..length).filter(|_| length >= 16) else {
-            *malformed += 1;
-            break;
-        };
-        match NetlinkMessage::deserialize(octets) {
-            Ok(message) => found.push(message),
-            Err(_) => *malformed += 1,
-        }
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    match fact {
+        Fact::LinkGone(_) | Fact::AddressGone(..) | Fact::NeighbourGone(..) => true,
+        Fact::NextHopGone(_) | Fact::RouteGone(_) => true,
+        Fact::Link(_) | Fact::Address(..) | Fact::Neighbour(_) | Fact::NextHop(..) | Fact::Route(..) => false,
     }
-    found
 }

@@ -165,7 +165,7 @@ via = "10.255.0.11"
 
     fn kernel_route(route: &RouteCommand) -> Route {
         let hops = vec![Hop { index: route.index, gateway: route.gateway }];
-        Route { prefix: route.prefix, metric: route.metric, protocol: PROTOCOL, hops }
+        Route { prefix: route.prefix, metric: route.metric, protocol: PROTOCOL, hops, nexthop: None }
     }
 
     fn appear(kernel: &mut Kernel, index: u32, name: &str) {
@@ -211,6 +211,7 @@ via = "10.255.0.11"
             metric: 0,
             protocol: PROTOCOL,
             hops: vec![Hop { index: 3, gateway: Some([10, 255, 0, 9].into()) }],
+            nexthop: None,
         };
         let theirs = Route { protocol: 4, prefix: "10.8.0.0/16".parse().unwrap(), ..old.clone() };
         kernel.apply(Fact::Route(theirs, false), &mut Vec::new());

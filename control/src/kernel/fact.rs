@@ -67,6 +67,22 @@ pub struct Route {
     pub protocol: u8,
     /// Next hops; none for a discard route (blackhole, unreachable, prohibit).
     pub hops: Vec<Hop>,
+    /// The next-hop object that the route names; its next hops are then those of the object.
+    pub nexthop: Option<NextHopId>,
+}
+
+/// The kernel's number of a next-hop object (`RTA_NH_ID`).
+pub type NextHopId = u32;
+
+/// A next-hop object: what routes may name instead of next hops of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextHop {
+    /// One next hop; `None`: none that is of use here (an IPv6 gateway, a dead link).
+    Single(Option<Hop>),
+    /// Objects to choose from.
+    Group(Vec<NextHopId>),
+    /// Discards.
+    Blackhole,
 }
 
 /// Something the kernel told.
@@ -84,6 +100,10 @@ pub enum Fact {
     Neighbour(Neighbour),
     /// A neighbour entry was removed.
     NeighbourGone(u32, Ipv4Addr),
+    /// A next-hop object is there, or changed.
+    NextHop(NextHopId, NextHop),
+    /// A next-hop object was removed, and with it the routes that named it.
+    NextHopGone(NextHopId),
     /// A route; `true`: it replaces that of the same prefix and metric.
     Route(Route, bool),
     /// A route was removed.
@@ -114,11 +134,14 @@ pub enum Class {
     Addresses,
     /// IPv4 neighbours.
     Neighbours,
+    /// Next-hop objects.
+    NextHops,
     /// IPv4 routes.
     Routes,
 }
 
 impl Class {
-    /// All, in the order in which a dump makes sense: indexes first.
-    pub const ALL: [Class; 4] = [Class::Links, Class::Addresses, Class::Neighbours, Class::Routes];
+    /// All, in the order in which a dump makes sense: indexes first, objects before the routes that name them.
+    pub const ALL: [Class; 5] =
+        [Class::Links, Class::Addresses, Class::Neighbours, Class::NextHops, Class::Routes];
 }

@@ -109,12 +109,13 @@ fn route(message: RouteMessage) -> Option<Route> {
     let mut to = Ipv4Addr::UNSPECIFIED;
     let mut metric = 0;
     let mut single = Hop { index: 0, gateway: None };
-    let mut hops = Vec::new();
+    let (mut hops, mut nexthop) = (Vec::new(), None);
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Table(id) => table = *id,
             RouteAttribute::Destination(RouteAddress::Inet(address)) => to = *address,
             RouteAttribute::Priority(priority) => metric = *priority,
+            RouteAttribute::NhId(id) => nexthop = Some(*id),
             RouteAttribute::Oif(index) => single.index = *index,
             RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => single.gateway = Some(*gateway),
             RouteAttribute::MultiPath(paths) => {
@@ -136,12 +137,13 @@ fn route(message: RouteMessage) -> Option<Route> {
     if discard {
         hops.clear();
     } else if hops.is_empty() {
-        // A route of which nothing is known but a next-hop object: not ours to guess.
-        if single.index == 0 {
-            return None;
+        match (single.index, nexthop) {
+            (0, None) => return None,
+            // What the object says is known to the mirror.
+            (0, Some(_)) => {}
+            _ => hops.push(single),
         }
-        hops.push(single);
     }
     let prefix = prefix::network(to, header.destination_prefix_length);
-    Some(Route { prefix, metric, protocol: header.protocol.into(), hops })
+    Some(Route { prefix, metric, protocol: header.protocol.into(), hops, nexthop })
 }

@@ -1,6 +1,6 @@
 //! Commands to messages for the kernel.
 
-use super::{Command, RouteCommand};
+use super::{Command, RouteCommand, nexthop};
 use crate::kernel::Class;
 use crate::prefix::{self, Prefix};
 use crate::twins::PROTOCOL;
@@ -33,6 +33,7 @@ pub fn dump(class: Class, sequence: u32) -> Vec<u8> {
             message.header.family = AddressFamily::Inet;
             RouteNetlinkMessage::GetNeighbour(message)
         }
+        Class::NextHops => return nexthop::dump(sequence),
         Class::Routes => {
             let mut message = RouteMessage::default();
             message.header.address_family = AddressFamily::Inet;

@@ -149,7 +149,13 @@ fn link(index: u32, name: &str) -> Fact {
 }
 
 fn route(to: &str, index: u32, gateway: Option<&str>) -> Route {
-    Route { prefix: prefix(to), metric: 0, protocol: 2, hops: vec![Hop { index, gateway: gateway.map(ip) }] }
+    Route {
+        prefix: prefix(to),
+        metric: 0,
+        protocol: 2,
+        hops: vec![Hop { index, gateway: gateway.map(ip) }],
+        nexthop: None,
+    }
 }
 
 /// Interfaces with their addresses and connected routes, as after a start.
@@ -391,7 +397,7 @@ fn some_route(p: u8, hop: u8) -> Route {
         6 => vec![Hop { index: 5, gateway: None }],
         _ => vec![Hop { index: 2, gateway: None }],
     };
-    Route { prefix: prefix(to), metric: u32::from(hop % 3), protocol: 4, hops }
+    Route { prefix: prefix(to), metric: u32::from(hop % 3), protocol: 4, hops, nexthop: None }
 }
 
 fn lan_host(n: u8) -> Ipv4Addr {
