@@ -209,9 +209,12 @@ impl Hub {
         self.take_effects(now_ms);
     }
 
-    /// Forgets bindings.
-    pub fn clear(&mut self, now_ms: u64, what: nhrp::Clear) -> usize {
-        let count = self.server.clear(now_ms, what, &mut self.actions);
+    /// Forgets bindings; static ones, where they are meant too, are started afresh.
+    pub fn clear(&mut self, now_ms: u64, what: nhrp::Clear, static_too: bool) -> usize {
+        let mut count = self.server.clear(now_ms, what, &mut self.actions);
+        if static_too {
+            count += self.server.clear_static(now_ms, what, &mut self.actions);
+        }
         self.act(now_ms);
         count
     }

@@ -56,8 +56,8 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             Response::Why(Why { address: *address, interfaces, entries, failures })
         }
         Request::Failures => Response::Failures(failures::all(hub, now_ms)),
-        Request::ClearDmvpn { filter, .. } => match peer_clear(hub, filter) {
-            Some(what) => Response::Cleared { count: hub.clear(now_ms, what) as u64 },
+        Request::ClearDmvpn { filter, include_static } => match peer_clear(hub, filter) {
+            Some(what) => Response::Cleared { count: hub.clear(now_ms, what, *include_static) as u64 },
             None => Response::Cleared { count: 0 },
         },
         Request::ClearNhrp { prefix } => {
@@ -66,7 +66,7 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
                 protocol: prefix.address,
                 prefix_len: prefix.len,
             });
-            Response::Cleared { count: hub.clear(now_ms, what) as u64 }
+            Response::Cleared { count: hub.clear(now_ms, what, false) as u64 }
         }
         Request::ClearNhrpCounters { interface } => {
             Response::Cleared { count: counters::clear(hub, interface.as_deref()) }

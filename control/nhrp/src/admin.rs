@@ -3,11 +3,12 @@
 use crate::answers::overlap;
 use crate::cache::Slot;
 use crate::{
-    Action, Binding, Change, Failure, Kind, LogKind, Server, TunnelCounters, TunnelId, UnbindReason,
+    Action, Binding, Change, Failure, Kind, LogKind, Refused, Server, StaticMap, TunnelCounters, TunnelId,
+    UnbindReason,
 };
 use std::net::Ipv4Addr;
 
-/// What an operator wants forgotten. Static bindings stay.
+/// What an operator wants forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clear {
     /// Everything.
@@ -60,25 +61,12 @@ pub struct Restored {
 impl Server {
     /// Emits [`Action::Bind`] for every static map. Call once, before anything else.
     pub fn start(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
-        let maps =
-            self.config.tunnels.iter().flat_map(|tunnel| tunnel.map.iter().map(move |map| (tunnel.id, map)));
-        for (tunnel, map) in maps {
-            let binding = Binding {
-                tunnel,
-                protocol: map.protocol,
-                nbma: map.nbma,
-                claimed: map.nbma,
-                kind: Kind::Static,
-                unique: false,
-                nat_capable: false,
-                multicast: map.multicast,
-                mtu: 0,
-                holding_time: 0,
-                request_id: 0,
-                created_ms: now_ms,
-                refreshed_ms: now_ms,
-                expires_ms: None,
-            };
+        let maps = self
+            .config
+            .tunnels
+            .iter()
+            .flat_map(|tunnel| tunnel.map.iter().map(move |map| static_binding(tunnel.id, map, now_ms)));
+        for binding in maps {
             self.cache.put(binding);
             actions.push(Action::Bind { binding, change: Change::Static });
         }
@@ -147,7 +135,7 @@ impl Server {
         self.purge_requesters(now_ms, &entry.binding, told, actions);
     }
 
-    /// Forgets dynamic bindings, and peers that failed; returns how many bindings.
+    /// Forgets dynamic bindings, and peers that failed; returns how many bindings. Static ones stay.
     pub fn clear(&mut self, now_ms: u64, what: Clear, actions: &mut Vec<Action>) -> usize {
         let slots = match what {
             Clear::Peer { tunnel: Some(tunnel), nbma } => {
@@ -155,14 +143,31 @@ impl Server {
                     |slot: &Slot| self.cache.get(*slot).is_some_and(|e| e.binding.kind == Kind::Dynamic);
                 self.cache.at_nbma(tunnel, nbma).iter().copied().filter(dynamic).collect()
             }
-            _ => self
-                .cache
-                .dynamic(|binding| what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))),
+            _ => self.cache.of_kind(Kind::Dynamic, |binding| {
+                what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
+            }),
         };
         for slot in &slots {
             self.unbind(now_ms, *slot, UnbindReason::Cleared, actions);
         }
         self.failures.clear(|record| what.covers(record.tunnel, record.nbma, record.protocol));
+        slots.len()
+    }
+
+    /// Starts static bindings afresh: whoever was told about them hears a purge, then they are bound as configured.
+    /// Returns how many.
+    pub fn clear_static(&mut self, now_ms: u64, what: Clear, actions: &mut Vec<Action>) -> usize {
+        let slots = self.cache.of_kind(Kind::Static, |binding| {
+            what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
+        });
+        for slot in &slots {
+            let Some(old) = self.cache.get(*slot).map(|entry| entry.binding) else { continue };
+            self.unbind(now_ms, *slot, UnbindReason::Cleared, actions);
+            self.failures.back(old.tunnel, old.nbma, old.protocol);
+            let binding = Binding { created_ms: now_ms, refreshed_ms: now_ms, ..old };
+            self.cache.put(binding);
+            actions.push(Action::Bind { binding, change: Change::Static });
+        }
         slots.len()
     }
 
@@ -186,7 +191,27 @@ impl Server {
     }
 
     /// The data plane refused this station's GRE packets (wrong key, …); remembered for `show dmvpn`.
-    pub fn refused(&mut self, now_ms: u64, tunnel: Option<TunnelId>, nbma: Ipv4Addr, reason: &'static str) {
-        self.note_peer(now_ms, tunnel, nbma, None, Failure::Encapsulation(reason));
+    pub fn refused(&mut self, now_ms: u64, tunnel: Option<TunnelId>, nbma: Ipv4Addr, refused: Refused) {
+        self.note_peer(now_ms, tunnel, nbma, None, Failure::Encapsulation(refused));
+    }
+}
+
+/// A binding as the configuration maps it.
+fn static_binding(tunnel: TunnelId, map: &StaticMap, now_ms: u64) -> Binding {
+    Binding {
+        tunnel,
+        protocol: map.protocol,
+        nbma: map.nbma,
+        claimed: map.nbma,
+        kind: Kind::Static,
+        unique: false,
+        nat_capable: false,
+        multicast: map.multicast,
+        mtu: 0,
+        holding_time: 0,
+        request_id: 0,
+        created_ms: now_ms,
+        refreshed_ms: now_ms,
+        expires_ms: None,
     }
 }

@@ -190,8 +190,8 @@ pub enum Failure {
     ErrorReceived(u16),
     /// It was registered and no longer is.
     Gone(UnbindReason),
-    /// The data plane refused its GRE packets; the name of the reason.
-    Encapsulation(&'static str),
+    /// The data plane refused its GRE packets.
+    Encapsulation(Refused),
 }
 
 impl fmt::Display for Failure {
@@ -206,9 +206,20 @@ impl fmt::Display for Failure {
             }
             Self::ErrorReceived(code) => write!(f, "it reported error {code}"),
             Self::Gone(reason) => f.write_str(reason.text()),
-            Self::Encapsulation(reason) => write!(f, "its GRE packets are refused: {reason}"),
+            Self::Encapsulation(refused) => write!(f, "its GRE packets are refused: {}", refused.reason),
         }
     }
+}
+
+/// GRE packets that the data plane refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Refused {
+    /// The name of the reason.
+    pub reason: &'static str,
+    /// Where they were sent to.
+    pub local: Ipv4Addr,
+    /// The GRE key in them.
+    pub key: Option<u32>,
 }
 
 /// A peer that failed or went away.

@@ -222,10 +222,10 @@ impl Cache {
         taken
     }
 
-    /// Slots of all dynamic bindings that `which` names.
-    pub(crate) fn dynamic(&self, which: impl Fn(&Binding) -> bool) -> Vec<Slot> {
+    /// Slots of all bindings of a kind that `which` names.
+    pub(crate) fn of_kind(&self, kind: Kind, which: impl Fn(&Binding) -> bool) -> Vec<Slot> {
         let slots = self.entries.iter().enumerate().filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
-        let slots = slots.filter(|(_, entry)| entry.binding.kind == Kind::Dynamic && which(&entry.binding));
+        let slots = slots.filter(|(_, entry)| entry.binding.kind == kind && which(&entry.binding));
         slots.map(|(slot, _)| slot as Slot).collect()
     }
 }

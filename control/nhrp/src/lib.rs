@@ -50,7 +50,7 @@ mod tests;
 
 pub use action::{Action, Change, UnbindReason};
 pub use admin::{Clear, Restored};
-pub use binding::{Binding, CacheEntry, EntryFlags, Failure, Kind, PeerRecord, Requester};
+pub use binding::{Binding, CacheEntry, EntryFlags, Failure, Kind, PeerRecord, Refused, Requester};
 pub use config::{Authentication, ConfigError, MAX_PASSWORD, Phase, ServerConfig, StaticMap, TunnelConfig};
 pub use counters::{ByType, ServerCounters, TunnelCounters};
 pub use drops::DropReason;

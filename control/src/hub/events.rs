@@ -51,7 +51,8 @@ impl Hub {
         if refusal.reason == DropReason::UnknownPeer && registered() {
             return;
         }
-        self.server.refused(now_ms, tunnel, refusal.nbma, refusal.reason.name());
+        let refused = nhrp::Refused { reason: refusal.reason.name(), local: refusal.local, key: refusal.key };
+        self.server.refused(now_ms, tunnel, refusal.nbma, refused);
         if let Some(held) = self.refusals.pass(now_ms, (refusal.reason as u8, refusal.nbma)) {
             let more = if held > 0 { format!(" ({held} more reports left out)") } else { String::new() };
             tracing::warn!("%TUN-4-REFUSED: {}{more}", refusal.text(&self.config));

@@ -4,6 +4,7 @@ use super::ago;
 use crate::hub::Hub;
 use api::{Cause, Failure};
 use nhrp::{DropReason, PeerRecord, UnbindReason};
+use shm::drops::DropReason as Gre;
 
 /// All that went wrong, latest first.
 pub fn all(hub: &Hub, now_ms: u64) -> Vec<Failure> {
@@ -35,7 +36,20 @@ fn detail(failure: &nhrp::Failure) -> Option<String> {
         nhrp::Failure::Refused(code) => Some(format!("code {code}")),
         nhrp::Failure::WrongNhs(address) => Some(format!("it registers at {address}")),
         nhrp::Failure::ErrorReceived(code) => Some(format!("error {code}")),
-        nhrp::Failure::Encapsulation(reason) => Some((*reason).into()),
+        nhrp::Failure::Encapsulation(refused) => Some(encapsulation(refused)),
+    }
+}
+
+/// What the refused packets looked like.
+fn encapsulation(refused: &nhrp::Refused) -> String {
+    let nhrp::Refused { reason, local, key } = *refused;
+    let seen = key.map_or("GRE without a key".to_string(), |key| format!("GRE key {key}"));
+    match reason {
+        reason if reason == Gre::GreKeyMismatch.name() => format!("{seen} to {local}"),
+        reason if reason == Gre::GreNoTunnel.name() || reason == Gre::UnknownPeer.name() => {
+            format!("GRE to {local}")
+        }
+        other => format!("{other}: {seen} to {local}"),
     }
 }
 
@@ -66,14 +80,11 @@ pub fn cause(failure: &nhrp::Failure) -> Cause {
         nhrp::Failure::Gone(UnbindReason::Expired) => Cause::Expired,
         nhrp::Failure::Gone(UnbindReason::Purged) => Cause::Purged,
         nhrp::Failure::Gone(UnbindReason::Cleared) => Cause::Cleared,
-        nhrp::Failure::Encapsulation(reason) => {
-            use shm::drops::DropReason as Gre;
-            match *reason {
-                name if name == Gre::GreKeyMismatch.name() => Cause::KeyMismatch,
-                name if name == Gre::GreNoTunnel.name() => Cause::NoTunnel,
-                name if name == Gre::UnknownPeer.name() => Cause::UnknownPeer,
-                _ => Cause::Dropped,
-            }
-        }
+        nhrp::Failure::Encapsulation(refused) => match refused.reason {
+            name if name == Gre::GreKeyMismatch.name() => Cause::KeyMismatch,
+            name if name == Gre::GreNoTunnel.name() => Cause::NoTunnel,
+            name if name == Gre::UnknownPeer.name() => Cause::UnknownPeer,
+            _ => Cause::Dropped,
+        },
     }
 }

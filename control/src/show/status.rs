@@ -1,13 +1,14 @@
 //! `show status`.
 
-use super::ago;
+use super::{ago, tunnel_line};
 use crate::hub::Hub;
+use crate::kernel::MAX_NEXTHOPS;
 use crate::links::MAX_TRANSIENT;
 use crate::{outbox, state};
 use api::{Ring, Side, Status, Table};
 use shm::RingName;
 use shm::drops::DropReason;
-use shm::message::MAX_LINKS;
+use shm::message::{MAX_LINKS, TunnelId};
 use shm::service::DeviceLoss;
 
 /// Versions, uptimes, and how full everything bounded is.
@@ -32,11 +33,19 @@ pub fn status(hub: &Hub, now_ms: u64) -> Status {
         }),
         generation: hub.generation,
         updates_pending: pending(hub),
-        peers_up: hub.server.len() as u32,
+        peers_up: peers_up(hub, now_ms),
         peers_down: hub.server.absent().count() as u32,
         rings: rings(hub),
         tables: tables(hub),
     }
+}
+
+/// Bindings on tunnels whose interface works.
+fn peers_up(hub: &Hub, now_ms: u64) -> u32 {
+    let tunnels = 0..hub.config.tunnel.len();
+    let lines: Vec<bool> = tunnels.map(|id| tunnel_line(hub, id as TunnelId, now_ms)).collect();
+    let works = |binding: &&nhrp::Binding| lines.get(usize::from(binding.tunnel)) == Some(&true);
+    hub.server.bindings().filter(works).count() as u32
 }
 
 /// Rows not told yet, and updates told and not taken in yet.
@@ -82,6 +91,7 @@ fn tables(hub: &Hub) -> Vec<Table> {
     let state = &hub.state;
     let max_peers = hub.config.hub.max_peers as usize;
     let server = hub.server.server_counters();
+    let (nexthops, nexthops_full) = state.kernel.nexthops();
     let buffers = hub.plane.as_ref().map(|plane| {
         let service = plane.segment.service();
         let workers = plane.segment.workers().iter().map(|w| w.drops[DropReason::NoBuffer as usize].get());
@@ -94,6 +104,7 @@ fn tables(hub: &Hub) -> Vec<Table> {
         table("links", state.links.len(), MAX_LINKS, state.links.full()),
         table("links-transient", state.links.transient(), MAX_TRANSIENT, state.links.transient_full),
         table("routes", state.sync.routes.len(), state::MAX_ROUTES, state.routes_full),
+        table("kernel-nexthops", nexthops, MAX_NEXTHOPS, nexthops_full),
         table("nhrp-cache", hub.server.len(), max_peers, server.cache_full),
         table(
             "nhrp-failures",

@@ -124,6 +124,38 @@ fn clear_takes_what_was_asked_for() {
 }
 
 #[test]
+fn static_maps_are_cleared_only_when_they_are_meant_and_then_start_afresh() {
+    let map = StaticMap { protocol: spoke(9), nbma: nbma(9), multicast: true };
+    let mut hub = Hub::new(TunnelConfig { map: vec![map], ..tunnel() });
+    hub.register(2);
+    hub.now_ms += 5_000;
+    let mut actions = Vec::new();
+    assert_eq!(hub.server.clear_static(hub.now_ms, Clear::Tunnel(7), &mut actions), 0);
+    assert_eq!(
+        hub.server.clear(
+            hub.now_ms,
+            Clear::Address { tunnel: None, protocol: spoke(9), prefix_len: 32 },
+            &mut actions
+        ),
+        0
+    );
+    assert!(actions.is_empty());
+    assert_eq!(hub.server.clear_static(hub.now_ms, Clear::All, &mut actions), 1);
+    let steps: Vec<_> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Unbind { protocol, reason: UnbindReason::Cleared, .. } => Some((*protocol, None)),
+            Action::Bind { binding, change: Change::Static } => {
+                Some((binding.protocol, Some(binding.created_ms)))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(steps, [(spoke(9), None), (spoke(9), Some(hub.now_ms))]);
+    assert_eq!((hub.server.len(), hub.server.absent().count()), (2, 0));
+}
+
+#[test]
 fn max_send_holds_and_shows_its_usage() {
     let mut hub = Hub::new(TunnelConfig { max_send: 10, ..tunnel() });
     let replies = (10..30)
@@ -177,9 +209,10 @@ fn flags_read_as_cisco_prints_them() {
 #[test]
 fn refused_gre_is_remembered_until_the_spoke_registers() {
     let mut hub = Hub::new(tunnel());
-    hub.server.refused(1, None, nbma(2), "gre_key_mismatch");
+    let refused = Refused { reason: "gre_key_mismatch", local: nbma(1), key: Some(43) };
+    hub.server.refused(1, None, nbma(2), refused);
     let record = *hub.server.absent().next().unwrap();
-    assert_eq!((record.tunnel, record.failure), (None, Failure::Encapsulation("gre_key_mismatch")));
+    assert_eq!((record.tunnel, record.failure), (None, Failure::Encapsulation(refused)));
     hub.register(2);
     assert_eq!(hub.server.absent().count(), 0);
 }
