@@ -4,7 +4,7 @@
 //! 100,000 spokes that is a handful of packets each time, and a quiet hub sleeps.
 
 use crate::api_server::ApiServer;
-use crate::hub::Hub;
+use crate::hub::{Ending, Hub};
 use crate::metrics_server::MetricsServer;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -22,13 +22,13 @@ const KERNEL: [Token; 2] = [Token(0), Token(1)];
 /// First token of the API server.
 pub const FIRST_API_TOKEN: usize = 2;
 
-/// Runs until `stop` is set.
+/// Runs until `stop` is set, or the hub cannot go on as it is: then says why.
 pub fn run(
     mut hub: Hub,
     mut api: ApiServer,
     mut metrics: Option<MetricsServer>,
     stop: &Arc<AtomicBool>,
-) -> io::Result<()> {
+) -> io::Result<Option<Ending>> {
     let mut poll = Poll::new()?;
     for (fd, token) in hub.netlink.descriptors().iter().zip(KERNEL) {
         poll.registry().register(&mut SourceFd(fd), token, Interest::READABLE)?;
@@ -48,6 +48,10 @@ pub fn run(
             kernel = hub.read_kernel(now_ms)?;
         }
         let busy = hub.turn(now_ms);
+        if let Some(ending) = hub.ending.take() {
+            hub.stop();
+            return Ok(Some(ending));
+        }
         api.serve(poll.registry(), &events, &mut hub, now_ms);
         if let Some(metrics) = &mut metrics {
             metrics.serve(&hub, now_ms);
@@ -59,5 +63,5 @@ pub fn run(
         };
     }
     hub.stop();
-    Ok(())
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 //! Nothing here waits. A turn takes what the kernel and the workers have to say, lets the NHRP server answer, tells
 //! the data plane what follows, and writes the journal.
 
+mod attach;
 mod events;
 mod kernel;
 mod restore;
@@ -10,11 +11,13 @@ mod restore;
 use crate::journal::{self, Journal, Record};
 use crate::netlink::{Command, Netlink};
 use crate::outbox::{Outbox, Way};
-use crate::plane::{Plane, PlaneError};
+use crate::plane::{EVENTS_KEEP_MS, Plane, PlaneError};
 use crate::settings;
 use crate::state::{Effect, State};
 use crate::throttle::Throttle;
 use crate::words::{self};
+pub use attach::Ending;
+use attach::differs;
 use config::Config;
 use nhrp::{Action, Kind, Server, TunnelCounters};
 use shm::message::{PortId, TunnelId};
@@ -89,6 +92,8 @@ pub struct Hub {
     pub cleared: BTreeMap<TunnelId, TunnelCounters>,
     /// The latest resync.
     pub generation: u64,
+    /// Set when the process cannot go on as it is.
+    pub ending: Option<Ending>,
     ready: bool,
     actions: Vec<Action>,
     resolving: Throttle<(PortId, Ipv4Addr)>,
@@ -107,7 +112,7 @@ pub enum StartError {
     /// A directory or file.
     #[error("{0}: {1}")]
     Io(String, io::Error),
-    /// Another control runs.
+    /// Another control runs, or a data plane that is configured otherwise.
     #[error(transparent)]
     Plane(#[from] PlaneError),
     /// The configuration cannot be served.
@@ -127,7 +132,9 @@ impl Hub {
         }
         let plane = match Plane::attach(&config) {
             Ok(plane) => Some(plane),
-            Err(PlaneError::Attach(error @ shm::AttachError::AlreadyRunning { .. })) => {
+            Err(PlaneError::Attach(error))
+                if differs(&error) || matches!(error, shm::AttachError::AlreadyRunning { .. }) =>
+            {
                 return Err(PlaneError::Attach(error).into());
             }
             Err(error) => {
@@ -148,6 +155,7 @@ impl Hub {
             started_ms: now_ms,
             cleared: BTreeMap::new(),
             generation: wall_ms(),
+            ending: None,
             ready: false,
             actions: Vec::new(),
             resolving: Throttle::new(RESOLVE_AGAIN, MAX_RESOLVING),
@@ -166,6 +174,10 @@ impl Hub {
     pub fn turn(&mut self, now_ms: u64) -> bool {
         self.state.tick(now_ms);
         if now_ms.saturating_sub(self.last.heartbeat) >= HEARTBEAT {
+            // Also a control that was stopped (by a debugger, by SIGSTOP) finds what it does not want any more.
+            if self.last.heartbeat != 0 && now_ms.saturating_sub(self.last.heartbeat) > EVENTS_KEEP_MS {
+                self.plane.iter_mut().for_each(Plane::discard_events);
+            }
             self.last.heartbeat = now_ms;
             self.plane.iter().for_each(|plane| plane.segment.heartbeat(now_ms));
         }
@@ -313,20 +325,6 @@ impl Hub {
             let live = restore::live(&self.config, &self.server, &self.state, now_ms, wall_ms());
             if let Err(error) = self.journal.compact(live) {
                 self.complain(now_ms, &format!("journal: {error}"));
-            }
-        }
-    }
-
-    /// Attaches where there is no segment, or another one took the place of ours.
-    fn reattach(&mut self, now_ms: u64) {
-        if self.plane.as_ref().is_some_and(|plane| plane.segment.superseded()) {
-            tracing::warn!("the dataplane made another segment: attaching to it");
-            self.plane = None;
-        }
-        if self.plane.is_none() {
-            match Plane::attach(&self.config) {
-                Ok(plane) => self.plane = Some(plane),
-                Err(error) => self.complain(now_ms, &format!("not attached: {error}")),
             }
         }
     }

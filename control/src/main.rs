@@ -28,7 +28,7 @@ mod words;
 use api_server::ApiServer;
 use clap::Parser;
 use config::Config;
-use hub::Hub;
+use hub::{Ending, Hub};
 use metrics_server::MetricsServer;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -62,13 +62,29 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let checked = Config::check(&arguments.config)?;
-    checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let config = checked.config;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    loop {
+        match serve(arguments, &stop)? {
+            None => break,
+            Some(Ending::Reread) => {}
+            Some(Ending::Failed(why)) => return Err(why.into()),
+        }
+    }
+    tracing::info!("stopped; the dataplane goes on with what it was told");
+    Ok(())
+}
+
+/// Serves with what the configuration file says now.
+fn serve(
+    arguments: &Arguments,
+    stop: &Arc<AtomicBool>,
+) -> Result<Option<Ending>, Box<dyn std::error::Error>> {
+    let checked = Config::check(&arguments.config)?;
+    checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let config = checked.config;
     let (run_dir, metrics) = (config.hub.run_dir.clone(), config.metrics.clone());
     let hub = Hub::start(config, arguments.config.display().to_string(), shm::clock::now_ms())?;
     let socket = |what: String| move |error: std::io::Error| format!("{what}: {error}");
@@ -82,7 +98,5 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         None => None,
     };
     tracing::info!("hub-control {} runs with {}", env!("CARGO_PKG_VERSION"), arguments.config.display());
-    event_loop::run(hub, api, metrics, &stop)?;
-    tracing::info!("stopped; the dataplane goes on with what it was told");
-    Ok(())
+    Ok(event_loop::run(hub, api, metrics, stop)?)
 }

@@ -14,7 +14,7 @@ pub const DEAD_MS: u64 = 3_000;
 
 /// Events that waited longer for a control are not worth handling: a registration of that age would bring back a
 /// spoke that may have gone since, in milliseconds.
-pub const EVENTS_KEEP_MS: u64 = 10_000;
+pub const EVENTS_KEEP_MS: u64 = 5_000;
 
 /// Why there is no data plane to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub struct Plane {
     /// Events by worker.
     pub events: Vec<EventReceiver>,
     boot_id: u64,
+    /// Boot id of the data plane when we attached, and whether it lived.
+    found: Option<(u64, bool)>,
     losses: u64,
     since_ms: u64,
 }
@@ -79,34 +81,62 @@ pub fn path(config: &Config) -> PathBuf {
     config.hub.run_dir.join("segment")
 }
 
+/// What a segment for this configuration is sized for.
+pub fn geometry(config: &Config) -> Geometry {
+    Geometry { workers: config.dataplane.cores.len().max(1) as u32, max_peers: config.hub.max_peers }
+}
+
+/// Why everything has to be told (again): `known` is the boot id of the data plane that was told last, 0 for none;
+/// `found` the boot id and whether it lived when we attached.
+fn resync_cause(known: u64, found: Option<(u64, bool)>, now: u64, lost: bool) -> Option<&'static str> {
+    match found {
+        _ if now == 0 => None,
+        Some((boot_id, alive)) if known == 0 && boot_id == now => match alive {
+            true => Some("attached to a dataplane that runs"),
+            false => Some("attached; the dataplane does not run at present"),
+        },
+        _ if known == 0 => Some("the dataplane started"),
+        _ if known != now => Some("the dataplane started anew"),
+        _ => lost.then_some("the dataplane lost updates"),
+    }
+}
+
 impl Plane {
     /// Attaches to the segment, or makes it.
     pub fn attach(config: &Config) -> Result<Self, PlaneError> {
-        let workers = config.dataplane.cores.len().max(1) as u32;
-        let geometry = Geometry { workers, max_peers: config.hub.max_peers };
+        let geometry = geometry(config);
         let segment = Segment::open_or_create(&path(config), &geometry, Side::Control)?;
         let ends = PlaneError::Endpoint;
         let sender = segment.update_sender().map_err(ends)?;
         let inject = segment.inject_sender().map_err(ends)?;
-        let events = (0..workers as usize).map(|worker| segment.event_receiver(worker));
-        let mut events = events.collect::<Result<Vec<_>, _>>().map_err(ends)?;
-        let now_ms = shm::clock::now_ms();
-        if segment.predecessor().is_some_and(|life| now_ms.saturating_sub(life.heartbeat_ms) > EVENTS_KEEP_MS)
-        {
-            events.iter_mut().for_each(|ring| {
-                ring.discard();
-            });
-        }
+        let events = (0..geometry.workers as usize).map(|worker| segment.event_receiver(worker));
+        let events = events.collect::<Result<Vec<_>, _>>().map_err(ends)?;
         let losses = sender.losses();
-        Ok(Self {
+        let mut plane = Self {
             segment,
             updates: Updates { sender, unfit: 0 },
             inject,
             events,
             boot_id: 0,
+            found: None,
             losses,
             since_ms: 0,
-        })
+        };
+        let now_ms = shm::clock::now_ms();
+        plane.found = Some((plane.life().boot_id, plane.is_alive(now_ms)));
+        let away = plane.segment.predecessor().map(|life| now_ms.saturating_sub(life.heartbeat_ms));
+        if away.is_some_and(|away| away > EVENTS_KEEP_MS) {
+            plane.discard_events();
+        }
+        Ok(plane)
+    }
+
+    /// Drops what waits in the event rings: it is too old.
+    pub fn discard_events(&mut self) {
+        let dropped: usize = self.events.iter_mut().map(EventReceiver::discard).sum();
+        if dropped > 0 {
+            tracing::warn!("{dropped} events of the dataplane waited too long for control and were dropped");
+        }
     }
 
     /// The other side's life.
@@ -133,13 +163,7 @@ impl Plane {
     /// Whether everything has to be told again, and why.
     pub fn needs_resync(&mut self) -> Option<&'static str> {
         let (boot_id, losses) = (self.life().boot_id, self.updates.sender.losses());
-        let why = match () {
-            () if boot_id == 0 => None,
-            () if self.boot_id == 0 => Some("attached to the dataplane"),
-            () if boot_id != self.boot_id => Some("the dataplane started anew"),
-            () if losses != self.losses => Some("the dataplane lost updates"),
-            () => None,
-        };
+        let why = resync_cause(self.boot_id, self.found, boot_id, losses != self.losses);
         if boot_id != self.boot_id {
             self.since_ms = shm::clock::now_ms();
         }
@@ -158,5 +182,23 @@ impl Plane {
             totals.tx_bytes = totals.tx_bytes.wrapping_add(traffic.tx_bytes.get());
         }
         totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resync_cause;
+
+    #[test]
+    fn a_resync_names_its_true_cause() {
+        let cause = |known, found, now, lost| resync_cause(known, found, now, lost).unwrap_or("none");
+        assert_eq!(cause(0, Some((0, false)), 0, false), "none");
+        assert_eq!(cause(0, Some((0, false)), 5, false), "the dataplane started");
+        assert_eq!(cause(0, Some((5, true)), 5, false), "attached to a dataplane that runs");
+        assert_eq!(cause(0, Some((5, false)), 5, false), "attached; the dataplane does not run at present");
+        assert_eq!(cause(0, Some((5, false)), 6, false), "the dataplane started");
+        assert_eq!(cause(5, Some((5, true)), 6, true), "the dataplane started anew");
+        assert_eq!(cause(5, Some((5, true)), 5, true), "the dataplane lost updates");
+        assert_eq!(cause(5, Some((5, true)), 5, false), "none");
     }
 }

@@ -84,8 +84,14 @@ fn a_new_data_plane_is_told_everything_and_twins_are_set_up_again() {
         target == plane.tables.state.peer(nbma(1)).map(Target::Peer).as_ref()
     });
     let before = plane.tables.state.clone();
+    let peers_up = || match world.ask(&Request::Status) {
+        Response::Status(status) => status.peers_up,
+        other => panic!("{other:?}"),
+    };
+    plane.until("peers that are up", |_| peers_up() == 5);
     drop(plane);
     world.no_twins();
+    common::wait("no peer to be up without an interface", || (peers_up() == 0).then_some(()));
     let mut plane = world.plane();
     plane.until("the resync of the new data plane", |plane| plane.tables.resyncs == 1);
     assert_eq!(plane.tables.state.peers.keys().collect::<Vec<_>>(), before.peers.keys().collect::<Vec<_>>());
@@ -137,6 +143,7 @@ fn a_refused_spoke_is_named_with_its_cause() {
         Response::Failures(failures) => {
             let failure = failures.first()?;
             assert_eq!((failure.cause, failure.nbma), (api::Cause::KeyMismatch, Some(stranger)));
+            assert_eq!(failure.detail.as_deref(), Some("GRE key 43 to 203.0.113.1"));
             Some(())
         }
         other => panic!("{other:?}"),
@@ -166,5 +173,89 @@ fn who_is_registered_is_not_blamed_by_a_data_plane_that_was_not_told_yet() {
         }
         other => panic!("{other:?}"),
     });
+    assert!(control.terminate());
+}
+
+/// FRR installs its routes with next-hop objects; where compatibility is off, a route tells nothing but the number.
+#[test]
+fn routes_that_name_a_next_hop_object_follow_it() {
+    let Some(world) = World::new("nexthop") else { return };
+    world.run("sysctl -qw net.ipv4.nexthop_compat_mode=0");
+    // The kernel takes no next-hop object without a carrier.
+    world.ip("link del gre0");
+    world.ip("link add gre0 type veth peer name far");
+    world.ip("link set far up");
+    let control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..2);
+    let network = (Ipv4Addr::new(10, 200, 0, 0), 16);
+    let leads = |plane: &mut Plane, what: &str, to: Option<Target>| {
+        plane.until(what, |plane| plane.tables.state.routes.get(&network) == to.as_ref());
+    };
+    let [first, second] = [0, 1].map(|n| plane.tables.state.peer(nbma(n)).map(Target::Peer));
+    assert!(first.is_some() && second.is_some());
+    world.ip("nexthop add id 11 via 10.255.1.0 dev gre0 onlink");
+    world.ip("nexthop add id 12 via 10.255.1.1 dev gre0 onlink");
+    world.ip("route add 10.200.0.0/16 nhid 11 proto bgp metric 20");
+    leads(&mut plane, "a route through an object", first);
+    world.ip("nexthop replace id 11 via 10.255.1.1 dev gre0 onlink");
+    leads(&mut plane, "its object changed", second);
+    world.ip("nexthop add id 20 group 12/11");
+    world.ip("route replace 10.200.0.0/16 nhid 20 proto bgp metric 20");
+    world.ip("nexthop replace id 12 via 10.255.1.0 dev gre0 onlink");
+    leads(&mut plane, "the first member of a group", first);
+    world.ip("nexthop del id 12");
+    leads(&mut plane, "the member that is left", second);
+    // Known also to a control that finds them when it starts.
+    let before = plane.tables.state.clone();
+    control.kill();
+    let control = world.control();
+    plane.until("a resync", |plane| plane.tables.resyncs == 2);
+    assert_eq!(plane.tables.state, before);
+    world.ip("nexthop del id 11");
+    leads(&mut plane, "no object any more", None);
+    assert!(control.terminate());
+}
+
+/// The data plane owns the segment's size: control follows it if the file says the same, and else ends, once.
+#[test]
+fn a_data_plane_with_another_configuration_is_followed_if_the_file_agrees() {
+    let Some(world) = World::new("geometry") else { return };
+    let control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..3);
+    world.configure(2 * common::MAX_PEERS);
+    drop(plane);
+    let mut plane = world.plane_for(2 * common::MAX_PEERS);
+    plane.until("a resync in the new segment", |plane| plane.tables.resyncs == 1);
+    plane.until("all spokes", |plane| plane.tables.state.peers.len() == 3);
+    assert_eq!(registered(&world), 3);
+    register(&mut plane, 3..4);
+    drop(plane);
+    let _plane = world.plane_for(common::MAX_PEERS);
+    assert!(!control.ended(), "the file says otherwise");
+    assert!(!world.control().ended(), "nor does it start");
+}
+
+/// A registration that waited for long must not bring back a spoke that has moved since.
+#[test]
+fn a_control_that_was_away_for_long_drops_what_waited() {
+    let Some(world) = World::new("stale") else { return };
+    let control = world.control();
+    let mut plane = world.plane();
+    gateway(&world);
+    plane.until("the first resync", |plane| plane.tables.resyncs == 1);
+    register(&mut plane, 0..1);
+    control.kill();
+    plane.nhrp(nbma(1), &registration(1, nbma(1), protocol(1), 600));
+    world.last_seen_long_ago();
+    let control = world.control();
+    plane.until("a resync", |plane| plane.tables.resyncs == 2);
+    register(&mut plane, 2..3);
+    assert_eq!(registered(&world), 2, "the one of before, and the one of now");
     assert!(control.terminate());
 }

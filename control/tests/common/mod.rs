@@ -35,7 +35,7 @@ impl World {
             eprintln!("skipped: this test makes a network namespace, and may not");
             return None;
         }
-        std::fs::write(world.directory.join("hub.toml"), world.config()).unwrap();
+        world.configure(MAX_PEERS);
         world.twins();
         Some(world)
     }
@@ -61,6 +61,13 @@ impl World {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs a program inside.
+    pub fn run(&self, command: &str) {
+        let status =
+            Command::new("ip").args(["netns", "exec", &self.name]).args(command.split(' ')).status().unwrap();
+        assert!(status.success(), "{command}");
+    }
+
     /// Starts control inside.
     pub fn control(&self) -> Control {
         let child = Command::new("ip")
@@ -74,7 +81,12 @@ impl World {
 
     /// Attaches a data plane.
     pub fn plane(&self) -> Plane {
-        let geometry = Geometry { workers: 1, max_peers: MAX_PEERS };
+        self.plane_for(MAX_PEERS)
+    }
+
+    /// Attaches a data plane that was configured for so many peers.
+    pub fn plane_for(&self, max_peers: u32) -> Plane {
+        let geometry = Geometry { workers: 1, max_peers };
         let path = self.directory.join("run/segment");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let segment = Segment::open_or_create(&path, &geometry, Side::Dataplane).unwrap();
@@ -101,12 +113,28 @@ impl World {
         serde_json::from_str(&line).unwrap()
     }
 
+    /// Makes control, which must not run, look as if it had died a minute ago: its last heartbeat lies in the
+    /// segment's first page, which keeps its form.
+    pub fn last_seen_long_ago(&self) {
+        use std::os::unix::fs::FileExt;
+        const HEARTBEAT: u64 = 256 + 16;
+        let path = self.directory.join("run/segment");
+        let segment = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        let then = shm::clock::now_ms().saturating_sub(60_000);
+        segment.write_all_at(&then.to_ne_bytes(), HEARTBEAT).unwrap();
+    }
+
     /// The journal's file.
     pub fn journal(&self) -> PathBuf {
         self.directory.join("state/bindings.journal")
     }
 
-    fn config(&self) -> String {
+    /// Writes a configuration for so many peers.
+    pub fn configure(&self, max_peers: u32) {
+        std::fs::write(self.directory.join("hub.toml"), self.config(max_peers)).unwrap();
+    }
+
+    fn config(&self, max_peers: u32) -> String {
         let directory = self.directory.display();
         format!(
             r#"
@@ -114,7 +142,7 @@ impl World {
 name = "test"
 run-dir = "{directory}/run"
 state-dir = "{directory}/state"
-max-peers = {MAX_PEERS}
+max-peers = {max_peers}
 [dataplane]
 cores = [0]
 [[port]]
@@ -157,6 +185,11 @@ impl Control {
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends by itself; whether it ended well.
+    pub fn ended(mut self) -> bool {
+        wait("control to end", || self.child.try_wait().unwrap()).success()
     }
 
     /// SIGTERM; whether it ended well.
