@@ -317,6 +317,7 @@ impl Hub {
         self.check_twins = true;
         self.resolving.expire(now_ms);
         self.reattach(now_ms);
+        self.state.ask_again();
         if now_ms.saturating_sub(self.last.keep_alive) >= KEEP_ALIVE {
             self.last.keep_alive = now_ms;
             self.state.keep_alive();

@@ -21,6 +21,8 @@ use std::net::Ipv4Addr;
 
 /// Most routes given to the data plane.
 pub const MAX_ROUTES: usize = 1_000_000;
+/// Most unresolved neighbours asked for once more at a time.
+const MAX_ASKED: usize = 1_000;
 
 /// A binding, as far as forwarding is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +200,15 @@ impl State {
             self.effects.push(Effect::Resolve(key.0, key.1));
         }
         Some((id, resolved))
+    }
+
+    /// Asks once more for neighbours that are in use and have no MAC address: a worker drops what is for them and
+    /// does not ask itself, and the kernel gives up after a few attempts.
+    pub fn ask_again(&mut self) {
+        let Self { links, sync, effects, .. } = self;
+        let unresolved = |id: &LinkId| sync.links.get(id).is_some_and(|row| row.mac.is_none());
+        let keys = links.keys().filter(|(_, id)| unresolved(id)).take(MAX_ASKED);
+        effects.extend(keys.map(|((port, address), _)| Effect::Resolve(port, address)));
     }
 
     /// Asks the kernel to keep the neighbours alive that are in use.

@@ -294,8 +294,17 @@ fn a_neighbour_that_the_kernel_forgot_stays_usable_until_it_failed() {
     state.fact(Fact::NeighbourGone(2, ip("203.0.113.11")));
     assert_eq!(mac(&state), Some([2; 6]));
     assert!(state.effects.contains(&Effect::Resolve(0, ip("203.0.113.11"))));
+    let asked = |state: &mut State| {
+        state.effects.clear();
+        state.ask_again();
+        state.effects.contains(&Effect::Resolve(0, ip("203.0.113.11")))
+    };
+    assert!(!asked(&mut state));
     state.fact(Fact::Neighbour(Neighbour { mac: None, failed: true, ..spoke }));
     assert_eq!(mac(&state), None);
+    assert!(asked(&mut state), "nobody else asks");
+    state.fact(Fact::Neighbour(spoke));
+    assert!(!asked(&mut state));
 }
 
 #[test]
