@@ -26,7 +26,7 @@ soak_need() {
     done
 }
 
-# soak_up MAX-PEERS GROUP...: namespaces, and the hub's configuration.
+# soak_up MAX-PEERS GROUP...: namespaces, and the hub's configuration. HUB_PHASE: of DMVPN, if not 3.
 soak_up() {
     local max_peers=$1 group
     shift
@@ -99,7 +99,7 @@ ip-mtu = 1400
 
 [tunnel.nhrp]
 network-id = 1
-phase = 3
+phase = ${HUB_PHASE:-3}
 END
 }
 
