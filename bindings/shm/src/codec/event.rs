@@ -24,7 +24,7 @@ pub struct Slot {
     pub index: u8,
     /// Drop reason.
     pub reason: u8,
-    /// [`KEYED`].
+    /// `KEYED`.
     pub flags: u8,
     /// Octets of the packet that follows.
     pub packet_len: u16,

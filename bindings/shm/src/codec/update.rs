@@ -34,7 +34,7 @@ pub struct Slot {
     pub kind: u8,
     /// Port, tunnel or prefix length.
     pub index: u8,
-    /// [`FLAG`].
+    /// `FLAG`.
     pub flags: u8,
     /// Kind of a route's target.
     pub target: u8,
