@@ -9,6 +9,7 @@ mod kernel;
 mod restore;
 
 use crate::journal::{self, Journal, Record};
+use crate::neighbours::Neighbours;
 use crate::netlink::{Command, Netlink};
 use crate::outbox::{Outbox, Way};
 use crate::plane::{EVENTS_KEEP_MS, Plane, PlaneError};
@@ -84,6 +85,8 @@ pub struct Hub {
     pub counters: Counters,
     /// The kernel's socket.
     pub netlink: Netlink,
+    /// Whether the kernel's table of neighbours is large enough.
+    pub neighbours: Neighbours,
     /// The journal.
     pub journal: Journal,
     /// When the process started, of the monotonic clock.
@@ -151,6 +154,7 @@ impl Hub {
             outbox: Outbox::default(),
             counters: Counters::default(),
             netlink,
+            neighbours: Neighbours::default(),
             journal,
             started_ms: now_ms,
             cleared: BTreeMap::new(),
@@ -318,6 +322,9 @@ impl Hub {
         self.resolving.expire(now_ms);
         self.reattach(now_ms);
         self.state.ask_again();
+        if let Some(line) = self.neighbours.check(self.state.links.len() as u64) {
+            tracing::warn!("{line}");
+        }
         if now_ms.saturating_sub(self.last.keep_alive) >= KEEP_ALIVE {
             self.last.keep_alive = now_ms;
             self.state.keep_alive();

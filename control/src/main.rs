@@ -10,6 +10,7 @@ mod kernel;
 mod links;
 mod metrics;
 mod metrics_server;
+mod neighbours;
 mod netlink;
 mod outbox;
 mod peers;

@@ -114,5 +114,8 @@ fn tables(hub: &Hub) -> Vec<Table> {
         ),
         table("outbox", hub.outbox.len(), outbox::MAX_WAITING, hub.outbox.counters.full),
     ];
-    own.into_iter().chain(buffers).collect()
+    // The kernel's limit for all neighbours (`gc_thresh3`); used: the next hops that the hub follows.
+    let limit = hub.neighbours.limit;
+    let neighbours = limit.map(|limit| table("kernel-neighbours", state.links.len(), limit as usize, 0));
+    own.into_iter().chain(buffers).chain(neighbours).collect()
 }
