@@ -1,0 +1,84 @@
+//! The ends of the updates ring: reliable, acknowledged by position.
+
+use super::{Lines, SendError};
+use crate::codec::{Malformed, UPDATE_WORDS, UpdateSlot};
+use crate::message::Update;
+use crate::ring::{Consumer, Peek, Producer, Refused};
+use zerocopy::IntoBytes;
+
+/// Sends updates: reliable, in order, acknowledged by position.
+#[derive(Debug)]
+pub struct UpdateSender {
+    pub(super) ring: Producer<Lines<UPDATE_WORDS>, UPDATE_WORDS>,
+    pub(super) max_peers: u32,
+}
+
+impl UpdateSender {
+    /// Sends one and gives its position. [`SendError::Full`]: nothing was sent; keep it and try again later.
+    pub fn send(&mut self, update: &Update) -> Result<u64, SendError> {
+        let slot = UpdateSlot::encode(update, self.max_peers).map_err(|malformed| {
+            self.ring.count_unfit();
+            SendError::Unfit(malformed)
+        })?;
+        let mut words = [0u64; size_of::<UpdateSlot>() / 8];
+        words.as_mut_bytes().copy_from_slice(slot.as_bytes());
+        self.ring.push(&words).map_err(|refused| match refused {
+            Refused::Full => SendError::Full,
+            Refused::Unfit => SendError::Unfit(Malformed::Length(size_of::<UpdateSlot>())),
+        })
+    }
+
+    /// The position the next update will have.
+    pub fn position(&self) -> u64 {
+        self.ring.position()
+    }
+
+    /// All updates at positions below this one are in the dataplane's tables, of the dataplane whose
+    /// [`Life::boot_id`](crate::Life) is unchanged since they were sent.
+    pub fn acknowledged(&self) -> u64 {
+        self.ring.acknowledged()
+    }
+
+    /// How often the dataplane lost an update: malformed ones, and damaged rings. When it grows, resync.
+    pub fn losses(&self) -> u64 {
+        self.ring.losses()
+    }
+}
+
+/// Receives updates.
+#[derive(Debug)]
+pub struct UpdateReceiver {
+    pub(super) ring: Consumer<Lines<UPDATE_WORDS>, UPDATE_WORDS>,
+    pub(super) max_peers: u32,
+    pub(super) words: [u64; UPDATE_WORDS],
+}
+
+impl UpdateReceiver {
+    /// Applies at most `limit` updates and then acknowledges them; gives how many slots it took. A receiver that
+    /// dies within leaves them all to its successor, so applying twice must do what applying once does.
+    pub fn receive(&mut self, limit: usize, mut apply: impl FnMut(Update)) -> usize {
+        let mut taken = 0;
+        while taken < limit {
+            match self.ring.peek(&mut self.words) {
+                Peek::Empty => break,
+                Peek::Malformed => self.ring.count_rejected(),
+                Peek::Message(length) => {
+                    let words = self.words.get(..length).unwrap_or_default();
+                    match UpdateSlot::decode_words(words, self.max_peers) {
+                        Ok(update) => apply(update),
+                        Err(_) => self.ring.count_rejected(),
+                    }
+                }
+            }
+            self.ring.advance();
+            taken += 1;
+        }
+        self.ring.commit();
+        taken
+    }
+
+    /// The position of the next update; within `apply` it is not known.
+    pub fn position(&self) -> u64 {
+        self.ring.position()
+    }
+}

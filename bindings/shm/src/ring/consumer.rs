@@ -1,0 +1,134 @@
+//! The reading end of a ring.
+
+use super::{Memory, index};
+use std::sync::atomic::Ordering;
+
+/// What [`Consumer::peek`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peek {
+    /// Nothing waits.
+    Empty,
+    /// A message of so many words, copied out.
+    Message(usize),
+    /// A slot whose length is impossible; advance over it and count it.
+    Malformed,
+}
+
+/// The reading end.
+#[derive(Debug)]
+pub struct Consumer<M, const WORDS: usize> {
+    pub(super) memory: M,
+    /// Where the next message is read.
+    next: u64,
+    /// What this side committed; the shared word is a copy.
+    tail: u64,
+    /// The producer's position when last looked at, never ahead of it.
+    head: u64,
+    #[cfg(loom)]
+    pub(super) observe: Ordering,
+}
+
+impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
+    /// Takes over the reading end: what the predecessor had not committed is read again.
+    pub fn attach(memory: M) -> Self {
+        let capacity = memory.slots().len() as u64;
+        let lines = &memory.header().consumer;
+        let head = memory.header().producer.head.load(Ordering::Acquire);
+        let mut tail = lines.tail.load(Ordering::Relaxed);
+        if head.wrapping_sub(tail) > capacity {
+            lines.corrupt.add(1);
+            tail = head;
+            lines.tail.store(tail, Ordering::Release);
+        }
+        Self {
+            memory,
+            next: tail,
+            tail,
+            head,
+            #[cfg(loom)]
+            observe: Ordering::Acquire,
+        }
+    }
+
+    /// Copies the next message into `out`; it stays in the ring until [`Consumer::advance`] and
+    /// [`Consumer::commit`].
+    #[inline]
+    pub fn peek(&mut self, out: &mut [u64; WORDS]) -> Peek {
+        if self.next == self.head && !self.refill() {
+            return Peek::Empty;
+        }
+        let slots = self.memory.slots();
+        let Some(slot) = slots.get(index(self.next, slots.len())) else {
+            return Peek::Empty;
+        };
+        let (length, words) = slot.split_at(1);
+        // The length is read once: a later change by a stranger cannot outrun the check.
+        let length = length.first().map_or(u64::MAX, |word| word.load(Ordering::Relaxed));
+        if length >= WORDS as u64 {
+            return Peek::Malformed;
+        }
+        let length = length as usize;
+        for (value, word) in out.iter_mut().zip(words.iter().take(length)) {
+            *value = word.load(Ordering::Relaxed);
+        }
+        Peek::Message(length)
+    }
+
+    /// Looks at the producer's position again; whether anything waits.
+    #[inline]
+    fn refill(&mut self) -> bool {
+        let header = self.memory.header();
+        let head = header.producer.head.load(self.observe_order());
+        let depth = head.wrapping_sub(self.next);
+        if depth > self.memory.slots().len() as u64 {
+            // Nothing in the ring can be told from noise: start afresh where the producer says it is.
+            header.consumer.corrupt.add(1);
+            (self.next, self.head) = (head, head);
+            self.commit();
+            return false;
+        }
+        self.head = head;
+        if depth == 0 && header.consumer.tail.load(Ordering::Relaxed) != self.tail {
+            header.consumer.corrupt.add(1);
+            header.consumer.tail.store(self.tail, Ordering::Release);
+        }
+        depth != 0
+    }
+
+    /// Steps over the message last peeked at.
+    #[inline]
+    pub fn advance(&mut self) {
+        if self.next != self.head {
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
+    /// Gives all slots stepped over back to the producer, and so acknowledges them.
+    #[inline]
+    pub fn commit(&mut self) {
+        if self.tail != self.next {
+            self.tail = self.next;
+            self.memory.header().consumer.tail.store(self.tail, Ordering::Release);
+        }
+    }
+
+    /// Counts a message refused on decode.
+    pub fn count_rejected(&self) {
+        self.memory.header().consumer.rejected.add(1);
+    }
+
+    /// The position of the message that [`Consumer::peek`] looks at.
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    #[cfg(not(loom))]
+    #[inline(always)]
+    fn observe_order(&self) -> Ordering {
+        Ordering::Acquire
+    }
+    #[cfg(loom)]
+    fn observe_order(&self) -> Ordering {
+        self.observe
+    }
+}
