@@ -57,14 +57,17 @@ impl Feed {
     pub fn update(&mut self, segment: &Segment) -> bool {
         let mut worked = false;
         for _ in 0..UPDATES {
-            let mut next = self.pending.take();
-            if next.is_none()
-                && let Some(updates) = &mut self.updates
-            {
-                updates.receive(1, |update| next = Some(update));
-            }
-            let Some(update) = next else { break };
-            match self.updater.apply(&update) {
+            let (update, result) = match self.pending.take() {
+                Some(update) => {
+                    let result = self.updater.apply(&update);
+                    (update, result)
+                }
+                None => match self.next() {
+                    Some(applied) => applied,
+                    None => break,
+                },
+            };
+            match result {
                 Ok(()) => {
                     worked = true;
                     if let Update::End { generation } = update {
@@ -85,6 +88,17 @@ impl Feed {
             }
         }
         worked
+    }
+
+    /// Takes one update. It is in the tables before the ring acknowledges it, because control sends the packet that
+    /// depends on it as soon as it is acknowledged.
+    fn next(&mut self) -> Option<(Update, Result<(), ApplyError>)> {
+        let (updater, mut applied) = (&mut self.updater, None);
+        self.updates.as_mut()?.receive(1, |update| {
+            let result = updater.apply(&update);
+            applied = Some((update, result));
+        });
+        applied
     }
 
     /// Passes NHRP packets on to the workers. Answers whether there was one.
