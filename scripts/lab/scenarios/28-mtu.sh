@@ -5,11 +5,11 @@ HUBS="ours"
 # ping fails, as it must; what it says is the point.
 told_mtu() { grep 'mtu *= *1400' < <(in_ns dc ping -c 2 -i 0.2 -W 2 -M "do" -s 1400 "$(spoke_host 1)" 2>&1); }
 
-# iperf3 from LAN 1 to the data centre: kbit/s received.
+# iperf3 from LAN 1 to the data centre: kbit/s received. No more than tshark reads in a moment.
 tcp_rate() {
     in_ns dc timeout 60 iperf3 -s -1 -D --logfile /dev/null
     wait_until 5 eval "in_ns dc ss -Htln 'sport = 5201' | grep -q ."
-    in_lan 1 timeout 40 iperf3 -J -t 2 -c 10.0.0.10 | jq '.end.sum_received.bits_per_second / 1000 | floor'
+    in_lan 1 timeout 40 iperf3 -J -n 8M -c 10.0.0.10 | jq '.end.sum_received.bits_per_second / 1000 | floor'
 }
 
 scenario() {
