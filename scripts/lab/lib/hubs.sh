@@ -72,6 +72,10 @@ hub_knows() {
 hub_knows_spoke() { hub_knows "$(spoke_tunnel "$1")" "$(spoke_nbma "$1")"; }
 hub_knows_both() { hub_knows_spoke 1 && hub_knows_spoke 2; }
 
+# By the spokes' account and the hub's. A spoke that was started anew is still registered at the hub, but has no route
+# before it hears so itself.
+all_registered() { spoke_registered 1 && spoke_registered 2 && hub_knows_both; }
+
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
     if is_ours; then

@@ -2,7 +2,7 @@
 TITLE="both spokes register within 5 s of their start"
 HUBS="ours frr"
 
-both_registered() { spoke_registered 1 && spoke_registered 2; }
+spokes_registered() { spoke_registered 1 && spoke_registered 2; }
 
 # Milliseconds from the start of a spoke's nhrpd to the hub's first Registration Reply to it.
 registration_took() {
@@ -17,7 +17,7 @@ scenario() {
     spoke_start 1 &
     spoke_start 2
     wait $!
-    holds_within 15 "the hub answered both" both_registered
+    holds_within 15 "the hub answered both" spokes_registered
     for n in 1 2; do
         took=$(registration_took "$n")
         holds "spoke $n took $took ms" between 0 "$took" 5000

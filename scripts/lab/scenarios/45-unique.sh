@@ -6,8 +6,7 @@ THIEF=203.0.113.52
 
 scenario() {
     spoke_become 2 UNIQUE=1
-    holds_within 15 "spoke 2 registers as unique" hub_knows_spoke 2
-    wait_until 5 spoke_registered 2
+    holds_within 15 "spoke 2 registers as unique" spoke_registered 2
     guest_kill s2
     spokes_boot 2
     spoke_become 2 UNIQUE=1 "NBMA=$THIEF/24"

@@ -13,7 +13,7 @@ scenario() {
     local flooding i
     spoke_become 1 SHORTCUT=0
     spoke_become 2 SHORTCUT=0
-    holds_within 20 "both spokes are registered" hub_knows_both
+    holds_within 20 "both spokes are registered" all_registered
     holds "the way is open" in_lan 1 ping -c 3 -i 0.2 -W 2 "$(spoke_host 2)"
     flood >"$RUN/flood" 2>&1 &
     flooding=$!
