@@ -63,8 +63,9 @@ captured_at() {
 }
 
 TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE)
-# Warnings that speak of the conversation and not of the packet.
-TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst'
+# Warnings that speak of the conversation and not of the packet; and the sum 0xffff that Linux hosts write where 0x0000
+# comes out, which is the same number, in one of 65,536 segments.
+TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
 
 # What tshark holds against packets with this Ethernet source: broken, a bad checksum, or a warning.
 capture_complaints() {
