@@ -71,7 +71,7 @@ TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection
 capture_complaints() {
     local file=$1 source=$2
     tshark "${TSHARK_OPTIONS[@]}" -r "$file" -Y "eth.src == $source and (_ws.malformed
-        or ip.checksum.status == Bad or udp.checksum.status == Bad or tcp.checksum.status == Bad
+        or ip.checksum.status == Bad or udp.checksum.status == Bad or (tcp.checksum.status == Bad and not tcp.checksum.ffff)
         or icmp.checksum.status == Bad or gre.checksum.status == Bad or nhrp.hdr.chksum.status == Bad
         or (_ws.expert.severity >= 0x00600000 and not ($TSHARK_CONVERSATION)))" \
         -T fields -E separator=' ' -e frame.number -e ip.src -e ip.dst -e _ws.col.Info -e _ws.expert.message 2>/dev/null
