@@ -81,7 +81,7 @@ capture_complaints() {
 capture_is_clean() {
     local count complaints
     count=$(captured "$(basename "$1" .pcap)" ether src "$2")
-    complaints=$(capture_complaints "$1" "$2")
+    complaints=$(capture_complaints "$1" "$2") || { warn "tshark does not read $1" && return 1; }
     [ -z "$complaints" ] || {
         head -n 20 <<<"$complaints" >&2
         return 1
