@@ -108,8 +108,10 @@ impl Feed {
             Verdict::Discard => drop(self.injects.discard()),
             Verdict::Pass => {}
         }
+        // What the workers have no room for waits in the ring: a storm of answers is delayed, not thinned out.
+        let room = lanes.iter().map(Lane::room).min().unwrap_or(0);
         let lost = &mut self.lost_injects;
-        let taken = self.injects.receive(INJECTS, |inject| {
+        let taken = self.injects.receive(room.min(INJECTS), |inject| {
             if pass(&inject, pool, lanes).is_none() {
                 *lost += 1;
             }
@@ -127,10 +129,7 @@ impl Feed {
             self.refused = 0;
         }
         if self.lost_injects > 0 {
-            tracing::warn!(
-                count = self.lost_injects,
-                "NHRP packets of control lost: workers or buffers exhausted"
-            );
+            tracing::warn!(count = self.lost_injects, "NHRP packets of control lost: buffers exhausted");
             self.lost_injects = 0;
         }
     }

@@ -57,6 +57,13 @@ pub struct Lane {
     pub to_kernel: ArrayQueue<ToKernel>,
 }
 
+impl Lane {
+    /// How much more the worker's queue takes. Only its one writer, the service thread, may rely on it.
+    pub fn room(&self) -> usize {
+        self.to_worker.capacity() - self.to_worker.len()
+    }
+}
+
 impl Default for Lane {
     fn default() -> Self {
         Self { to_worker: ArrayQueue::new(TO_WORKER), to_kernel: ArrayQueue::new(TO_KERNEL) }

@@ -63,7 +63,7 @@ pub struct Ring {
     /// Messages read that were refused.
     pub refused: u64,
     /// Messages read that could not be served: updates that a table refused, packets to send for which there was no
-    /// buffer or no room in a worker's queue.
+    /// buffer.
     #[serde(default)]
     pub unserved: u64,
 }

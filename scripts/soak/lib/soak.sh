@@ -159,11 +159,12 @@ hub_bounds() {
         "dropped: \(.packets) \(.reason) (\(.meaning))"'
 }
 
-# hub_dropped: packets dropped so far, whatever the reason, and NHRP packets that found a ring to the workers full.
+# hub_dropped: packets dropped so far, whatever the reason, and NHRP packets that found a ring to the workers full or
+# no buffer behind it.
 hub_dropped() {
     local by_workers by_control
     by_workers=$(hubctl --json show drops | jq '[.. | objects | .packets? // 0] | add')
-    by_control=$(hubctl --json show status | jq '[.. | objects | select(.name? == "inject" or .name? == "outbox") | .full] | add')
+    by_control=$(hubctl --json show status | jq '[.. | objects | select(.name? == "inject" or .name? == "outbox") | .full + (.unserved // 0)] | add')
     echo $((by_workers + by_control))
 }
 
