@@ -4,7 +4,9 @@ HUBS="ours frr"
 
 PRIVATE=192.168.102.2 PUBLIC=203.0.113.112
 
-# Network address translation, one to one, between a bridge of its own and the spokes' network.
+# Network address translation, one to one, between a bridge of its own and the spokes' network. Without connection
+# tracking: when both spokes send their first GRE packet at the same moment, the two entries clash and one way stays
+# untranslated for as long as packets come.
 nat_up() {
     net_namespace nat
     net_wire inet to-nat nat outside
@@ -19,8 +21,15 @@ nat_up() {
     in_ns nat sysctl -qw net.ipv4.ip_forward=1
     in_ns nat nft -f - <<END
 table ip nat {
-    chain in { type nat hook prerouting priority -100; iifname "outside" dnat to $PRIVATE; }
-    chain out { type nat hook postrouting priority 100; oifname "outside" snat to $PUBLIC; }
+    chain in {
+        type filter hook prerouting priority -300
+        notrack
+        iifname "outside" ip daddr $PUBLIC ip daddr set $PRIVATE
+    }
+    chain out {
+        type filter hook postrouting priority 100
+        oifname "outside" ip saddr $PRIVATE ip saddr set $PUBLIC
+    }
 }
 END
 }
@@ -38,6 +47,8 @@ scenario() {
     holds "LAN 1 pings LAN 2" in_lan 1 ping -c 5 -i 0.2 -W 2 "$(spoke_host 2)"
     in_lan 1 timeout 60 ping -q -i 0.3 "$(spoke_host 2)" >/dev/null 2>&1 &
     local pinging=$!
+    # Whatever fails here, the next scenario must not find this shortcut in use.
+    undo "guest s1 'pkill -INT -x ping' >/dev/null"
     holds_within 45 "spoke 1 has a shortcut to LAN 2" spoke_has_shortcut 1 "$(spoke_lan 2).0/24" "$(spoke_tunnel 2)"
     holds_within 10 "its packets go directly to the public address" saw_gre "$UNDERLAY" "$(spoke_nbma 1)" "$PUBLIC" "$(spoke_host 2)"
     holds_within 20 "spoke 2's come directly back" saw_gre "$UNDERLAY" "$PUBLIC" "$(spoke_nbma 1)" "$(spoke_host 1)"
