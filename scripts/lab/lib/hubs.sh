@@ -87,6 +87,8 @@ lab_baseline() {
     local n
     for n in 1 2; do
         guest_runs "s$n" || spokes_boot "$n"
+        # What a scenario that failed left behind would make new shortcuts.
+        guest "s$n" 'pkill -x ping || true'
         spoke_become "$n"
     done
     wait_until 30 spoke_registered 1 || die "spoke 1 does not register"
