@@ -8,7 +8,7 @@ told_mtu() { grep 'mtu *= *1400' < <(in_ns dc ping -c 2 -i 0.2 -W 2 -M "do" -s 1
 # iperf3 from LAN 1 to the data centre: kbit/s received. No more than tshark reads in a moment.
 tcp_rate() {
     in_ns dc timeout 60 iperf3 -s -1 -D --logfile /dev/null
-    wait_until 5 eval "in_ns dc ss -Htln 'sport = 5201' | grep -q ."
+    wait_until 5 eval "in_ns dc ss -Htln 'sport = 5201' | grep . >/dev/null"
     in_lan 1 timeout 40 iperf3 -J -n 8M -c 10.0.0.10 | jq '.end.sum_received.bits_per_second / 1000 | floor'
 }
 

@@ -28,7 +28,7 @@ flood() { guest s1 ping -q -f -c 100 "$HUB_TUNNEL" | grep '100 packets transmitt
 requests_of_spoke_1() { captured_nhrp "$HUB_SIDE" 1 src host "$(spoke_nbma 1)"; }
 requests_relayed() { captured_nhrp "$HUB_SIDE" 1 src host "$HUB_NBMA" and dst host "$(spoke_nbma 2)"; }
 asked_again() { [ "$(requests_of_spoke_1)" -ge 2 ]; }
-incomplete() { spoke_vtysh 1 show ip nhrp shortcut | grep -q incomplete; }
+incomplete() { spoke_vtysh 1 show ip nhrp shortcut | grep incomplete >/dev/null; }
 
 # Pings go on while conditions are waited for; each that passes through the hub may be answered by an indication.
 begin_pings() {
