@@ -105,16 +105,6 @@ impl Mbuf {
         let ret = unsafe { sys::hub_mbuf_linearize(self.0.as_ptr()) };
         ret == 0
     }
-
-    /// Starts loading the packet's first cache line.
-    #[inline(always)]
-    pub fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch has no effect that a program can observe, whatever the address.
-        unsafe {
-            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(self.start().cast())
-        };
-    }
 }
 
 impl PacketBuffer for Mbuf {

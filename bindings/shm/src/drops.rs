@@ -52,7 +52,6 @@ reasons! {
     FragNeeded = "frag_needed", "Larger than the MTU with DF set; ICMP fragmentation needed is sent unless limited.";
     FragTooMany = "frag_too_many", "Packet so much larger than the MTU that it would make too many fragments.";
     MulticastTransit = "multicast_transit", "Multicast from a spoke or the LAN that no local receiver wants.";
-    Phase1Hairpin = "spoke_to_spoke_denied", "Spoke-to-spoke traffic on a tunnel that forbids it.";
     NoBuffer = "no_buffer", "Buffer pool exhausted.";
     NoHeadroom = "no_headroom", "No room in front of the packet for the outer headers.";
     TxFull = "tx_full", "Transmit queue of the port full.";
