@@ -1,0 +1,91 @@
+//! What the operator wants.
+
+use std::net::Ipv4Addr;
+
+/// Everything the responder is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Acceptable IKE proposals in strongSwan's words (`aes256gcm16-prfsha384-ecp384`), best first. Empty: the default
+    /// list.
+    pub proposals: Vec<String>,
+    /// Rekey of IKE SAs, seconds.
+    pub lifetime_s: u64,
+    /// Ask whether a peer lives after so many seconds of silence; 0: never.
+    pub dpd_s: u64,
+    /// How many IKE SAs may be half-open.
+    pub half_open: usize,
+    /// From how many half-open IKE SAs on a cookie is demanded.
+    pub cookie_threshold: usize,
+    /// A second IKE SA of an identity.
+    pub unique: Unique,
+    /// Longest IP packet of a fragment of ours (RFC 7383), octets.
+    pub fragment_size: u16,
+    /// How many sessions there may be.
+    pub max_sessions: usize,
+    /// How many [`crate::Task`]s may be under way.
+    pub max_tasks: usize,
+    /// One for each source address of protected tunnels.
+    pub protections: Vec<Protection>,
+    /// For the hash tables.
+    pub seed: u64,
+}
+
+/// `crypto ipsec profile`, for all protected tunnels of one source address.
+#[derive(Clone, Debug)]
+pub struct Protection {
+    /// The tunnels' source address.
+    pub local: Ipv4Addr,
+    /// The profile's name.
+    pub name: String,
+    /// Acceptable ESP proposals in strongSwan's words (`aes128gcm16`, `aes256gcm16-ecp384` for PFS), best first. Empty:
+    /// the default list.
+    pub proposals: Vec<String>,
+    /// Mode.
+    pub mode: ModePolicy,
+    /// When to rekey.
+    pub lifetimes: Lifetimes,
+}
+
+/// When a child SA is rekeyed by us. Each is lowered at random by up to a tenth, so that peers do not rekey together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Seconds; 0: unlimited.
+    pub seconds: u64,
+    /// Octets in either direction; 0: unlimited.
+    pub octets: u64,
+    /// Packets in either direction; 0: unlimited.
+    pub packets: u64,
+}
+
+/// Which mode a peer may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ModePolicy {
+    /// Only transport mode.
+    Transport,
+    /// Only tunnel mode.
+    Tunnel,
+    /// What the peer asks for.
+    Any,
+}
+
+/// What to do with a second IKE SA of the same identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unique {
+    /// It takes the place of the first.
+    Replace,
+    /// It is refused, unless the peer says that it has forgotten the first (INITIAL_CONTACT).
+    Keep,
+}
+
+/// What is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A proposal that cannot be read.
+    #[error("proposal `{proposal}`: {why}")]
+    Proposal {
+        /// As written.
+        proposal: String,
+        /// What is wrong.
+        why: String,
+    },
+}
