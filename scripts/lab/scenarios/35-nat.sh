@@ -2,7 +2,7 @@
 TITLE="a spoke behind NAT: registered under its public address, and reached directly there"
 HUBS="ours frr"
 
-PRIVATE=192.168.102.2 PUBLIC=203.0.113.112
+PRIVATE=192.168.102.2 PUBLIC=203.0.113.144
 
 # Network address translation, one to one, between a bridge of its own and the spokes' network. Without connection
 # tracking: when both spokes send their first GRE packet at the same moment, the two entries clash and one way stays
