@@ -7,6 +7,7 @@
 pub mod arp;
 pub mod buffer;
 pub mod checksum;
+pub mod esp;
 pub mod eth;
 pub mod gre;
 pub mod icmp;
