@@ -11,6 +11,7 @@ pub mod esp;
 pub mod eth;
 pub mod gre;
 pub mod icmp;
+pub mod ike;
 pub mod ip4;
 pub mod nhrp;
 pub mod pcap;

@@ -1,0 +1,1 @@
+//! What the format as a whole must do.
