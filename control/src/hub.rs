@@ -213,7 +213,7 @@ impl Hub {
     pub fn act(&mut self, now_ms: u64) {
         for action in std::mem::take(&mut self.actions) {
             match action {
-                Action::Send { tunnel, nbma, packet } => self.outbox.push(now_ms, tunnel, nbma, packet),
+                Action::Send { tunnel, to, packet } => self.outbox.push(now_ms, tunnel, to.nbma, packet),
                 Action::Bind { binding, .. } | Action::Refresh { binding } => self.bind(now_ms, &binding),
                 Action::Unbind { tunnel, protocol, .. } => {
                     self.state.unbind(tunnel, protocol);

@@ -2,7 +2,8 @@
 //! (`tests/corpus.rs`).
 
 use nhrp::{
-    Action, Authentication, Clear, Phase, Reach, Server, ServerConfig, StaticMap, TunnelConfig, TunnelId,
+    Action, Authentication, Clear, Phase, Reach, Server, ServerConfig, Session, StaticMap, Station,
+    TunnelConfig, TunnelId,
 };
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -56,13 +57,21 @@ pub fn server(data: &[u8]) {
         rest = after;
         actions.clear();
         let nbma = Ipv4Addr::new(203, 0, 113, peer);
+        let session = Session::new(u32::from(peer & 3)).filter(|_| kind & 0x40 != 0);
+        let station = Station { nbma, session };
         match kind % 8 {
-            0..=3 => server.packet(now_ms, kind >> 7, nbma, &with_checksum(payload), &routes, &mut actions),
-            4 => server.redirect(now_ms, 0, nbma, payload, &routes, &mut actions),
+            0..=3 => {
+                server.packet(now_ms, kind >> 7, station, &with_checksum(payload), &routes, &mut actions)
+            }
+            4 => server.redirect(now_ms, 0, station, payload, &routes, &mut actions),
             5 => {
                 now_ms += u64::from(u16::from_be_bytes([hi, lo])) * 100;
                 server.tick(now_ms, &mut actions);
             }
+            6 if let Some(session) = session => match hi & 1 {
+                0 => server.session_gone(now_ms, session, "gone", &mut actions),
+                _ => server.session_moved(now_ms, session, nbma, &mut actions),
+            },
             6 => {
                 server.clear(now_ms, Clear::Peer { tunnel: None, nbma }, &mut actions);
             }
@@ -122,8 +131,8 @@ fn follow(actions: &[Action], mirror: &mut HashMap<(TunnelId, Ipv4Addr), Ipv4Add
             Action::Bind { binding, .. } | Action::Refresh { binding } => {
                 mirror.insert((binding.tunnel, binding.protocol), binding.nbma);
             }
-            Action::Unbind { tunnel, protocol, nbma, .. } => {
-                assert_eq!(mirror.remove(&(*tunnel, *protocol)), Some(*nbma));
+            Action::Unbind { tunnel, protocol, station, .. } => {
+                assert_eq!(mirror.remove(&(*tunnel, *protocol)), Some(station.nbma));
             }
             Action::Log(event) => assert!(!event.to_string().is_empty()),
         }

@@ -1,6 +1,6 @@
 //! What the server wants done.
 
-use crate::{Binding, ByType, LogEvent, TunnelId};
+use crate::{Binding, ByType, LogEvent, Station, TunnelId};
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -11,8 +11,8 @@ pub enum Action {
     Send {
         /// Tunnel whose source and key are used.
         tunnel: TunnelId,
-        /// Outer destination.
-        nbma: Ipv4Addr,
+        /// To whom.
+        to: Station,
         /// From ar$afn on, checksum set.
         packet: Vec<u8>,
     },
@@ -34,8 +34,8 @@ pub enum Action {
         tunnel: TunnelId,
         /// Its protocol address.
         protocol: Ipv4Addr,
-        /// Its NBMA address.
-        nbma: Ipv4Addr,
+        /// Whose it was.
+        station: Station,
         /// Why.
         reason: UnbindReason,
     },
@@ -47,19 +47,19 @@ pub enum Action {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send { tunnel, nbma, packet } => {
+            Self::Send { tunnel, to, packet } => {
                 let kind = ByType::NAMES.get(usize::from(packet.get(17).copied().unwrap_or(0)));
                 write!(
                     f,
-                    "Send({} of {} octets by tunnel {tunnel} to {nbma})",
+                    "Send({} of {} octets by tunnel {tunnel} to {to})",
                     kind.unwrap_or(&""),
                     packet.len()
                 )
             }
             Self::Bind { binding, change } => write!(f, "Bind({change:?}, {binding:?})"),
             Self::Refresh { binding } => write!(f, "Refresh({binding:?})"),
-            Self::Unbind { tunnel, protocol, nbma, reason } => {
-                write!(f, "Unbind({reason:?}, {protocol} at {nbma} by tunnel {tunnel})")
+            Self::Unbind { tunnel, protocol, station, reason } => {
+                write!(f, "Unbind({reason:?}, {protocol} at {station} by tunnel {tunnel})")
             }
             Self::Log(event) => write!(f, "Log({event:?})"),
         }
@@ -93,6 +93,8 @@ pub enum UnbindReason {
     Purged,
     /// An operator cleared it.
     Cleared,
+    /// Its IPsec session is gone, for the reason in these words.
+    Session(&'static str),
 }
 
 impl UnbindReason {
@@ -102,6 +104,7 @@ impl UnbindReason {
             Self::Expired => "NHRP registration timeout",
             Self::Purged => "withdrawn by the spoke",
             Self::Cleared => "cleared by the operator",
+            Self::Session(why) => why,
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::answers::overlap;
 use crate::cache::Slot;
 use crate::{
-    Action, Binding, Change, Failure, Kind, LogKind, Refused, Server, StaticMap, TunnelCounters, TunnelId,
-    UnbindReason,
+    Action, Binding, Change, Failure, Kind, LogKind, Refused, Server, StaticMap, Station, TunnelCounters,
+    TunnelId, UnbindReason,
 };
 use std::net::Ipv4Addr;
 
@@ -84,7 +84,7 @@ impl Server {
             && !self.is_own(old.protocol)
             && self.cache.find(old.tunnel, old.protocol).is_none()
             && self.cache.len() < self.config.max_bindings
-            && self.cache.at_nbma(old.tunnel, old.nbma).len() < tunnel.max_bindings_per_peer as usize;
+            && self.cache.of(old.tunnel, old.station().owner()).len() < tunnel.max_bindings_per_peer as usize;
         if !admitted {
             return;
         }
@@ -124,33 +124,27 @@ impl Server {
     ) {
         let told = self.cache.take_requesters(slot);
         let Some(entry) = self.cache.remove(slot) else { return };
-        let Binding { tunnel, protocol, nbma, .. } = entry.binding;
-        actions.push(Action::Unbind { tunnel, protocol, nbma, reason });
+        let Binding { tunnel, protocol, .. } = entry.binding;
+        let station = entry.binding.station();
+        actions.push(Action::Unbind { tunnel, protocol, station, reason });
         if reason == UnbindReason::Expired {
             self.count(tunnel, |counters| counters.expired += 1);
         }
-        self.failures.settle(tunnel, nbma, protocol, entry.binding.refreshed_ms);
-        self.note_peer(now_ms, Some(tunnel), nbma, Some(protocol), Failure::Gone(reason));
-        self.log(now_ms, tunnel, nbma, Some(protocol), LogKind::Down(reason), actions);
+        self.failures.settle(tunnel, station, protocol, entry.binding.refreshed_ms);
+        self.note_peer(now_ms, Some(tunnel), station, Some(protocol), Failure::Gone(reason));
+        self.log(now_ms, tunnel, station, Some(protocol), LogKind::Down(reason), actions);
         self.purge_requesters(now_ms, &entry.binding, told, actions);
     }
 
     /// Forgets dynamic bindings, and peers that failed; returns how many bindings. Static ones stay.
     pub fn clear(&mut self, now_ms: u64, what: Clear, actions: &mut Vec<Action>) -> usize {
-        let slots = match what {
-            Clear::Peer { tunnel: Some(tunnel), nbma } => {
-                let dynamic =
-                    |slot: &Slot| self.cache.get(*slot).is_some_and(|e| e.binding.kind == Kind::Dynamic);
-                self.cache.at_nbma(tunnel, nbma).iter().copied().filter(dynamic).collect()
-            }
-            _ => self.cache.of_kind(Kind::Dynamic, |binding| {
-                what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
-            }),
-        };
+        let slots = self.cache.of_kind(Kind::Dynamic, |binding| {
+            what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
+        });
         for slot in &slots {
             self.unbind(now_ms, *slot, UnbindReason::Cleared, actions);
         }
-        self.failures.clear(|record| what.covers(record.tunnel, record.nbma, record.protocol));
+        self.failures.clear(|record| what.covers(record.tunnel, record.station.nbma, record.protocol));
         slots.len()
     }
 
@@ -163,7 +157,7 @@ impl Server {
         for slot in &slots {
             let Some(old) = self.cache.get(*slot).map(|entry| entry.binding) else { continue };
             self.unbind(now_ms, *slot, UnbindReason::Cleared, actions);
-            self.failures.back(old.tunnel, old.nbma, old.protocol);
+            self.failures.back(old.tunnel, old.station(), old.protocol);
             let binding = Binding { created_ms: now_ms, refreshed_ms: now_ms, ..old };
             self.cache.put(binding);
             actions.push(Action::Bind { binding, change: Change::Static });
@@ -191,8 +185,14 @@ impl Server {
     }
 
     /// The data plane refused this station's GRE packets (wrong key, …); remembered for `show dmvpn`.
-    pub fn refused(&mut self, now_ms: u64, tunnel: Option<TunnelId>, nbma: Ipv4Addr, refused: Refused) {
-        self.note_peer(now_ms, tunnel, nbma, None, Failure::Encapsulation(refused));
+    pub fn refused(
+        &mut self,
+        now_ms: u64,
+        tunnel: Option<TunnelId>,
+        station: impl Into<Station>,
+        refused: Refused,
+    ) {
+        self.note_peer(now_ms, tunnel, station.into(), None, Failure::Encapsulation(refused));
     }
 }
 
@@ -202,6 +202,7 @@ fn static_binding(tunnel: TunnelId, map: &StaticMap, now_ms: u64) -> Binding {
         tunnel,
         protocol: map.protocol,
         nbma: map.nbma,
+        session: None,
         claimed: map.nbma,
         kind: Kind::Static,
         unique: false,

@@ -112,7 +112,7 @@ mod tests {
         let requester = |n: u32, until_ms| Requester {
             tunnel: 0,
             protocol: Ipv4Addr::LOCALHOST,
-            nbma: Ipv4Addr::LOCALHOST,
+            station: Ipv4Addr::LOCALHOST.into(),
             request_id: 0,
             until_ms,
             prefix: Ipv4Addr::from(n),

@@ -20,7 +20,7 @@ impl Server {
         let failure = if missing { Failure::AuthenticationMissing } else { Failure::AuthenticationWrong };
         let kind = LogKind::AuthenticationFailed { packet_type: ingress.kind() as u8, missing };
         self.note(ingress, failure);
-        self.log(ingress.now_ms, ingress.tunnel, ingress.nbma, Some(ingress.source), kind, actions);
+        self.log(ingress.now_ms, ingress.tunnel, ingress.station, Some(ingress.source), kind, actions);
         self.count(ingress.tunnel, |counters| counters.drops[DropReason::Authentication as usize] += 1);
         let offset = ingress.offset_of(ExtensionType::Authentication);
         self.send_error(ingress, ErrorCode::AuthenticationFailure, offset, actions);

@@ -19,8 +19,8 @@ impl Server {
     ) {
         self.store(ingress, binding);
         self.count_refresh(ingress);
-        let same = (old.claimed, old.unique, old.nat_capable)
-            == (binding.claimed, binding.unique, binding.nat_capable);
+        let same = (old.session, old.claimed, old.unique, old.nat_capable)
+            == (binding.session, binding.claimed, binding.unique, binding.nat_capable);
         actions.push(if same {
             Action::Refresh { binding }
         } else {
@@ -35,13 +35,15 @@ impl Server {
         binding: Binding,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        self.room_at_peer(&binding)?;
+        if !old.station().is(&ingress.station) {
+            self.room_at_peer(&binding)?;
+        }
         let slot = self.store(ingress, binding);
-        self.failures.back(binding.tunnel, binding.nbma, binding.protocol);
+        self.failures.back(binding.tunnel, binding.station(), binding.protocol);
         self.count(binding.tunnel, |counters| counters.registrations_new += 1);
         actions.push(Action::Bind { binding, change: Change::Moved { from: old.nbma } });
         let kind = LogKind::Moved { from: old.nbma };
-        self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), kind, actions);
+        self.log(ingress.now_ms, binding.tunnel, binding.station(), Some(binding.protocol), kind, actions);
         let told = self.cache.take_requesters(slot);
         self.purge_requesters(ingress.now_ms, old, told, actions);
         Ok(())
@@ -55,23 +57,30 @@ impl Server {
     ) -> Result<(), Refusal> {
         if self.cache.len() >= self.config.max_bindings {
             self.counters.cache_full += 1;
-            return Err(Refusal { code: CieCode::InsufficientResources, why: "the hub's table is full" });
+            return Err(Refusal::new(CieCode::InsufficientResources, "the hub's table is full"));
         }
         self.room_at_peer(&binding)?;
         self.store(ingress, binding);
-        self.failures.back(binding.tunnel, binding.nbma, binding.protocol);
+        self.failures.back(binding.tunnel, binding.station(), binding.protocol);
         self.count(binding.tunnel, |counters| counters.registrations_new += 1);
         actions.push(Action::Bind { binding, change: Change::New });
-        self.log(ingress.now_ms, binding.tunnel, binding.nbma, Some(binding.protocol), LogKind::Up, actions);
+        self.log(
+            ingress.now_ms,
+            binding.tunnel,
+            binding.station(),
+            Some(binding.protocol),
+            LogKind::Up,
+            actions,
+        );
         Ok(())
     }
 
     fn room_at_peer(&mut self, binding: &Binding) -> Result<(), Refusal> {
         let max = self.tunnel(binding.tunnel).map_or(0, |tunnel| tunnel.max_bindings_per_peer);
-        if self.cache.at_nbma(binding.tunnel, binding.nbma).len() >= max as usize {
+        if self.cache.of(binding.tunnel, binding.station().owner()).len() >= max as usize {
             self.counters.peer_full += 1;
-            let why = "the NBMA address has registered as many addresses as it may";
-            return Err(Refusal { code: CieCode::InsufficientResources, why });
+            let why = "the station has registered as many addresses as it may";
+            return Err(Refusal::new(CieCode::InsufficientResources, why));
         }
         Ok(())
     }

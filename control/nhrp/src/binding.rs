@@ -1,6 +1,6 @@
 //! What the cache holds and what `show` can print of it.
 
-use crate::{DropReason, TunnelId, UnbindReason};
+use crate::{DropReason, Session, Station, TunnelId, UnbindReason};
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -35,11 +35,14 @@ pub struct Binding {
     pub protocol: Ipv4Addr,
     /// Where packets for it go: the outer source of its registration.
     pub nbma: Ipv4Addr,
+    /// The authenticated peer that registered it; `None` on a tunnel without protection, and of a static map whose
+    /// peer has not shown itself.
+    pub session: Option<Session>,
     /// The NBMA address that the spoke believes it has; differs from `nbma` behind NAT.
     pub claimed: Ipv4Addr,
     /// `Static` or `Dynamic`.
     pub kind: Kind,
-    /// Registered with the U flag: no other NBMA address may take it over.
+    /// Registered with the U flag: no other station may take it over.
     pub unique: bool,
     /// The spoke supports the NAT extension.
     pub nat_capable: bool,
@@ -60,6 +63,11 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// Who registered it.
+    pub fn station(&self) -> Station {
+        Station { nbma: self.nbma, session: self.session }
+    }
+
     /// Whether a NAT is between the hub and the spoke (attribute `N` of `show dmvpn`).
     pub fn is_natted(&self) -> bool {
         self.claimed != self.nbma
@@ -73,8 +81,8 @@ pub struct Requester {
     pub tunnel: TunnelId,
     /// Its tunnel address.
     pub protocol: Ipv4Addr,
-    /// Its NBMA address.
-    pub nbma: Ipv4Addr,
+    /// Who it is.
+    pub station: Station,
     /// Request id of its latest question.
     pub request_id: u32,
     /// When the answer ends by itself.
@@ -147,6 +155,8 @@ pub struct CacheEntry<'a> {
     pub via: Ipv4Addr,
     /// NBMA address; `None` while unknown.
     pub nbma: Option<Ipv4Addr>,
+    /// Session of the peer that registered it.
+    pub session: Option<Session>,
     /// Claimed NBMA address, where it differs.
     pub claimed: Option<Ipv4Addr>,
     /// `static`, `dynamic` or `incomplete`.
@@ -184,6 +194,8 @@ pub enum Failure {
     Dropped(DropReason),
     /// A registration refused with this code (RFC 2332 5.2.4).
     Refused(u8),
+    /// Its authenticated identity may not have the address that it registers.
+    ClaimRefused(&'static str),
     /// It registers at an address that is not ours.
     WrongNhs(Ipv4Addr),
     /// It sent an error indication with this code (RFC 2332 5.2.7).
@@ -201,6 +213,7 @@ impl fmt::Display for Failure {
             Self::AuthenticationWrong => f.write_str("wrong authentication string"),
             Self::Dropped(reason) => write!(f, "{}: {}", reason.name(), reason.meaning()),
             Self::Refused(code) => write!(f, "registration refused with code {code}"),
+            Self::ClaimRefused(why) => f.write_str(why),
             Self::WrongNhs(address) => {
                 write!(f, "registers at {address}, which is not the hub's tunnel address")
             }
@@ -227,8 +240,8 @@ pub struct Refused {
 pub struct PeerRecord {
     /// Tunnel; `None` when its GRE packets belong to none.
     pub tunnel: Option<TunnelId>,
-    /// Its NBMA address.
-    pub nbma: Ipv4Addr,
+    /// Who it is.
+    pub station: Station,
     /// Its tunnel address, if it named one.
     pub protocol: Option<Ipv4Addr>,
     /// What went wrong last.

@@ -1,7 +1,7 @@
 //! The bindings, their expiry, and who was told about them.
 
 use crate::hash::Seeded;
-use crate::{Binding, Kind, Requester, TunnelId};
+use crate::{Binding, Kind, Owner, Requester, TunnelId};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::Ipv4Addr;
@@ -32,7 +32,7 @@ pub(crate) struct Cache {
     entries: Vec<Option<Entry>>,
     free: Vec<Slot>,
     by_protocol: HashMap<(TunnelId, Ipv4Addr), Slot, Seeded>,
-    by_nbma: HashMap<(TunnelId, Ipv4Addr), Vec<Slot>, Seeded>,
+    by_owner: HashMap<(TunnelId, Owner), Vec<Slot>, Seeded>,
     /// Deadline, slot, generation. An entry that lives longer by now is queued again when its item comes up, so
     /// that refreshing touches no heap.
     heap: BinaryHeap<Reverse<(u64, Slot, u32)>>,
@@ -47,7 +47,7 @@ impl Cache {
             entries: Vec::new(),
             free: Vec::new(),
             by_protocol: HashMap::with_hasher(hash),
-            by_nbma: HashMap::with_hasher(hash),
+            by_owner: HashMap::with_hasher(hash),
             heap: BinaryHeap::new(),
             generation: 0,
             requesters: 0,
@@ -79,9 +79,9 @@ impl Cache {
         Some(&self.get(self.find(tunnel, protocol)?)?.binding)
     }
 
-    /// Slots of the bindings at an NBMA address.
-    pub(crate) fn at_nbma(&self, tunnel: TunnelId, nbma: Ipv4Addr) -> &[Slot] {
-        self.by_nbma.get(&(tunnel, nbma)).map_or(&[], Vec::as_slice)
+    /// Slots of the bindings that a station has.
+    pub(crate) fn of(&self, tunnel: TunnelId, owner: Owner) -> &[Slot] {
+        self.by_owner.get(&(tunnel, owner)).map_or(&[], Vec::as_slice)
     }
 
     /// Adds a binding, or replaces the one of the same protocol address: its requesters and vendor data stay.
@@ -119,27 +119,28 @@ impl Cache {
             *place = Some(entry);
         }
         self.by_protocol.insert((binding.tunnel, binding.protocol), slot);
-        self.by_nbma.entry((binding.tunnel, binding.nbma)).or_default().push(slot);
+        self.by_owner.entry((binding.tunnel, binding.station().owner())).or_default().push(slot);
         slot
     }
 
-    /// Moves a slot to the list of the NBMA address that it is about to have.
+    /// Moves a slot to the list of the station that it is about to belong to.
     fn rehome(&mut self, slot: Slot, new: &Binding) {
         let Some(old) = self.get(slot).map(|entry| entry.binding) else { return };
-        if old.nbma != new.nbma {
+        let owner = new.station().owner();
+        if old.station().owner() != owner {
             self.leave(slot, &old);
-            self.by_nbma.entry((new.tunnel, new.nbma)).or_default().push(slot);
+            self.by_owner.entry((new.tunnel, owner)).or_default().push(slot);
         }
     }
 
     fn leave(&mut self, slot: Slot, binding: &Binding) {
-        let key = (binding.tunnel, binding.nbma);
-        if let Some(slots) = self.by_nbma.get_mut(&key) {
+        let key = (binding.tunnel, binding.station().owner());
+        if let Some(slots) = self.by_owner.get_mut(&key) {
             if let Some(at) = slots.iter().position(|other| *other == slot) {
                 slots.swap_remove(at);
             }
             if slots.is_empty() {
-                self.by_nbma.remove(&key);
+                self.by_owner.remove(&key);
             }
         }
     }
@@ -263,6 +264,7 @@ mod tests {
             tunnel: 0,
             protocol: Ipv4Addr::from(0x0a00_0000 + host),
             nbma: Ipv4Addr::from(0xc000_0200 + nbma),
+            session: None,
             claimed: Ipv4Addr::from(0xc000_0200 + nbma),
             kind: Kind::Dynamic,
             unique: false,
@@ -325,8 +327,8 @@ mod tests {
         let mut cache = Cache::new(10, Seeded(1));
         let slot = cache.put(binding(1, 1, 100));
         cache.put(binding(1, 2, 100));
-        assert!(cache.at_nbma(0, Ipv4Addr::from(0xc000_0201)).is_empty());
-        assert_eq!(cache.at_nbma(0, Ipv4Addr::from(0xc000_0202)), [slot]);
+        assert!(cache.of(0, Owner::Nbma(Ipv4Addr::from(0xc000_0201))).is_empty());
+        assert_eq!(cache.of(0, Owner::Nbma(Ipv4Addr::from(0xc000_0202))), [slot]);
     }
 
     #[test]
@@ -336,7 +338,7 @@ mod tests {
         let requester = |n: u32, until_ms| Requester {
             tunnel: 0,
             protocol: Ipv4Addr::from(n),
-            nbma: Ipv4Addr::LOCALHOST,
+            station: Ipv4Addr::LOCALHOST.into(),
             request_id: n,
             until_ms,
             prefix: Ipv4Addr::UNSPECIFIED,

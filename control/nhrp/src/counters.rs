@@ -63,6 +63,8 @@ pub struct TunnelCounters {
     pub registrations_refreshed: u64,
     /// Registration entries refused, by code (4, 5, 14; others under 0).
     pub registrations_refused: [u64; 16],
+    /// Of those, such whose identity may not have the address.
+    pub claims_refused: u64,
     /// Resolutions refused, by code.
     pub resolutions_refused: [u64; 16],
     /// Bindings that expired.
@@ -87,6 +89,7 @@ impl Default for TunnelCounters {
             registrations_new: 0,
             registrations_refreshed: 0,
             registrations_refused: [0; 16],
+            claims_refused: 0,
             resolutions_refused: [0; 16],
             expired: 0,
             requesters_full: 0,

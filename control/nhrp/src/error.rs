@@ -6,8 +6,7 @@ use crate::limits::{Bucket, PerKey};
 use crate::locate::Place;
 use crate::server::{HOP_COUNT, Origin};
 use crate::transit::Record;
-use crate::{Action, DropReason, Failure, LogKind, Overlay, Server, TunnelId};
-use std::net::Ipv4Addr;
+use crate::{Action, DropReason, Failure, LogKind, Overlay, Owner, Server, TunnelId};
 use wire::nhrp::{Builder, ErrorCode, ErrorHead, PacketType};
 
 /// One error indication per peer and this time.
@@ -21,7 +20,7 @@ const MAX_OFFENDER: usize = 256;
 
 /// Limits of error indications.
 pub(crate) struct Errors {
-    per_peer: PerKey<(TunnelId, Ipv4Addr)>,
+    per_peer: PerKey<(TunnelId, Owner)>,
     total: Bucket,
 }
 
@@ -45,9 +44,11 @@ impl Server {
             return;
         }
         let errors = &mut self.errors;
-        let allowed =
-            errors.per_peer.take(ingress.now_ms, (ingress.tunnel, ingress.nbma), INTERVAL_MS).is_some()
-                && errors.total.take(ingress.now_ms);
+        let allowed = errors
+            .per_peer
+            .take(ingress.now_ms, (ingress.tunnel, ingress.station.owner()), INTERVAL_MS)
+            .is_some()
+            && errors.total.take(ingress.now_ms);
         if !allowed {
             return self.count(ingress.tunnel, |counters| counters.errors_suppressed += 1);
         }
@@ -64,7 +65,7 @@ impl Server {
         });
         let offender = ingress.packet.octets();
         builder.body(offender.get(..MAX_OFFENDER).unwrap_or(offender));
-        self.send(ingress.now_ms, ingress.tunnel, ingress.nbma, builder.finish(), Origin::Own, actions);
+        self.send(ingress.now_ms, ingress.tunnel, ingress.station, builder.finish(), Origin::Own, actions);
     }
 
     /// An error indication came in.
@@ -87,7 +88,7 @@ impl Server {
             return self.log(
                 ingress.now_ms,
                 ingress.tunnel,
-                ingress.nbma,
+                ingress.station,
                 Some(ingress.source),
                 kind,
                 actions,

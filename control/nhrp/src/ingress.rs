@@ -1,6 +1,6 @@
 //! A packet with where it came from.
 
-use crate::{TunnelConfig, TunnelId};
+use crate::{Station, TunnelConfig, TunnelId};
 use std::net::{IpAddr, Ipv4Addr};
 use wire::nhrp::{Cie, ExtensionType, Packet, PacketType};
 
@@ -10,8 +10,8 @@ pub(crate) struct Ingress<'a> {
     pub(crate) now_ms: u64,
     /// Tunnel it came in by.
     pub(crate) tunnel: TunnelId,
-    /// Outer source address: the previous hop.
-    pub(crate) nbma: Ipv4Addr,
+    /// The previous hop.
+    pub(crate) station: Station,
     pub(crate) packet: Packet<'a>,
     /// Source NBMA address in the packet: what the requester believes its own to be.
     pub(crate) claimed: Ipv4Addr,
@@ -22,9 +22,14 @@ pub(crate) struct Ingress<'a> {
 }
 
 impl<'a> Ingress<'a> {
-    pub(crate) fn new(now_ms: u64, tunnel: TunnelId, nbma: Ipv4Addr, packet: Packet<'a>) -> Option<Self> {
+    pub(crate) fn new(now_ms: u64, tunnel: TunnelId, station: Station, packet: Packet<'a>) -> Option<Self> {
         let (claimed, source, destination) = packet.ipv4_addresses()?;
-        Some(Self { now_ms, tunnel, nbma, packet, claimed, source, destination })
+        Some(Self { now_ms, tunnel, station, packet, claimed, source, destination })
+    }
+
+    /// Outer source address.
+    pub(crate) fn nbma(&self) -> Ipv4Addr {
+        self.station.nbma
     }
 
     pub(crate) fn kind(&self) -> PacketType {

@@ -9,6 +9,8 @@
 //! | `server` | the state, and where each packet goes |
 //! | `registration`, `resolution`, `purge`, `error`, `redirect` | one kind of exchange each |
 //! | `bind`, `withdraw` | what a registration does, and what is undone when a binding goes |
+//! | `station` | who somebody is: an NBMA address in the clear, a session under IPsec |
+//! | `session` | an authenticated peer that moved or is gone |
 //! | `transit`, `reply` | passing packets on, and answering them |
 //! | `locate` | who has an address |
 //! | `auth`, `limits` | who may, and how often |
@@ -41,6 +43,8 @@ mod reply;
 mod report;
 mod resolution;
 mod server;
+mod session;
+mod station;
 mod transit;
 mod view;
 mod withdraw;
@@ -57,6 +61,7 @@ pub use drops::DropReason;
 pub use log::{LogEvent, LogKind};
 pub use overlay::{Overlay, Reach};
 pub use server::Server;
+pub use station::{Owner, Session, Station};
 
 /// Index of a tunnel interface in `hub.toml`'s order.
 pub type TunnelId = u8;

@@ -1,6 +1,6 @@
 //! What operators hear of.
 
-use crate::{DropReason, TunnelId, UnbindReason};
+use crate::{DropReason, Session, TunnelId, UnbindReason};
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -11,6 +11,8 @@ pub struct LogEvent {
     pub tunnel: TunnelId,
     /// The spoke's NBMA address (outer source).
     pub nbma: Ipv4Addr,
+    /// Its session, under IPsec.
+    pub session: Option<Session>,
     /// Its tunnel address, if it named one.
     pub protocol: Option<Ipv4Addr>,
     /// What happened.
@@ -35,6 +37,11 @@ pub enum LogKind {
     RegistrationRefused {
         /// Code in the reply (RFC 2332 5.2.4).
         code: u8,
+        /// In a few words.
+        why: &'static str,
+    },
+    /// Registration refused because the station's authenticated identity may not have the address.
+    ClaimRefused {
         /// In a few words.
         why: &'static str,
     },
@@ -84,6 +91,7 @@ impl fmt::Display for LogEvent {
             LogKind::RegistrationRefused { code, why } => {
                 write!(f, "registration refused with code {code}: {why}")
             }
+            LogKind::ClaimRefused { why } => write!(f, "address refused: {why}"),
             LogKind::AuthenticationFailed { packet_type, missing } => {
                 let kind = crate::ByType::NAMES.get(usize::from(packet_type)).copied().unwrap_or("packet");
                 let what = if missing { "no authentication" } else { "wrong authentication string" };

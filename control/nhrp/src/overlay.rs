@@ -1,12 +1,25 @@
-//! What the server asks about overlay routing.
+//! What the server asks about overlay routing, and about who may be where in it.
 
-use crate::TunnelId;
+use crate::{Station, TunnelId};
 use std::net::Ipv4Addr;
 
-/// The overlay FIB, as far as NHRP needs it.
+/// The overlay FIB and the rules for claiming addresses in it, as far as NHRP needs them.
 pub trait Overlay {
     /// Where a packet to `destination` goes by longest prefix match.
     fn lookup(&self, destination: Ipv4Addr) -> Reach;
+
+    /// Whether a station may register an address (the binding of authenticated identities to tunnel addresses), and
+    /// if not, why. `holder` has it now, and is another station.
+    fn may_claim(
+        &self,
+        station: &Station,
+        tunnel: TunnelId,
+        protocol: Ipv4Addr,
+        holder: Option<&Station>,
+    ) -> Result<(), &'static str> {
+        let _ = (station, tunnel, protocol, holder);
+        Ok(())
+    }
 }
 
 /// Where an overlay address is.

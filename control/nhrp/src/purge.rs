@@ -49,7 +49,7 @@ impl Server {
     fn is_anothers(&self, ingress: &Ingress<'_>, cie: &Cie) -> bool {
         let protocol = cie.protocol.and_then(v4).unwrap_or(ingress.source);
         let bound = self.cache.binding(ingress.tunnel, protocol).filter(|_| is_host(cie.prefix_len));
-        bound.is_some_and(|binding| binding.nbma != ingress.nbma)
+        bound.is_some_and(|binding| !binding.station().is(&ingress.station))
     }
 
     /// Removes what the sender owns under one entry. An entry for a network without bindings comes from a spoke that
@@ -58,7 +58,7 @@ impl Server {
         let protocol = cie.protocol.and_then(v4).unwrap_or(ingress.source);
         let len = if is_host(cie.prefix_len) { 32 } else { cie.prefix_len };
         let named = cie.nbma.and_then(v4).filter(|nbma| !nbma.is_unspecified());
-        let owned = self.cache.at_nbma(ingress.tunnel, ingress.nbma).to_vec();
+        let owned = self.cache.of(ingress.tunnel, ingress.station.owner()).to_vec();
         if !owned.is_empty() {
             self.redirects.forget(ingress.now_ms, protocol, len);
         }
@@ -79,7 +79,7 @@ impl Server {
             return;
         }
         let bound = self.cache.binding(ingress.tunnel, ingress.source);
-        if bound.is_some_and(|binding| binding.nbma != ingress.nbma) {
+        if bound.is_some_and(|binding| !binding.station().is(&ingress.station)) {
             return self.drop_packet(ingress, DropReason::PurgeDenied, actions);
         }
         match self.locate(ingress, ingress.destination, overlay) {

@@ -7,7 +7,7 @@ use crate::ingress::is_martian;
 use crate::limits::{Bucket, PerKey};
 use crate::locate::Place;
 use crate::server::{HOP_COUNT, Origin};
-use crate::{Action, Overlay, Phase, Server, TunnelConfig, TunnelId};
+use crate::{Action, Overlay, Owner, Phase, Server, Station, TunnelConfig, TunnelId};
 use std::net::Ipv4Addr;
 use wire::nhrp::{Builder, ExtensionType, IndicationHead};
 
@@ -25,7 +25,7 @@ const QUOTED: usize = 8;
 const IPV4_LEN: usize = 20;
 
 /// Who is told about which flow: ingress peer, source network, destination network.
-type Flow = (TunnelId, Ipv4Addr, Ipv4Addr, Ipv4Addr);
+type Flow = (TunnelId, Owner, Ipv4Addr, Ipv4Addr);
 
 /// Limits of traffic indications.
 pub(crate) struct Redirects {
@@ -63,29 +63,31 @@ struct Flowing {
 }
 
 impl Server {
-    /// A data packet (from its IP header on, or the first octets of it) from `nbma` left by the network it came in
+    /// A data packet (from its IP header on, or the first octets of it) from a station left by the network it came in
     /// by: tells its sender that there is a shorter way.
     pub fn redirect(
         &mut self,
         now_ms: u64,
         tunnel: TunnelId,
-        nbma: Ipv4Addr,
+        station: impl Into<Station>,
         packet: &[u8],
         overlay: &impl Overlay,
         actions: &mut Vec<Action>,
     ) {
+        let station = station.into();
         self.tick(now_ms, actions);
         let Some(config) = self.tunnel(tunnel) else {
             self.counters.unknown_tunnel += 1;
             return;
         };
         let interval_ms = u64::from(config.redirect_timeout) * 1000;
-        let flowing = inspect(packet).filter(|flowing| self.deserves(tunnel, nbma, flowing, overlay));
+        let flowing = inspect(packet).filter(|flowing| self.deserves(tunnel, &station, flowing, overlay));
         let Some(flowing) = flowing else {
             return self.count(tunnel, |counters| counters.redirects_declined += 1);
         };
-        let flow =
-            (tunnel, nbma, network(flowing.source, FLOW_PREFIX), network(flowing.destination, FLOW_PREFIX));
+        let [source, destination] =
+            [flowing.source, flowing.destination].map(|address| network(address, FLOW_PREFIX));
+        let flow = (tunnel, station.owner(), source, destination);
         let redirects = &mut self.redirects;
         if redirects.per_flow.take(now_ms, flow, interval_ms).is_none() || !redirects.total.take(now_ms) {
             return self.count(tunnel, |counters| counters.redirects_suppressed += 1);
@@ -93,23 +95,30 @@ impl Server {
         let Some(config) = self.tunnel(tunnel) else { return };
         let indication =
             indication(config, flowing.source, packet.get(..flowing.excerpt_len).unwrap_or(packet));
-        self.send(now_ms, tunnel, nbma, indication, Origin::Own, actions);
+        self.send(now_ms, tunnel, station, indication, Origin::Own, actions);
     }
 
     /// Whether the sender is a spoke that its own packet is routed back to, and the next hop another in its network.
-    fn deserves(&self, tunnel: TunnelId, nbma: Ipv4Addr, flowing: &Flowing, overlay: &impl Overlay) -> bool {
+    /// Two behind one NBMA address have no shorter way: their NAT would have to turn packets around.
+    fn deserves(
+        &self,
+        tunnel: TunnelId,
+        station: &Station,
+        flowing: &Flowing,
+        overlay: &impl Overlay,
+    ) -> bool {
         if self.tunnel(tunnel).is_none_or(|config| config.phase != Phase::Three) {
             return false;
         }
         let at = |address| match self.locate_from(tunnel, address, overlay) {
             Place::Spoke { slot, .. } => {
-                self.cache.get(slot).map(|entry| (entry.binding.tunnel, entry.binding.nbma))
+                self.cache.get(slot).map(|entry| (entry.binding.tunnel, entry.binding.station()))
             }
             _ => None,
         };
         // A source that is not routed back to the sender is spoofed, or its answer would not come by here.
-        at(flowing.source) == Some((tunnel, nbma))
-            && at(flowing.destination).is_some_and(|(_, to)| to != nbma)
+        at(flowing.source).is_some_and(|(by, from)| by == tunnel && from.is(station))
+            && at(flowing.destination).is_some_and(|(_, to)| !to.is(station) && !to.is_neighbour(station))
     }
 }
 

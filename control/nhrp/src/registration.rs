@@ -5,19 +5,29 @@
 
 use crate::ingress::{Ingress, is_host, v4};
 use crate::reply::{Nat, Reply, nat_cie};
-use crate::{Action, Binding, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server};
-use std::net::Ipv4Addr;
+use crate::{Action, Binding, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server, Station};
 use wire::nhrp::{Cie, CieCode, ErrorCode, ExtensionType, Flags, PacketType};
 
 /// Why an entry is refused.
 pub(crate) struct Refusal {
     pub(crate) code: CieCode,
     pub(crate) why: &'static str,
+    /// The station's identity is the cause.
+    claim: bool,
 }
 
 impl Refusal {
+    pub(crate) const fn new(code: CieCode, why: &'static str) -> Self {
+        Self { code, why, claim: false }
+    }
+
     pub(crate) const fn prohibited(why: &'static str) -> Self {
-        Self { code: CieCode::AdministrativelyProhibited, why }
+        Self::new(CieCode::AdministrativelyProhibited, why)
+    }
+
+    /// RFC 2332 5.2.4 has no code for identities: the policy prohibits it.
+    const fn of_claim(why: &'static str) -> Self {
+        Self { claim: true, ..Self::prohibited(why) }
     }
 }
 
@@ -32,7 +42,7 @@ impl Server {
             // RFC 2332 lets a server pass a registration on; a hub does not: whoever registers here means this hub.
             self.note(ingress, Failure::WrongNhs(ingress.destination));
             let kind = LogKind::WrongNhs { address: ingress.destination };
-            self.log(ingress.now_ms, ingress.tunnel, ingress.nbma, Some(ingress.source), kind, actions);
+            self.log(ingress.now_ms, ingress.tunnel, ingress.station, Some(ingress.source), kind, actions);
             self.send_error(ingress, ErrorCode::ProtocolAddressUnreachable, 0, actions);
             return self.count(ingress.tunnel, |counters| counters.drops[DropReason::WrongNhs as usize] += 1);
         }
@@ -54,10 +64,10 @@ impl Server {
                 self.register(ingress, cie, unique, overlay, actions)
             };
             cie.code = CieCode::Ok;
-            if let Err(Refusal { code, why }) = outcome {
-                cie.code = code;
+            if let Err(refusal) = outcome {
+                cie.code = refusal.code;
                 cie.holding_time = 0;
-                self.refused_entry(ingress, cie, why, actions);
+                self.refused_entry(ingress, cie, &refusal, actions);
             }
         }
         self.confirm(ingress, &cies, actions);
@@ -104,18 +114,23 @@ impl Server {
         }
         let (multicast, deregisters) = (tunnel.map_multicast_dynamic, tunnel.hold_zero_deregisters);
         let found = self.cache.binding(ingress.tunnel, protocol).copied();
+        let holder = found.map(|old| old.station()).filter(|holder| !holder.is(&ingress.station));
+        overlay
+            .may_claim(&ingress.station, ingress.tunnel, protocol, holder.as_ref())
+            .map_err(Refusal::of_claim)?;
         if let Some(old) = found {
-            check_owner(&old, ingress.nbma, unique)?;
+            check_owner(&old, &ingress.station, unique)?;
         }
         if cie.holding_time == 0 {
             return self.deregister(ingress, protocol, deregisters, actions);
         }
         let (now_ms, holding_time) = (ingress.now_ms, cie.holding_time);
-        let stays = found.filter(|old| old.nbma == ingress.nbma);
+        let stays = found.filter(|old| old.nbma == ingress.nbma() && old.station().is(&ingress.station));
         let binding = Binding {
             tunnel: ingress.tunnel,
             protocol,
-            nbma: ingress.nbma,
+            nbma: ingress.nbma(),
+            session: ingress.station.session,
             claimed: cie.nbma.and_then(v4).unwrap_or(ingress.claimed),
             kind: Kind::Dynamic,
             unique,
@@ -131,6 +146,11 @@ impl Server {
         match (stays, found) {
             (Some(old), _) if old.kind == Kind::Static => self.count_refresh(ingress),
             (Some(old), _) => self.refresh(ingress, &old, binding, actions),
+            (None, Some(old)) if old.kind == Kind::Static => {
+                // A map's peer showed itself: until it goes, the map leads to its session.
+                let binding = Binding { session: ingress.station.session, ..old };
+                self.refresh(ingress, &old, binding, actions);
+            }
             (None, Some(old)) => self.moved(ingress, &old, binding, actions)?,
             (None, None) => self.bind_new(ingress, binding, actions)?,
         }
@@ -141,32 +161,31 @@ impl Server {
         &mut self,
         ingress: &Ingress<'_>,
         cie: &Cie,
-        why: &'static str,
+        refusal: &Refusal,
         actions: &mut Vec<Action>,
     ) {
-        let code = cie.code.0;
+        let (code, why) = (refusal.code.0, refusal.why);
         let protocol = cie.protocol.and_then(v4).unwrap_or(ingress.source);
         self.count(ingress.tunnel, |counters| {
             if let Some(count) = counters.registrations_refused.get_mut(usize::from(code)) {
                 *count += 1;
             }
+            counters.claims_refused += u64::from(refusal.claim);
         });
-        self.note_peer(
-            ingress.now_ms,
-            Some(ingress.tunnel),
-            ingress.nbma,
-            Some(protocol),
-            Failure::Refused(code),
-        );
-        let kind = LogKind::RegistrationRefused { code, why };
-        self.log(ingress.now_ms, ingress.tunnel, ingress.nbma, Some(protocol), kind, actions);
+        let (failure, kind) = match refusal.claim {
+            true => (Failure::ClaimRefused(why), LogKind::ClaimRefused { why }),
+            false => (Failure::Refused(code), LogKind::RegistrationRefused { code, why }),
+        };
+        self.note_peer(ingress.now_ms, Some(ingress.tunnel), ingress.station, Some(protocol), failure);
+        self.log(ingress.now_ms, ingress.tunnel, ingress.station, Some(protocol), kind, actions);
     }
 }
 
 /// Whether an address that is bound may be registered from here.
-fn check_owner(old: &Binding, nbma: Ipv4Addr, unique: bool) -> Result<(), Refusal> {
-    if old.nbma == nbma {
-        // Also of a static map: who registers what the map says is told that all is well.
+fn check_owner(old: &Binding, station: &Station, unique: bool) -> Result<(), Refusal> {
+    // Also of a static map: who registers what the map says is told that all is well.
+    let mapped = old.kind == Kind::Static && old.session.is_none() && old.nbma == station.nbma;
+    if mapped || old.station().is(station) {
         return Ok(());
     }
     if old.kind == Kind::Static {
@@ -176,21 +195,21 @@ fn check_owner(old: &Binding, nbma: Ipv4Addr, unique: bool) -> Result<(), Refusa
         // 5.2.3 asks for this when the newcomer has U as well. Without, it is the same theft: Cisco's unique entry
         // "cannot be overwritten" either, and ends with its holding time.
         let why = if unique {
-            "another NBMA address registered it as unique"
+            "another station registered it as unique"
         } else {
-            "another NBMA address registered it as unique (use `registration no-unique` on spokes that move)"
+            "another station registered it as unique (use `registration no-unique` on spokes that move)"
         };
-        return Err(Refusal { code: CieCode::AlreadyRegistered, why });
+        return Err(Refusal::new(CieCode::AlreadyRegistered, why));
     }
     Ok(())
 }
 
 /// The entry that tells a spoke behind NAT how the hub sees it. The first server on the way adds it.
 fn seen_address(ingress: &Ingress<'_>) -> Option<Cie> {
-    if ingress.claimed == ingress.nbma || !ingress.is_first_hop() {
+    if ingress.claimed == ingress.nbma() || !ingress.is_first_hop() {
         return None;
     }
     let extension = ingress.packet.extension(ExtensionType::Nat)?;
-    let known = ingress.packet.list(&extension).any(|cie| cie.nbma == Some(ingress.nbma.into()));
-    (!known).then(|| nat_cie(ingress.nbma, ingress.source))
+    let known = ingress.packet.list(&extension).any(|cie| cie.nbma == Some(ingress.nbma().into()));
+    (!known).then(|| nat_cie(ingress.nbma(), ingress.source))
 }

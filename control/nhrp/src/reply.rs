@@ -75,7 +75,7 @@ impl Server {
         if packet.has_extensions() {
             builder.end();
         }
-        self.send(ingress.now_ms, ingress.tunnel, ingress.nbma, builder.finish(), Origin::Own, actions);
+        self.send(ingress.now_ms, ingress.tunnel, ingress.station, builder.finish(), Origin::Own, actions);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::hash::Seeded;
 use crate::ingress::Ingress;
 use crate::limits::{Bucket, PerKey};
-use crate::{Action, DropReason, Failure, LogEvent, LogKind, Server, TunnelId};
+use crate::{Action, DropReason, Failure, LogEvent, LogKind, Owner, Server, Station, TunnelId};
 use std::mem::{Discriminant, discriminant};
 use std::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ const LOGS_PER_SECOND: u64 = 200;
 const LOG_SLOTS: usize = 8192;
 
 /// Of which log events repetitions are left out.
-type LogKey = (TunnelId, Ipv4Addr, Option<Ipv4Addr>, Discriminant<LogKind>);
+type LogKey = (TunnelId, Owner, Option<Ipv4Addr>, Discriminant<LogKind>);
 
 /// Limits of log events.
 pub(crate) struct Reports {
@@ -35,19 +35,23 @@ impl Server {
         &mut self,
         now_ms: u64,
         tunnel: TunnelId,
-        nbma: Ipv4Addr,
+        station: Station,
         protocol: Option<Ipv4Addr>,
         kind: LogKind,
         actions: &mut Vec<Action>,
     ) {
-        // Trouble is limited per NBMA address: the protocol address in it may be made up.
+        // Trouble is limited per station: the protocol address in it may be made up.
         let is_bound = matches!(kind, LogKind::Up | LogKind::Moved { .. } | LogKind::Down(_));
         let of = protocol.filter(|_| is_bound);
-        let passed =
-            self.reports.per_peer.take(now_ms, (tunnel, nbma, of, discriminant(&kind)), LOG_INTERVAL_MS);
+        let passed = self.reports.per_peer.take(
+            now_ms,
+            (tunnel, station.owner(), of, discriminant(&kind)),
+            LOG_INTERVAL_MS,
+        );
         match passed {
             Some(suppressed) if self.reports.total.take(now_ms) => {
-                actions.push(Action::Log(LogEvent { tunnel, nbma, protocol, kind, suppressed }));
+                let Station { nbma, session } = station;
+                actions.push(Action::Log(LogEvent { tunnel, nbma, session, protocol, kind, suppressed }));
             }
             _ => self.count(tunnel, |counters| counters.logs_suppressed += 1),
         }
@@ -55,18 +59,18 @@ impl Server {
 
     /// Remembers what went wrong with the sender of a packet.
     pub(crate) fn note(&mut self, ingress: &Ingress<'_>, failure: Failure) {
-        self.note_peer(ingress.now_ms, Some(ingress.tunnel), ingress.nbma, Some(ingress.source), failure);
+        self.note_peer(ingress.now_ms, Some(ingress.tunnel), ingress.station, Some(ingress.source), failure);
     }
 
     pub(crate) fn note_peer(
         &mut self,
         now_ms: u64,
         tunnel: Option<TunnelId>,
-        nbma: Ipv4Addr,
+        station: Station,
         protocol: Option<Ipv4Addr>,
         failure: Failure,
     ) {
-        self.counters.failures_evicted += self.failures.note(now_ms, tunnel, nbma, protocol, failure);
+        self.counters.failures_evicted += self.failures.note(now_ms, tunnel, station, protocol, failure);
     }
 
     /// Drops a packet that was parsed.
@@ -76,7 +80,14 @@ impl Server {
         reason: DropReason,
         actions: &mut Vec<Action>,
     ) {
-        self.drop_from(ingress.now_ms, ingress.tunnel, ingress.nbma, Some(ingress.source), reason, actions);
+        self.drop_from(
+            ingress.now_ms,
+            ingress.tunnel,
+            ingress.station,
+            Some(ingress.source),
+            reason,
+            actions,
+        );
     }
 
     /// Counts a drop, and tells of it if somebody must mend something.
@@ -84,7 +95,7 @@ impl Server {
         &mut self,
         now_ms: u64,
         tunnel: TunnelId,
-        nbma: Ipv4Addr,
+        station: Station,
         protocol: Option<Ipv4Addr>,
         reason: DropReason,
         actions: &mut Vec<Action>,
@@ -93,8 +104,8 @@ impl Server {
         if reason.is_harmless() {
             return;
         }
-        self.note_peer(now_ms, Some(tunnel), nbma, protocol, Failure::Dropped(reason));
-        self.log(now_ms, tunnel, nbma, protocol, LogKind::Dropped(reason), actions);
+        self.note_peer(now_ms, Some(tunnel), station, protocol, Failure::Dropped(reason));
+        self.log(now_ms, tunnel, station, protocol, LogKind::Dropped(reason), actions);
     }
 }
 

@@ -45,16 +45,18 @@ impl Server {
         }
         let Some(phase) = self.tunnel(ingress.tunnel).map(|tunnel| tunnel.phase) else { return };
         let place = self.locate(ingress, ingress.destination, overlay);
+        let mut behind_one_nat = false;
         if let Place::Spoke { slot, prefix_len } = place {
             let Some(target) = self.cache.get(slot).map(|entry| entry.binding) else { return };
-            if (target.tunnel, target.nbma) == (ingress.tunnel, ingress.nbma) {
+            if target.tunnel == ingress.tunnel && target.station().is(&ingress.station) {
                 return self.drop_packet(ingress, DropReason::BackToSender, actions);
             }
+            behind_one_nat = target.station().is_neighbour(&ingress.station);
             // 5.2.1: who asks with U gets unique bindings or nothing.
             if ingress.packet.flags().has(Flags::UNIQUE_ANSWER) && prefix_len == 32 && !target.unique {
                 return self.refuse_resolution(ingress, CieCode::NotUnique, actions);
             }
-            if phase == Phase::Three {
+            if phase == Phase::Three && !behind_one_nat {
                 return self.forward(ingress, slot, Record::Forward, actions);
             }
         }
@@ -71,6 +73,12 @@ impl Server {
             Place::Behind { prefix_len } => {
                 let len = if prefix_len < SHORTEST_PREFIX { 32 } else { prefix_len.min(32) };
                 self.answer_about_hub(ingress, len, Told::Local, actions);
+            }
+            // Their NAT would have to turn packets around: the way between them is through the hub, and the answer
+            // says so instead of letting them try.
+            Place::Spoke { slot, prefix_len } if behind_one_nat => {
+                let len = if prefix_len < SHORTEST_PREFIX { 32 } else { prefix_len.min(32) };
+                self.answer_about_hub(ingress, len, Told::Binding(slot), actions);
             }
             Place::Spoke { slot, prefix_len } => self.answer_about_spoke(ingress, slot, prefix_len, actions),
         }
@@ -126,7 +134,7 @@ impl Server {
         let requester = Requester {
             tunnel: ingress.tunnel,
             protocol: ingress.source,
-            nbma: ingress.nbma,
+            station: ingress.station,
             request_id: ingress.packet.request_id(),
             until_ms: ingress.now_ms.saturating_add(u64::from(answer.cie.holding_time) * 1000),
             prefix: network(ingress.destination, answer.prefix_len),

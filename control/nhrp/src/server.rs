@@ -11,8 +11,8 @@ use crate::redirect::Redirects;
 use crate::report::Reports;
 use crate::withdraw::Purges;
 use crate::{
-    Action, ConfigError, DropReason, Overlay, ServerConfig, ServerCounters, TunnelConfig, TunnelCounters,
-    TunnelId,
+    Action, ConfigError, DropReason, Overlay, ServerConfig, ServerCounters, Station, TunnelConfig,
+    TunnelCounters, TunnelId,
 };
 use std::net::Ipv4Addr;
 use wire::nhrp::{ChecksumRule, ErrorClass, ErrorCode, ExtensionType, Packet, PacketType, TooLong};
@@ -67,16 +67,18 @@ impl Server {
         })
     }
 
-    /// Takes an NHRP packet (from ar$afn on) that came in by `tunnel` from the outer source address `nbma`.
+    /// Takes an NHRP packet (from ar$afn on) that came in by `tunnel` from a station: of a tunnel without protection
+    /// its outer source address will do.
     pub fn packet(
         &mut self,
         now_ms: u64,
         tunnel: TunnelId,
-        nbma: Ipv4Addr,
+        station: impl Into<Station>,
         packet: &[u8],
         overlay: &impl Overlay,
         actions: &mut Vec<Action>,
     ) {
+        let station = station.into();
         self.tick(now_ms, actions);
         let Some(config) = self.tunnel(tunnel) else {
             self.counters.unknown_tunnel += 1;
@@ -84,10 +86,10 @@ impl Server {
         };
         let rule =
             if config.legacy_odd_checksum { ChecksumRule::AcceptLegacyOdd } else { ChecksumRule::Strict };
-        let reason = match Packet::parse(packet, rule).map(|p| Ingress::new(now_ms, tunnel, nbma, p)) {
+        let reason = match Packet::parse(packet, rule).map(|p| Ingress::new(now_ms, tunnel, station, p)) {
             Ok(Some(ingress)) => {
                 self.count(tunnel, |counters| counters.received.add(ingress.kind() as u8));
-                if !self.is_martian_source(nbma) {
+                if !self.is_martian_source(station.nbma) {
                     return self.dispatch(&ingress, overlay, actions);
                 }
                 DropReason::Martian
@@ -104,7 +106,7 @@ impl Server {
             },
         };
         // What cannot be parsed is not answered: its source cannot be trusted (RFC 2332 5.2.7 allows error 7).
-        self.drop_from(now_ms, tunnel, nbma, None, reason, actions);
+        self.drop_from(now_ms, tunnel, station, None, reason, actions);
     }
 
     fn dispatch(&mut self, ingress: &Ingress<'_>, overlay: &impl Overlay, actions: &mut Vec<Action>) {
@@ -143,16 +145,16 @@ impl Server {
     /// Whether a request comes from a station that may ask, which is one that registered or is mapped.
     pub(crate) fn admit_peer(&mut self, ingress: &Ingress<'_>, actions: &mut Vec<Action>) -> bool {
         let required = self.tunnel(ingress.tunnel).is_some_and(|tunnel| tunnel.require_registration);
-        if !required || self.is_known(ingress.tunnel, ingress.nbma) {
+        if !required || self.is_known(ingress.tunnel, &ingress.station) {
             return true;
         }
         self.drop_packet(ingress, DropReason::UnknownPeer, actions);
         false
     }
 
-    /// Whether anything is bound to an NBMA address.
-    pub(crate) fn is_known(&self, tunnel: TunnelId, nbma: Ipv4Addr) -> bool {
-        !self.cache.at_nbma(tunnel, nbma).is_empty()
+    /// Whether anything is bound to a station.
+    pub(crate) fn is_known(&self, tunnel: TunnelId, station: &Station) -> bool {
+        !self.cache.of(tunnel, station.owner()).is_empty()
     }
 
     /// Whether the packet went through this hub before (RFC 2332 5.3.1 to 5.3.3): a request that has our entry in its
@@ -194,7 +196,7 @@ impl Server {
         &mut self,
         now_ms: u64,
         tunnel: TunnelId,
-        nbma: Ipv4Addr,
+        to: Station,
         packet: Result<Vec<u8>, TooLong>,
         origin: Origin,
         actions: &mut Vec<Action>,
@@ -213,7 +215,7 @@ impl Server {
             Origin::Own => state.counters.sent.add(kind),
             Origin::Forwarded => state.counters.forwarded.add(kind),
         }
-        actions.push(Action::Send { tunnel, nbma, packet });
+        actions.push(Action::Send { tunnel, to, packet });
         true
     }
 

@@ -29,7 +29,7 @@ impl Server {
         actions: &mut Vec<Action>,
     ) {
         let Some(target) = self.cache.get(to).map(|entry| entry.binding) else { return };
-        if (target.tunnel, target.nbma) == (ingress.tunnel, ingress.nbma) {
+        if target.tunnel == ingress.tunnel && target.station().is(&ingress.station) {
             return self.drop_packet(ingress, DropReason::BackToSender, actions);
         }
         let Some(hop_count) = ingress.packet.hop_count().checked_sub(1) else {
@@ -53,7 +53,7 @@ impl Server {
             entry.hits += 1;
             entry.used_ms = Some(ingress.now_ms);
         }
-        self.send(ingress.now_ms, target.tunnel, target.nbma, Ok(copy), Origin::Forwarded, actions);
+        self.send(ingress.now_ms, target.tunnel, target.station(), Ok(copy), Origin::Forwarded, actions);
     }
 
     /// Where a NAT is between us and the station that the packet speaks of (of a request who asks, of a reply the
@@ -68,7 +68,7 @@ impl Server {
             _ => return None,
         };
         let binding = self.cache.binding(ingress.tunnel, protocol)?;
-        let natted = |binding: &&Binding| binding.is_natted() && binding.nbma == ingress.nbma;
+        let natted = |binding: &&Binding| binding.is_natted() && binding.station().is(&ingress.station);
         Some(binding).filter(natted).map(|binding| nat_cie(binding.nbma, protocol))
     }
 }

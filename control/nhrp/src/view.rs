@@ -3,7 +3,7 @@
 use crate::answers::Answer;
 use crate::cache::Entry;
 use crate::{
-    Binding, CacheEntry, EntryFlags, Failure, Kind, PeerRecord, Server, ServerConfig, ServerCounters,
+    Binding, CacheEntry, EntryFlags, Failure, Kind, Owner, PeerRecord, Server, ServerConfig, ServerCounters,
     TunnelCounters, TunnelId,
 };
 use std::net::Ipv4Addr;
@@ -24,9 +24,9 @@ impl Server {
         self.cache.binding(tunnel, protocol)
     }
 
-    /// The bindings at an NBMA address.
-    pub fn bindings_at(&self, tunnel: TunnelId, nbma: Ipv4Addr) -> impl Iterator<Item = &Binding> {
-        let entries = self.cache.at_nbma(tunnel, nbma).iter().filter_map(|slot| self.cache.get(*slot));
+    /// The bindings of a station.
+    pub fn bindings_of(&self, tunnel: TunnelId, owner: Owner) -> impl Iterator<Item = &Binding> {
+        let entries = self.cache.of(tunnel, owner).iter().filter_map(|slot| self.cache.get(*slot));
         entries.map(|entry| &entry.binding)
     }
 
@@ -61,6 +61,7 @@ impl Server {
             prefix_len: answer.prefix_len,
             via: tunnel.address,
             nbma: Some(tunnel.nbma),
+            session: None,
             claimed: None,
             kind: Kind::Dynamic,
             flags: EntryFlags { router: true, unique: false, local: true, ..EntryFlags::default() },
@@ -89,8 +90,8 @@ impl Server {
     fn is_absent(&self, record: &PeerRecord) -> bool {
         let bound = match (record.tunnel, record.protocol) {
             (Some(tunnel), Some(protocol)) => self.cache.find(tunnel, protocol).is_some(),
-            (Some(tunnel), None) => self.is_known(tunnel, record.nbma),
-            (None, _) => self.config.tunnels.iter().any(|tunnel| self.is_known(tunnel.id, record.nbma)),
+            (Some(tunnel), None) => self.is_known(tunnel, &record.station),
+            (None, _) => self.config.tunnels.iter().any(|tunnel| self.is_known(tunnel.id, &record.station)),
         };
         // Who is gone and has other trouble is listed once, with the trouble.
         let said_better = matches!(record.failure, Failure::Gone(_)) && self.failures.has_trouble(record);
@@ -124,6 +125,7 @@ fn of_binding(entry: &Entry, now_ms: u64) -> CacheEntry<'_> {
         prefix_len: 32,
         via: binding.protocol,
         nbma: Some(binding.nbma),
+        session: binding.session,
         claimed: binding.is_natted().then_some(binding.claimed),
         kind: binding.kind,
         flags: EntryFlags {
@@ -153,7 +155,8 @@ fn of_record(record: &PeerRecord) -> Option<CacheEntry<'_>> {
         protocol,
         prefix_len: 32,
         via: protocol,
-        nbma: Some(record.nbma),
+        nbma: Some(record.station.nbma),
+        session: record.station.session,
         claimed: None,
         kind: Kind::Incomplete,
         flags: EntryFlags { negative: true, ..EntryFlags::default() },

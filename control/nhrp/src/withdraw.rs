@@ -3,7 +3,7 @@
 use crate::hash::Seeded;
 use crate::ingress::Ingress;
 use crate::server::{HOP_COUNT, Origin};
-use crate::{Action, Binding, Requester, Server, TunnelConfig, TunnelId};
+use crate::{Action, Binding, Requester, Server, Station, TunnelConfig, TunnelId};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::Ipv4Addr;
@@ -28,7 +28,8 @@ pub(crate) struct Purges {
 #[derive(Clone, Copy)]
 struct Pending {
     tunnel: TunnelId,
-    nbma: Ipv4Addr,
+    station: Station,
+    /// Its tunnel address.
     to: Ipv4Addr,
     cie: Cie,
     tries: u8,
@@ -87,8 +88,8 @@ impl Server {
             return;
         }
         // It may have moved since.
-        let now_at =
-            self.cache.binding(requester.tunnel, requester.protocol).map_or(requester.nbma, |b| b.nbma);
+        let bound = self.cache.binding(requester.tunnel, requester.protocol);
+        let station = bound.map_or(requester.station, Binding::station);
         let cie = Cie {
             prefix_len: requester.prefix_len,
             nbma: nbma.map(Into::into),
@@ -97,7 +98,7 @@ impl Server {
         };
         let pending = Pending {
             tunnel: requester.tunnel,
-            nbma: now_at,
+            station,
             to: requester.protocol,
             cie,
             tries: 0,
@@ -112,7 +113,7 @@ impl Server {
         let last = pending.tries >= TRIES;
         let Some(tunnel) = self.tunnel(pending.tunnel) else { return };
         let packet = purge_packet(tunnel, id, &pending, last);
-        self.send(now_ms, pending.tunnel, pending.nbma, packet, Origin::Own, actions);
+        self.send(now_ms, pending.tunnel, pending.station, packet, Origin::Own, actions);
         if last {
             self.purges.pending.remove(&id);
             return self.count(pending.tunnel, |counters| counters.purges_unanswered += 1);
@@ -142,7 +143,7 @@ impl Server {
         let asked = self.purges.pending.get(&id).is_some_and(|pending| {
             pending.tunnel == ingress.tunnel
                 && pending.to == ingress.destination
-                && pending.nbma == ingress.nbma
+                && pending.station.is(&ingress.station)
         });
         asked && self.purges.pending.remove(&id).is_some()
     }

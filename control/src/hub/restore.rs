@@ -95,6 +95,7 @@ fn revive(binding: &Binding, wall: u64) -> Option<Restored> {
             tunnel: binding.tunnel,
             protocol: binding.protocol,
             nbma: binding.nbma,
+            session: None,
             claimed: binding.claimed,
             kind: Kind::Dynamic,
             unique: binding.unique,

@@ -15,8 +15,11 @@ type Failures<'a> = HashMap<(TunnelId, Ipv4Addr), &'a PeerRecord>;
 pub fn dmvpn(hub: &Hub, filter: &PeerFilter, now_ms: u64) -> Vec<Dmvpn> {
     let mut all: Vec<Dmvpn> =
         (0..hub.config.tunnel.len()).filter_map(|id| interface(hub, id as TunnelId, now_ms)).collect();
-    let failures: Failures<'_> =
-        hub.server.failures().filter_map(|record| Some(((record.tunnel?, record.nbma), record))).collect();
+    let failures: Failures<'_> = hub
+        .server
+        .failures()
+        .filter_map(|record| Some(((record.tunnel?, record.station.nbma), record)))
+        .collect();
     let admits = |nbma: Option<Ipv4Addr>, tunnel: Ipv4Addr| {
         filter.nbma.is_none_or(|wanted| Some(wanted) == nbma)
             && filter.tunnel.is_none_or(|wanted| wanted == tunnel)
@@ -30,7 +33,7 @@ pub fn dmvpn(hub: &Hub, filter: &PeerFilter, now_ms: u64) -> Vec<Dmvpn> {
     for record in hub.server.absent() {
         let Some(dmvpn) = record.tunnel.and_then(|tunnel| all.get_mut(usize::from(tunnel))) else { continue };
         let tunnel = record.protocol.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        if admits(Some(record.nbma), tunnel) {
+        if admits(Some(record.station.nbma), tunnel) {
             dmvpn.peers.push(absent(hub, record, tunnel, now_ms));
         }
     }
@@ -87,7 +90,7 @@ fn bound(hub: &Hub, binding: &Binding, line_up: bool, failures: &Failures<'_>, n
 fn absent(hub: &Hub, record: &PeerRecord, tunnel: Ipv4Addr, now_ms: u64) -> Peer {
     let was_up = matches!(record.failure, Failure::Gone(_));
     Peer {
-        nbma: Some(record.nbma),
+        nbma: Some(record.station.nbma),
         claimed_nbma: None,
         tunnel,
         network: Prefix::host(tunnel),

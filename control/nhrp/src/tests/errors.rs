@@ -66,7 +66,10 @@ fn wrong_passwords_of_any_length_are_refused_and_named() {
         assert!(!line.contains(wrong) && !line.contains("secret"), "{line}");
     }
     let record = *hub.server.absent().next().unwrap();
-    assert_eq!((record.failure, record.count, record.nbma), (Failure::AuthenticationWrong, 5, nbma(2)));
+    assert_eq!(
+        (record.failure, record.count, record.station.nbma),
+        (Failure::AuthenticationWrong, 5, nbma(2))
+    );
     assert!(hub.server.is_empty());
     assert_eq!(codes(&hub.packet(nbma(2), &registration(nbma(2), spoke(2)).auth("secret").build())), [0]);
     assert_eq!(hub.server.absent().count(), 0);

@@ -11,5 +11,6 @@ mod redirect;
 mod registration;
 mod resolution;
 mod scale;
+mod session;
 mod support;
 mod tshark;

@@ -128,7 +128,9 @@ fn check(hub: &Hub, actions: &[Action], mirror: &mut std::collections::BTreeMap<
             Action::Bind { binding, .. } | Action::Refresh { binding } => {
                 mirror.insert(binding.protocol, binding.nbma);
             }
-            Action::Unbind { protocol, nbma, .. } => assert_eq!(mirror.remove(protocol), Some(*nbma)),
+            Action::Unbind { protocol, station, .. } => {
+                assert_eq!(mirror.remove(protocol), Some(station.nbma));
+            }
             Action::Send { packet, .. } => assert!(packet.len() <= MAX_PACKET),
             Action::Log(_) => {}
         }

@@ -118,7 +118,7 @@ fn without_unique_a_spoke_moves() {
     )));
     assert_eq!(logs(&actions), [LogKind::Moved { from: nbma(2) }]);
     assert_eq!(hub.server.len(), 1);
-    assert_eq!(hub.server.bindings_at(0, nbma(2)).count(), 0);
+    assert_eq!(hub.server.bindings_of(0, Owner::Nbma(nbma(2))).count(), 0);
 }
 
 #[test]
@@ -313,11 +313,11 @@ fn expiry_is_told_and_remembered_until_the_spoke_is_back() {
     assert_eq!(hub.pass(599_999), []);
     let actions = hub.pass(1);
     assert!(
-        matches!(actions[0], Action::Unbind { reason: UnbindReason::Expired, nbma: at, .. } if at == nbma(2))
+        matches!(actions[0], Action::Unbind { reason: UnbindReason::Expired, station, .. } if station.nbma == nbma(2))
     );
     assert_eq!(logs(&actions), [LogKind::Down(UnbindReason::Expired)]);
     let absent = *hub.server.absent().next().unwrap();
-    assert_eq!((absent.failure, absent.nbma), (Failure::Gone(UnbindReason::Expired), nbma(2)));
+    assert_eq!((absent.failure, absent.station.nbma), (Failure::Gone(UnbindReason::Expired), nbma(2)));
     assert_eq!(hub.server.cache(hub.now_ms).next().unwrap().kind, Kind::Incomplete);
     hub.register(2);
     assert_eq!(hub.server.absent().count(), 0);

@@ -23,6 +23,11 @@ pub fn spoke(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 255, 0, n)
 }
 
+/// A peer with a session.
+pub fn peer(session: u32, nbma: Ipv4Addr) -> Station {
+    Station { nbma, session: Session::new(session) }
+}
+
 /// A hub with one tunnel, 10.255.0.1/24 at 203.0.113.1.
 pub fn tunnel() -> TunnelConfig {
     TunnelConfig::new(0, HUB_NBMA, HUB, 24)
@@ -41,6 +46,34 @@ pub struct Hub {
     pub now_ms: u64,
     /// Routes beyond what the cache knows.
     pub routes: Vec<(Ipv4Addr, u8, Reach)>,
+    /// Session and the one address that it may have; others may have any.
+    pub claims: Vec<(Session, Ipv4Addr)>,
+}
+
+/// What the server may ask.
+struct World {
+    routes: Vec<(Ipv4Addr, u8, Reach)>,
+    claims: Vec<(Session, Ipv4Addr)>,
+}
+
+impl Overlay for World {
+    fn lookup(&self, destination: Ipv4Addr) -> Reach {
+        best(&self.routes, destination)
+    }
+
+    fn may_claim(
+        &self,
+        station: &Station,
+        _: TunnelId,
+        protocol: Ipv4Addr,
+        _: Option<&Station>,
+    ) -> Result<(), &'static str> {
+        let only = self.claims.iter().find(|(session, _)| Some(*session) == station.session);
+        match only {
+            Some((_, address)) if *address != protocol => Err("the identity may not have this address"),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Hub {
@@ -53,30 +86,28 @@ impl Hub {
     pub fn with(config: ServerConfig) -> Self {
         let mut server = Server::new(config).unwrap();
         server.start(0, &mut Vec::new());
-        Self { server, now_ms: 1_000_000, routes: Vec::new() }
+        Self { server, now_ms: 1_000_000, routes: Vec::new(), claims: Vec::new() }
     }
 
     /// Hands in a packet by tunnel 0.
-    pub fn packet(&mut self, from: Ipv4Addr, octets: &[u8]) -> Vec<Action> {
+    pub fn packet(&mut self, from: impl Into<Station>, octets: &[u8]) -> Vec<Action> {
         self.packet_on(0, from, octets)
     }
 
     /// Hands in a packet; everything that is sent in answer is checked to parse.
-    pub fn packet_on(&mut self, tunnel: u8, from: Ipv4Addr, octets: &[u8]) -> Vec<Action> {
+    pub fn packet_on(&mut self, tunnel: u8, from: impl Into<Station>, octets: &[u8]) -> Vec<Action> {
         let mut actions = Vec::new();
-        let routes = self.routes.clone();
-        let lookup = move |address: Ipv4Addr| best(&routes, address);
-        self.server.packet(self.now_ms, tunnel, from, octets, &lookup, &mut actions);
+        let world = World { routes: self.routes.clone(), claims: self.claims.clone() };
+        self.server.packet(self.now_ms, tunnel, from, octets, &world, &mut actions);
         assert_sendable(&actions);
         actions
     }
 
     /// Hands in a redirect event.
-    pub fn redirect(&mut self, from: Ipv4Addr, packet: &[u8]) -> Vec<Action> {
+    pub fn redirect(&mut self, from: impl Into<Station>, packet: &[u8]) -> Vec<Action> {
         let mut actions = Vec::new();
-        let routes = self.routes.clone();
-        let lookup = move |address: Ipv4Addr| best(&routes, address);
-        self.server.redirect(self.now_ms, 0, from, packet, &lookup, &mut actions);
+        let world = World { routes: self.routes.clone(), claims: self.claims.clone() };
+        self.server.redirect(self.now_ms, 0, from, packet, &world, &mut actions);
         assert_sendable(&actions);
         actions
     }
@@ -95,6 +126,13 @@ impl Hub {
         let actions = self.packet(nbma(n), &registration(nbma(n), spoke(n)).build());
         assert_eq!(codes(&actions), [0], "spoke {n}");
         actions
+    }
+
+    /// Registers a spoke without U through a session; gives the codes of the answer.
+    pub fn register_session(&mut self, station: Station, n: u8) -> Vec<u8> {
+        let private = Ipv4Addr::new(192, 168, 1, n);
+        let request = registration(private, spoke(n)).with(|m| m.head.flags.0 = 2);
+        codes(&self.packet(station, &request.build()))
     }
 
     /// The count of a drop reason on tunnel 0.
@@ -121,7 +159,7 @@ fn assert_sendable(actions: &[Action]) {
 /// Packets sent: to whom, and what.
 pub fn sent(actions: &[Action]) -> Vec<(Ipv4Addr, &[u8])> {
     let send = |action| match action {
-        &Action::Send { nbma, ref packet, .. } => Some((nbma, &packet[..])),
+        &Action::Send { to, ref packet, .. } => Some((to.nbma, &packet[..])),
         _ => None,
     };
     actions.iter().filter_map(send).collect()
