@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod adjacency;
+pub mod crypto;
 pub mod ecn;
 mod epoch;
 mod eth_input;

@@ -1,0 +1,24 @@
+//! The crypto seam: ESP packets are sealed and opened here, in batches and in place, by the engine chosen at start.
+//!
+//! [`Choice`] is made once for the process. The updater makes a [`Context`] for each direction of an SA from its key
+//! material; a worker owns a [`Crypto`] and gives it [`Job`]s.
+
+mod context;
+mod engine;
+mod ivs;
+mod job;
+mod portable;
+mod transform;
+mod worker;
+
+pub use context::{Context, Direction, KeyError};
+pub use engine::{Choice, Engine, EngineError, Wish};
+pub use ivs::SEED;
+pub use job::{Job, Status};
+pub use transform::{
+    Aes, BLOCK, HEADER, Integrity, MAX_ICV, MAX_MATERIAL, SALT, Transform, UnknownTransform,
+};
+pub use worker::Crypto;
+
+/// Octets of one direction's expanded keys in an SA.
+pub const CONTEXT_OCTETS: usize = size_of::<Context>();

@@ -1,0 +1,91 @@
+//! What a worker needs to seal and open: state of its own, shared with nobody.
+
+use super::context::Keys;
+use super::engine::{Choice, EngineError};
+use super::ivs::{Ivs, SEED};
+use super::job::{Job, Status};
+
+/// A worker's crypto: nothing in it allocates, locks or makes a system call once it is made.
+#[derive(Debug)]
+pub struct Crypto {
+    ivs: Ivs,
+}
+
+impl Crypto {
+    /// For one worker. The seed comes from the system's random source, another for each worker and each start.
+    pub fn new(_choice: &Choice, seed: &[u8; SEED]) -> Result<Self, EngineError> {
+        Ok(Self { ivs: Ivs::new(seed) })
+    }
+
+    /// Mixes fresh entropy into the generator of CBC IVs.
+    pub fn reseed(&mut self, seed: &[u8; SEED]) {
+        self.ivs.reseed(seed);
+    }
+
+    /// Encrypts and authenticates, each job with its own context, in any order; the status tells how each ended.
+    pub fn seal(&mut self, jobs: &mut [Job<'_>]) {
+        for job in jobs.iter_mut() {
+            if !job.context.head().outbound {
+                job.status = Status::WrongDirection;
+                continue;
+            }
+            job.status = match &job.context.keys {
+                Keys::PortableGcm(keys) => keys.seal(job.packet, job.sequence),
+                Keys::PortableCbc(keys) => keys.seal(job.packet, job.sequence, &mut self.ivs),
+            };
+        }
+    }
+
+    /// Checks and decrypts, each job with its own context, in any order. Only where the status is [`Status::Done`] may
+    /// anything behind the IV be looked at.
+    pub fn open(&mut self, jobs: &mut [Job<'_>]) {
+        for job in jobs.iter_mut() {
+            if job.context.head().outbound {
+                job.status = Status::WrongDirection;
+                continue;
+            }
+            job.status = match &job.context.keys {
+                Keys::PortableGcm(keys) => keys.open(job.packet, job.sequence),
+                Keys::PortableCbc(keys) => keys.open(job.packet, job.sequence),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, Context, Direction, Transform, Wish};
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_opens_and_a_flipped_bit_does_not() {
+        let choice = Choice::new(Wish::Auto).unwrap();
+        let mut crypto = Crypto::new(&choice, &[1; SEED]).unwrap();
+        for transform in Transform::ALL {
+            let material: Vec<u8> = (0..transform.material_len() as u8).collect();
+            for esn in [false, true] {
+                let context =
+                    |direction| Context::new(&choice, direction, transform, &material, esn).unwrap();
+                let (outbound, inbound) = (context(Direction::Outbound), context(Direction::Inbound));
+                let sequence = 0x1_0000_0007;
+                let mut packet = vec![0; transform.overhead() + 64];
+                packet[..8].copy_from_slice(&[1, 2, 3, 4, 0, 0, 0, 7]);
+                let mut jobs = [Job::new(&outbound, &mut packet, sequence)];
+                crypto.seal(&mut jobs);
+                assert_eq!(jobs[0].status, Status::Done);
+                for at in 0..packet.len() {
+                    let mut bad = packet.clone();
+                    bad[at] ^= 1;
+                    let mut jobs = [Job::new(&inbound, &mut bad, sequence)];
+                    crypto.open(&mut jobs);
+                    assert_eq!(jobs[0].status, Status::BadIcv, "{transform} octet {at}");
+                }
+                let mut jobs = [Job::new(&inbound, &mut packet, sequence)];
+                crypto.open(&mut jobs);
+                assert_eq!(jobs[0].status, Status::Done, "{transform}");
+                let text = 8 + transform.iv_len();
+                assert!(packet[text..text + 64].iter().all(|octet| *octet == 0));
+            }
+        }
+    }
+}
