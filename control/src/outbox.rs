@@ -100,7 +100,7 @@ impl Outbox {
             match way {
                 Way::Ready(link) => {
                     let Waiting { tunnel, nbma, packet, .. } = &waiting;
-                    if send(&Inject { tunnel: *tunnel, nbma: *nbma, link, packet }) {
+                    if send(&Inject::Nhrp { tunnel: *tunnel, nbma: *nbma, link, protection: None, packet }) {
                         self.counters.sent += 1;
                     } else {
                         self.counters.ring_full += 1;
@@ -145,7 +145,7 @@ mod tests {
         let mut drain = |outbox: &mut Outbox, now, acknowledged, resolved| {
             let way = |_| if resolved { Way::Ready(5) } else { Way::Unresolved };
             outbox.drain(now, acknowledged, way, |inject| {
-                sent.push((inject.link, inject.packet.to_vec()));
+                sent.push((inject.link(), inject.packet().to_vec()));
                 true
             });
             sent.len()

@@ -120,7 +120,7 @@ impl Sync {
         }
         while let Some((id, row)) = self.peers.upsert() {
             let PeerRow { tunnel, nbma, link, multicast } = row;
-            if !self.tell(outlet, Update::Peer { id, tunnel, nbma, link, multicast }) {
+            if !self.tell(outlet, Update::Peer { id, tunnel, nbma, link, multicast, protection: None }) {
                 return false;
             }
             self.peers.tell(id);

@@ -137,10 +137,11 @@ impl Feed {
 
 /// `None`: lost.
 fn pass(inject: &Inject<'_>, pool: &Pool, lanes: &[Lane]) -> Option<()> {
+    let Inject::Nhrp { tunnel, nbma, link, protection: None, packet: message } = *inject else { return None };
     let mut packet = pool.get()?;
-    packet.append(inject.packet.len())?.copy_from_slice(inject.packet);
+    packet.append(message.len())?.copy_from_slice(message);
     // One spoke's packets go by one worker, in order.
-    let lane = lanes.get(u32::from(inject.nbma) as usize % lanes.len().max(1))?;
-    let item = Injected { tunnel: inject.tunnel, nbma: inject.nbma, link: inject.link, packet };
+    let lane = lanes.get(u32::from(nbma) as usize % lanes.len().max(1))?;
+    let item = Injected { tunnel, nbma, link, packet };
     lane.to_worker.push(ToWorker::Inject(item)).ok()
 }

@@ -174,6 +174,7 @@ fn entries(file: &File, config: &Config) -> Result<Vec<Update>, StaticError> {
             nbma: item.nbma,
             link,
             multicast: item.multicast,
+            protection: None,
         });
     }
     for item in &file.route {

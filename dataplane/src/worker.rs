@@ -134,7 +134,13 @@ impl Worker<'_> {
 
     fn inject(&mut self, injected: &Injected, now: Now) {
         let Injected { tunnel, nbma, link, packet } = injected;
-        let inject = Inject { tunnel: *tunnel, nbma: *nbma, link: *link, packet: packet.data() };
+        let inject = Inject::Nhrp {
+            tunnel: *tunnel,
+            nbma: *nbma,
+            link: *link,
+            protection: None,
+            packet: packet.data(),
+        };
         self.forwarder.inject(&inject, now, &mut self.sink);
     }
 

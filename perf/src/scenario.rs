@@ -121,7 +121,14 @@ impl Scenario {
         let (mut updater, readers) = tables(self.settings())?;
         updater.apply(&Update::Link { id: 0, port: 0, mac: Some(ROUTER_MAC.0) })?;
         for id in 0..self.spokes {
-            updater.apply(&Update::Peer { id, tunnel: 0, nbma: nbma(id), link: 0, multicast: false })?;
+            updater.apply(&Update::Peer {
+                id,
+                tunnel: 0,
+                nbma: nbma(id),
+                link: 0,
+                multicast: false,
+                protection: None,
+            })?;
             let prefix = Ipv4Addr::from_bits(host(id).to_bits() & 0xffff_ff00);
             updater.apply(&Update::Route { prefix, len: 24, target: Target::Peer(id) })?;
         }

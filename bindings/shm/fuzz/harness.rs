@@ -1,10 +1,13 @@
 //! What must hold for whatever a stranger wrote into a slot: decoding does not panic, no index that comes out of it is
 //! beyond its bound, and a message that is accepted is the one its sender would have written, octet by octet.
 
-use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, UpdateSlot};
+use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, decode_update, encode_update};
 use shm::counters::{MAX_PORTS, MAX_TUNNELS};
 use shm::drops::DropReason;
-use shm::message::{Event, MAX_EXCERPT, MAX_LINKS, MAX_PAYLOAD, Target, Update};
+use shm::message::{
+    Encap, Event, IKE_PORT, Inject, MAX_EXCERPT, MAX_LINKS, MAX_PAYLOAD, MAX_WINDOW, MIN_WINDOW, NAT_T_PORT,
+    Protection, RESERVED_SPIS, Target, Update, max_sas, sa_of,
+};
 use zerocopy::IntoBytes;
 
 /// Sizes of segments: the bound of peers is the only one that a configuration moves.
@@ -20,10 +23,11 @@ fn words(data: &[u8], most: usize) -> Vec<u64> {
 pub fn update(data: &[u8]) {
     let words = words(data, UPDATE_WORDS - 1);
     for max_peers in MAX_PEERS {
-        let Ok(update) = UpdateSlot::decode_words(&words, max_peers) else { continue };
+        let Ok(update) = decode_update(&words, max_peers) else { continue };
         update_bounds(&update, max_peers);
-        let slot = UpdateSlot::encode(&update, max_peers).expect("what was accepted can be sent");
-        assert_eq!(slot.as_bytes(), words.as_bytes(), "{update:?}");
+        let mut out = [u64::MAX; UPDATE_WORDS];
+        let used = encode_update(&update, max_peers, &mut out).expect("what was accepted can be sent");
+        assert_eq!(out[..used], words, "{update:?}");
     }
 }
 
@@ -32,11 +36,13 @@ fn update_bounds(update: &Update, max_peers: u32) {
     let port = |id: u8| assert!(usize::from(id) < MAX_PORTS);
     let tunnel = |id: u8| assert!(usize::from(id) < MAX_TUNNELS);
     let peer = |id: u32| assert!(id < max_peers);
-    match *update {
+    match update.clone() {
         Update::Begin { generation } | Update::End { generation } => assert_ne!(generation, 0),
         Update::Link { id, port: of, .. } => (link(id), port(of)).0,
         Update::LinkDelete { id } => link(id),
-        Update::Peer { id, tunnel: of, link: by, .. } => (peer(id), tunnel(of), link(by)).0,
+        Update::Peer { id, tunnel: of, link: by, protection, .. } => {
+            (peer(id), tunnel(of), link(by), protection_bounds(protection, max_peers)).0
+        }
         Update::PeerDelete { id } => peer(id),
         Update::Route { len, target, .. } => {
             assert!(len <= 32);
@@ -49,6 +55,23 @@ fn update_bounds(update: &Update, max_peers: u32) {
             }
         }
         Update::RouteDelete { len, .. } => assert!(len <= 32),
+        Update::SaInbound(sa) => {
+            assert!(sa.id < max_sas(max_peers) && sa_of(sa.spi) == sa.id && sa.spi > RESERVED_SPIS);
+            assert!(sa.window.is_power_of_two() && (MIN_WINDOW..=MAX_WINDOW).contains(&sa.window));
+            assert!(sa.udp != Some(0) && (sa.encap == Encap::Plain || sa.udp.is_some()));
+            assert_eq!(sa.keys.material().len(), sa.keys.transform().len());
+        }
+        Update::SaOutbound(sa) => {
+            assert!(sa.id < max_sas(max_peers) && sa.spi > RESERVED_SPIS && sa.hard_packets > 0);
+            assert_eq!(sa.keys.material().len(), sa.keys.transform().len());
+        }
+        Update::SaDelete { id, .. } => assert!(id < max_sas(max_peers)),
+    }
+}
+
+fn protection_bounds(protection: Option<Protection>, max_peers: u32) {
+    if let Some(protection) = protection {
+        assert!(protection.sa.is_none_or(|sa| sa < max_sas(max_peers)) && protection.udp != Some(0));
     }
 }
 
@@ -71,6 +94,14 @@ pub fn event(data: &[u8]) {
                 assert!(usize::from(reason) < DropReason::COUNT);
                 &[]
             }
+            Event::Ike { local_port, packet, .. } => {
+                assert!([IKE_PORT, NAT_T_PORT].contains(&local_port) && packet.len() <= MAX_PAYLOAD);
+                packet
+            }
+            Event::Moved { sa, port, .. } => {
+                assert!(sa < max_sas(max_peers) && port != Some(0));
+                &[]
+            }
             Event::Glean { port, .. } => {
                 assert!(usize::from(port) < MAX_PORTS);
                 &[]
@@ -86,13 +117,23 @@ pub fn event(data: &[u8]) {
 /// A slot of the inject ring.
 pub fn inject(data: &[u8]) {
     let words = words(data, PACKET_WORDS - 1);
-    let Ok(inject) = InjectSlot::decode(&words) else { return };
-    assert!(usize::from(inject.tunnel) < MAX_TUNNELS && usize::from(inject.link) < MAX_LINKS);
-    assert!(inject.packet.len() <= MAX_PAYLOAD);
-    let mut out = [u64::MAX; PACKET_WORDS];
-    let used = InjectSlot::encode(&inject, &mut out).expect("what was accepted can be sent");
-    same(&words, &out[..used], size_of::<InjectSlot>() + inject.packet.len());
-    assert_eq!(InjectSlot::decode(&out[..used]), Ok(inject));
+    for max_peers in MAX_PEERS {
+        let Ok(inject) = InjectSlot::decode(&words, max_peers) else { continue };
+        assert!(usize::from(inject.link()) < MAX_LINKS && inject.packet().len() <= MAX_PAYLOAD);
+        match inject {
+            Inject::Nhrp { tunnel, protection, .. } => {
+                assert!(usize::from(tunnel) < MAX_TUNNELS);
+                protection_bounds(protection, max_peers);
+            }
+            Inject::Ike { local_port, port, .. } => {
+                assert!([IKE_PORT, NAT_T_PORT].contains(&local_port) && port != 0);
+            }
+        }
+        let mut out = [u64::MAX; PACKET_WORDS];
+        let used = InjectSlot::encode(&inject, max_peers, &mut out).expect("what was accepted can be sent");
+        same(&words, &out[..used], size_of::<InjectSlot>() + inject.packet().len());
+        assert_eq!(InjectSlot::decode(&out[..used], max_peers), Ok(inject));
+    }
 }
 
 /// Equal in all octets that mean something; those that fill the last word up are zero when we write them.

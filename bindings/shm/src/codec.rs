@@ -7,12 +7,18 @@
 
 mod event;
 mod inject;
+mod sa;
 mod update;
 
 #[cfg(not(loom))]
-pub use {event::Slot as EventSlot, inject::Slot as InjectSlot, update::Slot as UpdateSlot};
+pub use {
+    event::Slot as EventSlot,
+    inject::Slot as InjectSlot,
+    sa::Slot as SaSlot,
+    update::{Slot as UpdateSlot, decode as decode_update, encode as encode_update},
+};
 
-use crate::message::MAX_PAYLOAD;
+use crate::message::{IKE_PORT, MAX_PAYLOAD, NAT_T_PORT};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Why a slot was refused.
@@ -44,15 +50,36 @@ pub enum Malformed {
 #[error("message cannot be encoded: {0}")]
 pub struct Unfit(pub Malformed);
 
-/// Words of a slot on the updates ring, the length word among them.
-pub const UPDATE_WORDS: usize = 8;
+/// Words of a slot on the updates ring, the length word among them: three cache lines, for the keys of an SA.
+pub const UPDATE_WORDS: usize = 24;
 /// Words of a slot that carries a packet.
-pub const PACKET_WORDS: usize = 256;
+pub const PACKET_WORDS: usize = 512;
 
 /// `value` when it is below `bound`.
 fn below<T: Copy + Into<u64>>(field: &'static str, value: T, bound: usize) -> Result<T, Malformed> {
     let found = value.into();
     if found < bound as u64 { Ok(value) } else { Err(Malformed::Bound { field, found, bound: bound as u64 }) }
+}
+
+/// A port that is never 0, 0 meaning none.
+fn udp(port: Option<u16>) -> Result<u16, Malformed> {
+    match port {
+        Some(0) => Err(Malformed::Value("UDP port")),
+        port => Ok(port.unwrap_or(0)),
+    }
+}
+
+/// What [`udp`] made a field of.
+fn udp_of(field: u16) -> Option<u16> {
+    Some(field).filter(|port| *port != 0)
+}
+
+/// One of the two ports that IKE is served on.
+fn ike_port(port: u16) -> Result<u16, Malformed> {
+    match port {
+        IKE_PORT | NAT_T_PORT => Ok(port),
+        _ => Err(Malformed::Value("IKE port")),
+    }
 }
 
 /// Writes a fixed part and a packet into `out`; gives the words used.

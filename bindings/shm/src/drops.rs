@@ -64,11 +64,31 @@ reasons! {
     ReplicationFull = "replication_full", "Multicast of the hub while too many packets still waited for their copies.";
     NoMulticastMember = "no_multicast_member", "Multicast of the hub while no spoke of the tunnel takes multicast.";
     EthOversize = "eth_oversize", "Frame longer than a packet buffer: raise the port's `mtu`, or lower the sender's.";
-    NhrpTooLong = "nhrp_too_long", "NHRP packet longer than control takes (1,984 octets).";
+    NhrpTooLong = "nhrp_too_long", "NHRP packet longer than control takes (4,032 octets).";
+    EspShort = "esp_short", "ESP packet shorter than its header, IV and ICV.";
+    EspAlign = "esp_align", "ESP ciphertext that is no multiple of the cipher's block.";
+    EspUnknownSpi = "esp_unknown_spi", "ESP with an SPI that no SA has: a peer that has not noticed a restart, or forged.";
+    EspReplayOld = "esp_replay_old", "ESP older than the replay window: raise `replay-window` if the path reorders much.";
+    EspReplayDup = "esp_replay_dup", "ESP with a sequence number that was received already, or 0.";
+    EspIcv = "esp_icv", "ESP whose integrity check failed: damaged, forged, or keys differ.";
+    EspBadPad = "esp_bad_pad", "ESP whose padding is longer than its content or not 1, 2, 3, ... (RFC 4303 2.4).";
+    EspBadNextHeader = "esp_bad_next_header", "ESP that carries neither GRE (transport mode) nor IPv4 (tunnel mode).";
+    EspDummy = "esp_dummy", "Authentic ESP dummy packet (next header 59), sent to hide traffic (RFC 4303 2.6).";
+    EspSeqOverflow = "esp_seq_overflow", "SA at the end of its sequence numbers or hard lifetime: the rekey did not come in time.";
+    EspNoSa = "esp_no_sa", "Packet to a protected peer without an SA to send it with: nothing leaves in the clear.";
+    EspEncapMismatch = "esp_encap_mismatch", "Plain ESP on an SA that goes through a NAT and so must come in UDP.";
+    EspHandoff = "esp_handoff", "ESP for an SA of another worker, whose queue was full.";
+    EspEngine = "esp_engine", "The crypto engine refused the packet.";
+    NattKeepalive = "natt_keepalive", "NAT keepalive, one octet 0xff on UDP 4500 (RFC 3948 2.3): nothing to do.";
+    NattShort = "natt_short", "UDP 4500 packet too short for an SPI or the non-ESP marker.";
+    GreUnprotected = "gre_unprotected", "GRE in the clear to a tunnel with protection: the spoke lacks `tunnel protection`.";
+    SaSelectorMismatch = "sa_selector_mismatch", "Decrypted packet that is no GRE between the SA's peer and the hub.";
+    IkeMalformed = "ike_malformed", "UDP 500 or 4500 packet that is no IKEv2 message.";
+    IkeTooLong = "ike_too_long", "IKE message longer than control takes (4,032 octets): let the peer fragment (RFC 7383).";
 }
 
 /// Room kept in the counter block, so that a new reason does not change the layout.
 pub const MAX_REASONS: usize = 128;
 const _: () = assert!(DropReason::COUNT <= MAX_REASONS);
-// A reason's sentence says so.
-const _: () = assert!(crate::message::MAX_PAYLOAD == 1_984);
+// Two reasons' sentences say so.
+const _: () = assert!(crate::message::MAX_PAYLOAD == 4_032);

@@ -15,6 +15,7 @@ use crate::ring::{Consumer, Memory, Producer, RingHeader};
 use crate::segment::{RingName, Segment, Side};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use zeroize::Zeroizing;
 
 /// Why an end cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,15 +70,16 @@ impl Drop for Claim {
     }
 }
 
-/// A ring in the segment.
+/// A ring in the segment; `SECRET`: keys pass through it.
 #[derive(Debug)]
-struct Lines<const WORDS: usize> {
+struct Lines<const WORDS: usize, const SECRET: bool> {
     header: Shared<RingHeader>,
     slots: Shared<[[AtomicU64; WORDS]]>,
     _claim: Claim,
 }
 
-impl<const WORDS: usize> Memory<WORDS> for Lines<WORDS> {
+impl<const WORDS: usize, const SECRET: bool> Memory<WORDS> for Lines<WORDS, SECRET> {
+    const SECRET: bool = SECRET;
     #[inline(always)]
     fn header(&self) -> &RingHeader {
         &self.header
@@ -88,12 +90,12 @@ impl<const WORDS: usize> Memory<WORDS> for Lines<WORDS> {
     }
 }
 
-fn lines<const WORDS: usize>(
+fn lines<const WORDS: usize, const SECRET: bool>(
     segment: &Segment,
     ring: RingName,
     owner: Side,
     writes: bool,
-) -> Result<Lines<WORDS>, EndpointError> {
+) -> Result<Lines<WORDS, SECRET>, EndpointError> {
     if segment.side().is_some_and(|side| side != owner) {
         return Err(EndpointError::WrongSide(owner));
     }
@@ -121,22 +123,30 @@ impl Segment {
     /// Control's end of the updates ring.
     pub fn update_sender(&self) -> Result<UpdateSender, EndpointError> {
         let ring = Producer::attach(lines(self, RingName::Updates, Side::Control, true)?);
-        Ok(UpdateSender { ring, max_peers: self.geometry().max_peers })
+        Ok(UpdateSender {
+            ring,
+            max_peers: self.geometry().max_peers,
+            words: Zeroizing::new([0; UPDATE_WORDS]),
+        })
     }
     /// The dataplane's end of the updates ring.
     pub fn update_receiver(&self) -> Result<UpdateReceiver, EndpointError> {
         let ring = Consumer::attach(lines(self, RingName::Updates, Side::Dataplane, false)?);
-        Ok(UpdateReceiver { ring, max_peers: self.geometry().max_peers, words: [0; UPDATE_WORDS] })
+        Ok(UpdateReceiver {
+            ring,
+            max_peers: self.geometry().max_peers,
+            words: Zeroizing::new([0; UPDATE_WORDS]),
+        })
     }
     /// Control's end of the inject ring.
     pub fn inject_sender(&self) -> Result<InjectSender, EndpointError> {
         let ring = Producer::attach(lines(self, RingName::Inject, Side::Control, true)?);
-        Ok(InjectSender { ring, words: Box::new([0; PACKET_WORDS]) })
+        Ok(InjectSender { ring, max_peers: self.geometry().max_peers, words: Box::new([0; PACKET_WORDS]) })
     }
     /// The dataplane's end of the inject ring.
     pub fn inject_receiver(&self) -> Result<InjectReceiver, EndpointError> {
         let ring = Consumer::attach(lines(self, RingName::Inject, Side::Dataplane, false)?);
-        Ok(InjectReceiver { ring, words: Box::new([0; PACKET_WORDS]) })
+        Ok(InjectReceiver { ring, max_peers: self.geometry().max_peers, words: Box::new([0; PACKET_WORDS]) })
     }
     /// A worker's end of its event ring.
     pub fn event_sender(&self, worker: usize) -> Result<EventSender, EndpointError> {

@@ -1,9 +1,11 @@
 //! Where everything lies in the segment, and one number that changes whenever any of it does.
 
-use crate::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, UpdateSlot};
+use crate::codec::{EventSlot, InjectSlot, PACKET_WORDS, SaSlot, UPDATE_WORDS, UpdateSlot};
 use crate::counters::{Traffic, WorkerCounters};
 use crate::header::Header;
+use crate::message::max_sas;
 use crate::ring::RingHeader;
+use crate::sa_cells::{InboundCell, OutboundCell, SaCells};
 use crate::service::{Device, ServiceCounters, Twin};
 use std::mem::{align_of, offset_of, size_of};
 
@@ -12,11 +14,11 @@ pub const MAX_WORKERS: u32 = 64;
 /// Most peers a segment serves.
 pub const MAX_PEERS: u32 = 1 << 20;
 
-/// Slots of the updates ring: 1 MiB. A full resync passes through it in pieces.
+/// Slots of the updates ring: 3 MiB. A full resync passes through it in pieces.
 pub(crate) const UPDATE_SLOTS: usize = 16_384;
-/// Slots of the inject ring: 2 MiB.
+/// Slots of the inject ring: 4 MiB.
 pub(crate) const INJECT_SLOTS: usize = 1_024;
-/// Slots of each worker's event ring: 2 MiB.
+/// Slots of each worker's event ring: 4 MiB.
 pub(crate) const EVENT_SLOTS: usize = 1_024;
 const _: () = assert!(UPDATE_SLOTS.is_power_of_two() && INJECT_SLOTS.is_power_of_two());
 const _: () = assert!(EVENT_SLOTS.is_power_of_two());
@@ -39,6 +41,7 @@ pub(crate) struct Layout {
     pub service: usize,
     pub counters: usize,
     pub peers: usize,
+    pub sas: usize,
     /// Octets in all.
     pub size: usize,
 }
@@ -64,8 +67,14 @@ impl Geometry {
         let service = events + workers * EVENT_RING;
         let counters = service + size_of::<ServiceCounters>().next_multiple_of(PAGE);
         let peers = counters + (workers * size_of::<WorkerCounters>()).next_multiple_of(PAGE);
-        let size = peers + workers * self.peers_size();
-        Layout { updates, inject, events, service, counters, peers, size }
+        let sas = peers + workers * self.peers_size();
+        let size = sas + (self.max_sas() as usize * size_of::<SaCells>()).next_multiple_of(PAGE);
+        Layout { updates, inject, events, service, counters, peers, sas, size }
+    }
+
+    /// SA slots: [`max_sas`] of `max_peers`.
+    pub const fn max_sas(self) -> u32 {
+        max_sas(self.max_peers)
     }
 
     /// Octets from one worker's peer counters to the next.
@@ -94,7 +103,25 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(UpdateSlot, mac),
     offset_of!(UpdateSlot, peer),
     offset_of!(UpdateSlot, address),
+    offset_of!(UpdateSlot, session),
     offset_of!(UpdateSlot, generation),
+    offset_of!(UpdateSlot, sa),
+    offset_of!(UpdateSlot, port),
+    size_of::<SaSlot>(),
+    offset_of!(SaSlot, flags),
+    offset_of!(SaSlot, transform),
+    offset_of!(SaSlot, id),
+    offset_of!(SaSlot, spi),
+    offset_of!(SaSlot, session),
+    offset_of!(SaSlot, tag),
+    offset_of!(SaSlot, hard_packets),
+    offset_of!(SaSlot, local),
+    offset_of!(SaSlot, nbma),
+    offset_of!(SaSlot, inner_local),
+    offset_of!(SaSlot, inner_remote),
+    offset_of!(SaSlot, window),
+    offset_of!(SaSlot, port),
+    offset_of!(SaSlot, keys),
     size_of::<EventSlot>(),
     offset_of!(EventSlot, index),
     offset_of!(EventSlot, reason),
@@ -104,10 +131,20 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(EventSlot, address),
     offset_of!(EventSlot, local),
     offset_of!(EventSlot, key),
+    offset_of!(EventSlot, port),
+    offset_of!(EventSlot, session),
+    offset_of!(EventSlot, local_port),
     size_of::<InjectSlot>(),
+    offset_of!(InjectSlot, tunnel),
     offset_of!(InjectSlot, packet_len),
     offset_of!(InjectSlot, link),
+    offset_of!(InjectSlot, port),
     offset_of!(InjectSlot, nbma),
+    offset_of!(InjectSlot, local),
+    offset_of!(InjectSlot, session),
+    offset_of!(InjectSlot, sa),
+    offset_of!(InjectSlot, local_port),
+    offset_of!(InjectSlot, flags),
     size_of::<Traffic>(),
     offset_of!(Traffic, rx_bytes),
     offset_of!(Traffic, tx_packets),
@@ -144,6 +181,11 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(Twin, from_kernel_packets),
     offset_of!(Twin, from_kernel_bytes),
     offset_of!(Twin, losses),
+    max_sas(0) as usize,
+    size_of::<SaCells>(),
+    offset_of!(SaCells, inbound),
+    OutboundCell::FORM,
+    InboundCell::FORM,
 ]);
 
 const fn hash(numbers: &[usize]) -> u64 {
@@ -173,8 +215,8 @@ mod tests {
             Geometry { workers: MAX_WORKERS, max_peers: MAX_PEERS },
         ] {
             let layout = geometry.layout();
-            let Layout { updates, inject, events, service, counters, peers, size } = layout;
-            let offsets = [0, updates, inject, events, service, counters, peers, size];
+            let Layout { updates, inject, events, service, counters, peers, sas, size } = layout;
+            let offsets = [0, updates, inject, events, service, counters, peers, sas, size];
             assert!(offsets.is_sorted() && offsets.windows(2).all(|pair| pair[0] != pair[1]));
             assert!(offsets.iter().all(|offset| offset % PAGE == 0));
         }

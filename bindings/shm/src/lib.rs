@@ -4,10 +4,11 @@
 //!
 //! ```text
 //! segment   header | updates ring | inject ring | event ring per worker | service | counters per worker
-//!           | peers per worker
+//!           | peers per worker | cells of SAs
 //! updates   control -> dataplane   reliable, in order, acknowledged by position
 //! inject    control -> dataplane   lossy, counted
 //! events    worker  -> control     lossy, counted; one ring per worker, since a worker never waits
+//! SAs       sequence numbers and replay windows' tops, which must outlive the dataplane
 //! service   what the dataplane's service thread counts: devices, kernel twins, buffers
 //! ```
 //!
@@ -32,11 +33,13 @@ mod mapping;
 pub mod message;
 pub mod pages;
 pub mod ring;
+mod sa_cells;
 #[cfg(not(loom))]
 pub mod segment;
 pub mod service;
 
 pub use codec::{Malformed, Unfit};
+pub use sa_cells::{InboundCell, OutboundCell, SaCells};
 #[cfg(not(loom))]
 pub use {
     endpoint::{

@@ -3,8 +3,9 @@
 use crate::counters::{Traffic, WorkerCounters};
 use crate::header::Header;
 use crate::ring::RingHeader;
+use crate::sa_cells::SaCells;
 use crate::service::ServiceCounters;
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
@@ -27,6 +28,8 @@ unsafe impl Plain for WorkerCounters {}
 unsafe impl Plain for ServiceCounters {}
 // SAFETY: only `AtomicU64`s.
 unsafe impl Plain for Traffic {}
+// SAFETY: only `AtomicU64`s.
+unsafe impl Plain for SaCells {}
 // SAFETY: only `AtomicU64`s.
 unsafe impl<const N: usize> Plain for [AtomicU64; N] {}
 
@@ -63,7 +66,11 @@ impl Mapping {
     }
 
     fn checked(base: *mut u8, len: usize) -> rustix::io::Result<Self> {
-        NonNull::new(base).map(|base| Self { base, len }).ok_or(rustix::io::Errno::NOMEM)
+        let mapping = NonNull::new(base).map(|base| Self { base, len }).ok_or(rustix::io::Errno::NOMEM)?;
+        // Keys pass through it, and a core dump of the other gigabytes helps nobody.
+        // SAFETY: the range is the mapping; the advice changes nothing that can be read from it.
+        unsafe { rustix::mm::madvise(mapping.base.as_ptr().cast(), len, Advice::LinuxDontDump) }?;
+        Ok(mapping)
     }
 
     /// `count` values from `offset` on; `None` when they do not lie in the mapping or are not aligned.

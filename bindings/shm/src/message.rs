@@ -3,6 +3,15 @@
 //! These are the checked forms. On a ring each travels as a fixed plain-old-data slot; decoding refuses a slot with
 //! an unknown kind, a length beyond the slot or an index beyond its bound, and the refusal is counted.
 
+mod keys;
+mod sa;
+
+pub use keys::{Keys, MAX_KEYS, Transform};
+pub use sa::{
+    Direction, Encap, IKE_PORT, MAX_WINDOW, MIN_WINDOW, Mode, NAT_T_PORT, Protection, RESERVED_SPIS, SaId,
+    SaInbound, SaOutbound, SessionId, max_sas, sa_of, spi,
+};
+
 use std::net::Ipv4Addr;
 
 /// Index of a port in `hub.toml`'s order, below [`crate::counters::MAX_PORTS`].
@@ -16,8 +25,8 @@ pub type LinkId = u16;
 
 /// Most links (resolved next hops on ports).
 pub const MAX_LINKS: usize = 16_384;
-/// Longest NHRP packet or excerpt carried by a ring, in octets.
-pub const MAX_PAYLOAD: usize = 1_984;
+/// Longest NHRP or IKE packet carried by a ring, in octets: IKE messages with certificates are the long ones.
+pub const MAX_PAYLOAD: usize = 4_032;
 /// Longest excerpt of a data packet in [`Event::Redirect`], in octets.
 pub const MAX_EXCERPT: usize = 128;
 
@@ -74,12 +83,14 @@ pub enum Update {
         id: PeerId,
         /// Tunnel interface it belongs to.
         tunnel: TunnelId,
-        /// Its NBMA address: where GRE goes to and is accepted from.
+        /// Its NBMA address: where GRE goes to and, on a tunnel without protection, is accepted from.
         nbma: Ipv4Addr,
         /// Underlay next hop.
         link: LinkId,
         /// Whether hub-originated multicast is replicated to it.
         multicast: bool,
+        /// On a tunnel with protection, and there only: whose it is and how its packets leave.
+        protection: Option<Protection>,
     },
     /// Removes an adjacency.
     PeerDelete {
@@ -102,6 +113,17 @@ pub enum Update {
         /// Prefix length.
         len: u8,
     },
+    /// Installs the inbound half of a child SA, or changes where its peer is.
+    SaInbound(SaInbound),
+    /// Installs the outbound half of a child SA.
+    SaOutbound(SaOutbound),
+    /// Removes one half. Once it is acknowledged no worker holds the keys and the slot may be armed again.
+    SaDelete {
+        /// Which.
+        id: SaId,
+        /// Which half.
+        direction: Direction,
+    },
 }
 
 /// Dataplane worker to control: lossy, counted.
@@ -113,6 +135,8 @@ pub enum Event<'a> {
         tunnel: TunnelId,
         /// Outer source address.
         nbma: Ipv4Addr,
+        /// Of a tunnel with protection: whose SA it came by.
+        session: Option<SessionId>,
         /// From ar$afn on.
         packet: &'a [u8],
     },
@@ -124,6 +148,8 @@ pub enum Event<'a> {
         peer: PeerId,
         /// That peer's NBMA address.
         nbma: Ipv4Addr,
+        /// Of a tunnel with protection: that peer's session.
+        session: Option<SessionId>,
         /// Inner IP header and what follows, at most [`MAX_EXCERPT`] octets.
         packet: &'a [u8],
     },
@@ -135,7 +161,7 @@ pub enum Event<'a> {
         nbma: Ipv4Addr,
         /// Outer destination address.
         local: Ipv4Addr,
-        /// GRE key seen, if any.
+        /// GRE key seen, if any; with the reasons `esp_...` and `sa_selector_mismatch` the SPI.
         key: Option<u32>,
     },
     /// The kernel must resolve this address on this port.
@@ -145,17 +171,82 @@ pub enum Event<'a> {
         /// Address to resolve.
         address: Ipv4Addr,
     },
+    /// An IKE message to the source of a tunnel with protection.
+    Ike {
+        /// Source address.
+        nbma: Ipv4Addr,
+        /// Source port.
+        port: u16,
+        /// Destination address.
+        local: Ipv4Addr,
+        /// Destination port: [`IKE_PORT`] or [`NAT_T_PORT`].
+        local_port: u16,
+        /// From the IKE header on; the non-ESP marker (RFC 3948 2.2) is taken off.
+        packet: &'a [u8],
+    },
+    /// An authentic and fresh packet of an SA came from another address or port than the SA has (RFC 7296 2.23).
+    Moved {
+        /// Which SA.
+        sa: SaId,
+        /// Source address.
+        nbma: Ipv4Addr,
+        /// Source port, never 0, of ESP in UDP; `None`: it came as plain ESP.
+        port: Option<u16>,
+    },
 }
 
 /// Control to dataplane: a packet to send. Lossy, counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inject<'a> {
-    /// Tunnel interface whose source, key and TTL are used.
-    pub tunnel: TunnelId,
+pub enum Inject<'a> {
+    /// An NHRP packet, sent with GRE protocol type 0x2001 and DSCP CS6.
+    Nhrp {
+        /// Tunnel interface whose source, key and TTL are used.
+        tunnel: TunnelId,
+        /// Outer destination address.
+        nbma: Ipv4Addr,
+        /// Underlay next hop.
+        link: LinkId,
+        /// On a tunnel with protection, and there only.
+        protection: Option<Protection>,
+        /// From ar$afn on.
+        packet: &'a [u8],
+    },
+    /// An IKE message, sent in UDP with DSCP CS6.
+    Ike {
+        /// Source address.
+        local: Ipv4Addr,
+        /// Source port: [`IKE_PORT`], or [`NAT_T_PORT`] and then the non-ESP marker is put in front.
+        local_port: u16,
+        /// Destination address.
+        nbma: Ipv4Addr,
+        /// Destination port, never 0.
+        port: u16,
+        /// Underlay next hop.
+        link: LinkId,
+        /// From the IKE header on.
+        packet: &'a [u8],
+    },
+}
+
+impl<'a> Inject<'a> {
+    /// The packet.
+    pub fn packet(&self) -> &'a [u8] {
+        match *self {
+            Self::Nhrp { packet, .. } | Self::Ike { packet, .. } => packet,
+        }
+    }
+
     /// Outer destination address.
-    pub nbma: Ipv4Addr,
+    pub fn nbma(&self) -> Ipv4Addr {
+        match *self {
+            Self::Nhrp { nbma, .. } | Self::Ike { nbma, .. } => nbma,
+        }
+    }
+
     /// Underlay next hop.
-    pub link: LinkId,
-    /// NHRP packet from ar$afn on; sent with GRE protocol type 0x2001 and DSCP CS6.
-    pub packet: &'a [u8],
+    pub fn link(&self) -> LinkId {
+        match *self {
+            Self::Nhrp { link, .. } | Self::Ike { link, .. } => link,
+        }
+    }
 }

@@ -8,6 +8,11 @@
 //! the store of `head` on: what a dead producer had half written lies beyond `head` and is overwritten. A message is
 //! gone from the store of `tail` on: what a dead consumer had read but not committed is seen again by its successor.
 //!
+//! **Secrets.** Of a ring whose [`Memory::SECRET`] is set the consumer wipes each slot before it gives it back, with
+//! [`WIPED`] as its length first. Should it die in between, the slot is not given back: its successor passes over what
+//! is marked as wiped, whose message has been taken, and reads on behind it. A producer that takes over wipes the slot
+//! that its predecessor may have half written.
+//!
 //! **Orderings.** Slots are written and read relaxed. The producer's `head` store is a release and the consumer's
 //! load an acquire: who sees the position sees the message. The consumer's `tail` store is a release and the
 //! producer's load an acquire: who sees the slot free no longer disturbs the reads that emptied it. On x86-64 all of
@@ -21,15 +26,15 @@ pub use producer::{Producer, Refused};
 
 use crate::counters::Counter;
 use std::sync::atomic::Ordering;
-use sync::AtomicU64;
+use sync::{AtomicU64, fence};
 
 #[cfg(loom)]
 pub(crate) mod sync {
-    pub use loom::sync::atomic::AtomicU64;
+    pub use loom::sync::atomic::{AtomicU64, fence};
 }
 #[cfg(not(loom))]
 pub(crate) mod sync {
-    pub use std::sync::atomic::AtomicU64;
+    pub use std::sync::atomic::{AtomicU64, fence};
 }
 
 /// Positions and statistics of a ring: a pair of cache lines for each side.
@@ -109,10 +114,28 @@ impl RingHeader {
 
 /// Where a ring lies: the segment, or plain memory in tests and models.
 pub trait Memory<const WORDS: usize> {
+    /// Whether a slot is wiped once it was read.
+    const SECRET: bool = false;
     /// Positions and statistics.
     fn header(&self) -> &RingHeader;
     /// The slots; a power of two of them.
     fn slots(&self) -> &[[AtomicU64; WORDS]];
+}
+
+/// The length of a slot that is wiped, or about to be. No message has it, nor is it what noise or a memory test leaves.
+const WIPED: u64 = u64::from_le_bytes(*b"IS WIPED");
+
+/// Wipes a slot, so that whoever dies while doing it leaves one that says so.
+fn wipe<const WORDS: usize>(slot: &[AtomicU64; WORDS]) {
+    let (length, words) = slot.split_at(1);
+    for word in length {
+        word.store(WIPED, Ordering::Relaxed);
+    }
+    // The compiler must not move the mark behind the zeros; the processor does not (x86-64) or is told not to.
+    fence(Ordering::Release);
+    for word in words {
+        word.store(0, Ordering::Relaxed);
+    }
 }
 
 /// The slot of a position. `slots` is a power of two, so positions may wrap.

@@ -20,9 +20,12 @@ use crate::layout::{
     EVENT_RING, EVENT_SLOTS, Geometry, INJECT_SLOTS, LAYOUT_HASH, MAX_PEERS, MAX_WORKERS, UPDATE_SLOTS,
 };
 use crate::mapping::{Mapping, Shared};
+use crate::message::SaId;
 use crate::ring::{RingHeader, RingStats};
+use crate::sa_cells::SaCells;
 use crate::service::ServiceCounters;
 use file::Locks;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -77,6 +80,7 @@ pub struct Segment {
     service: Shared<ServiceCounters>,
     counters: Shared<[WorkerCounters]>,
     peers: Arc<[Shared<[Traffic]>]>,
+    sas: Shared<[SaCells]>,
     geometry: Geometry,
     side: Option<Side>,
     boot_id: u64,
@@ -131,6 +135,7 @@ impl Segment {
             service: mapping.one(layout.service).ok_or_else(size)?,
             counters: mapping.many(layout.counters, workers).ok_or_else(size)?,
             peers: peers.collect::<Result<_, _>>()?,
+            sas: mapping.many(layout.sas, geometry.max_sas() as usize).ok_or_else(size)?,
             claims: Arc::new(Claims::default()),
             mapping,
             geometry,
@@ -189,6 +194,21 @@ impl Segment {
             Side::Dataplane => &self.header.dataplane,
             Side::Control => &self.header.control,
         }
+    }
+
+    /// The cells of an SA; `None` beyond the geometry.
+    pub fn sa(&self, id: SaId) -> Option<&SaCells> {
+        self.sas.get(usize::try_from(id).ok()?)
+    }
+
+    /// The cells of all SAs for a thread to keep, [`Geometry::max_sas`] of them.
+    pub fn sas_shared(&self) -> Shared<[SaCells]> {
+        self.sas.clone()
+    }
+
+    /// Control: [`SaCells::arm`] of a slot; `false` beyond the geometry.
+    pub fn arm(&self, id: SaId, tag: NonZeroU64) -> bool {
+        self.sa(id).map(|cells| cells.arm(tag)).is_some()
     }
 
     /// What the dataplane's service thread counts.

@@ -24,6 +24,10 @@ fn packet(number: u64) -> Vec<u8> {
     packet
 }
 
+fn event(packet: &[u8]) -> Event<'_> {
+    Event::Nhrp { tunnel: 1, nbma: Ipv4Addr::LOCALHOST, session: None, packet }
+}
+
 struct Directory(PathBuf);
 
 impl Directory {
@@ -112,7 +116,7 @@ fn player() {
             let mut number = segment.ring_stats(RingName::Events(0)).unwrap().sent;
             loop {
                 let packet = packet(number);
-                if sender.send(&Event::Nhrp { tunnel: 1, nbma: Ipv4Addr::LOCALHOST, packet: &packet }) {
+                if sender.send(&event(&packet)) {
                     number += 1;
                 } else {
                     std::thread::yield_now();
@@ -216,10 +220,7 @@ fn killing_a_worker_tears_no_packet() {
         let until = expected + 1 + moment / 4;
         while expected < until {
             let taken = receiver.receive(256, |event| {
-                let Event::Nhrp { tunnel: 1, nbma: Ipv4Addr::LOCALHOST, packet: found } = event else {
-                    panic!("{event:?}");
-                };
-                assert_eq!(found, packet(expected));
+                assert_eq!(event, self::event(&packet(expected)));
                 expected += 1;
             });
             if taken == 0 {

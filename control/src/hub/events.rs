@@ -18,7 +18,7 @@ impl Hub {
         let (mut gleaned, mut refused) = (Vec::new(), Vec::new());
         for events in &mut plane.events {
             taken += events.receive(EVENTS_PER_TURN, |event| match event {
-                Event::Nhrp { tunnel, nbma, packet } => {
+                Event::Nhrp { tunnel, nbma, packet, .. } => {
                     counters.nhrp += 1;
                     server.packet(now_ms, tunnel, nbma, packet, state, actions);
                 }
@@ -36,6 +36,7 @@ impl Hub {
                     counters.gleans += 1;
                     gleaned.push(Effect::Resolve(port, address));
                 }
+                Event::Ike { .. } | Event::Moved { .. } => {}
             });
         }
         self.state.effects.append(&mut gleaned);

@@ -80,7 +80,7 @@ impl Outlet for Plane {
                 self.links.insert(id, (port, mac));
                 self.named.iter_mut().for_each(|n| n.0.extend([id]));
             }
-            Update::Peer { id, tunnel, nbma, link, multicast } => {
+            Update::Peer { id, tunnel, nbma, link, multicast, protection: _ } => {
                 assert!(self.links.contains_key(&link), "peer over unknown link");
                 self.peers.insert(id, (tunnel, nbma, link, multicast));
                 self.named.iter_mut().for_each(|n| n.1.extend([id]));
@@ -102,6 +102,7 @@ impl Outlet for Plane {
                 assert!(!self.routes.values().any(|t| *t == Target::Peer(id)), "peer still in use");
                 assert!(self.peers.remove(&id).is_some());
             }
+            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. } => panic!("{update:?}"),
             Update::LinkDelete { id } => {
                 assert!(!self.peers.values().any(|p| p.2 == id), "link still in use");
                 assert!(self.links.remove(&id).is_some());

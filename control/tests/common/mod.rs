@@ -261,7 +261,7 @@ impl Tables {
                 self.changes += u64::from(old.is_some_and(|old| old != (port, mac)));
                 self.named.iter_mut().for_each(|named| named.0.extend([id]));
             }
-            Update::Peer { id, tunnel, nbma, link, multicast } => {
+            Update::Peer { id, tunnel, nbma, link, multicast, protection: _ } => {
                 let row = (tunnel, nbma, link, multicast);
                 let old = state.peers.insert(id, row);
                 self.changes += u64::from(old.is_some_and(|old| old != row));
@@ -278,6 +278,7 @@ impl Tables {
                 self.peers_lost += 1;
             }
             Update::LinkDelete { id } => drop(state.links.remove(&id)),
+            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. } => panic!("{update:?}"),
         }
     }
 }
@@ -313,7 +314,11 @@ impl Plane {
         self.updates.receive(256, |update| tables.apply(&update));
         let injected = &mut self.injected;
         self.inject.receive(256, |inject| {
-            injected.push(Sent { nbma: inject.nbma, link: inject.link, packet: inject.packet.to_vec() });
+            injected.push(Sent {
+                nbma: inject.nbma(),
+                link: inject.link(),
+                packet: inject.packet().to_vec(),
+            });
         });
     }
 
@@ -328,7 +333,7 @@ impl Plane {
     /// An NHRP packet came in.
     pub fn nhrp(&mut self, nbma: Ipv4Addr, packet: &[u8]) {
         wait("room in the event ring", || {
-            self.events.send(&Event::Nhrp { tunnel: 0, nbma, packet }).then_some(())
+            self.events.send(&Event::Nhrp { tunnel: 0, nbma, session: None, packet }).then_some(())
         });
     }
 

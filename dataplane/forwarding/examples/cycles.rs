@@ -89,7 +89,7 @@ fn fill(updater: &mut Updater, spokes: u32) {
     let mut apply = |update| updater.apply(&update).expect("applied");
     apply(Update::Link { id: 0, port: 0, mac: Some([2, 0, 0, 0, 1, 1]) });
     for id in 0..spokes {
-        apply(Update::Peer { id, tunnel: 0, nbma: nbma(id), link: 0, multicast: false });
+        apply(Update::Peer { id, tunnel: 0, nbma: nbma(id), link: 0, multicast: false, protection: None });
         let prefix = Ipv4Addr::from_bits(host(id).to_bits() & !0xff);
         apply(Update::Route { prefix, len: 24, target: Target::Peer(id) });
     }

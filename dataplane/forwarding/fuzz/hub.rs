@@ -137,7 +137,8 @@ fn updates() -> Vec<Update> {
         route(SERVER, 32, Target::Link(1)),
     ];
     for (n, id) in [(0, 1), (1, 2)] {
-        let peer = Update::Peer { id, tunnel: 0, nbma: SPOKE_NBMA[n], link: 0, multicast: true };
+        let peer =
+            Update::Peer { id, tunnel: 0, nbma: SPOKE_NBMA[n], link: 0, multicast: true, protection: None };
         let [a, b, c, _] = HOST[n].octets();
         updates.extend([
             peer,

@@ -9,7 +9,8 @@ use crate::turn::{State, Turn};
 use arrayvec::ArrayVec;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::drops::DropReason;
-use shm::message::{Inject, PortId, TunnelId};
+use shm::message::{Inject, LinkId, PortId, TunnelId};
+use std::net::Ipv4Addr;
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::{gre, ip4};
 
@@ -86,7 +87,13 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
 
     /// Sends an NHRP packet of control's: GRE protocol type 0x2001, DSCP CS6, no inner IP header.
     pub fn inject<S: Sink<P::Buffer>>(&mut self, inject: &Inject<'_>, now: Now, sink: &mut S) {
-        if self.turn(0, now, sink).inject(inject).is_none() {
+        let sent = match *inject {
+            Inject::Nhrp { tunnel, nbma, link, protection: None, packet } => {
+                self.turn(0, now, sink).nhrp(tunnel, nbma, link, packet)
+            }
+            Inject::Nhrp { protection: Some(_), .. } | Inject::Ike { .. } => None,
+        };
+        if sent.is_none() {
             self.counters.drop(DropReason::BadInject);
         }
     }
@@ -108,19 +115,18 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
 
 impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// `None`: it cannot be encapsulated, and was not counted yet.
-    fn inject(&mut self, inject: &Inject<'_>) -> Option<()> {
-        let tunnel = self.tables.settings.tunnels.get(usize::from(inject.tunnel))?;
-        let link = self.link(inject.link)?;
+    fn nhrp(&mut self, id: TunnelId, nbma: Ipv4Addr, link_id: LinkId, message: &[u8]) -> Option<()> {
+        let tunnel = self.tables.settings.tunnels.get(usize::from(id))?;
+        let link = self.link(link_id)?;
         let mtu = self.tables.interfaces.ports.get(usize::from(link.port()))?.mtu;
-        let to =
-            Adjacency::new(inject.tunnel, tunnel, inject.nbma, inject.link, mtu).carrying(gre::PROTO_NHRP);
+        let to = Adjacency::new(id, tunnel, nbma, link_id, mtu).carrying(gre::PROTO_NHRP);
         let mut packet = self.state.pool.allocate()?;
-        packet.append(inject.packet.len())?.copy_from_slice(inject.packet);
-        let len = u16::try_from(inject.packet.len()).ok()?;
+        packet.append(message.len())?.copy_from_slice(message);
+        let len = u16::try_from(message.len()).ok()?;
         let overhead = tunnel.overhead();
         if len + overhead <= mtu {
             if self.encapsulate(&to, ip4::TOS_CS6, len, packet) {
-                self.count_tx(inject.tunnel, crate::meta::NO_PEER, len);
+                self.count_tx(id, crate::meta::NO_PEER, len);
             }
             return Some(());
         }
@@ -133,7 +139,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         for piece in pieces {
             self.eth_output(&link, piece);
         }
-        self.count_tx(inject.tunnel, crate::meta::NO_PEER, len);
+        self.count_tx(id, crate::meta::NO_PEER, len);
         Some(())
     }
 }

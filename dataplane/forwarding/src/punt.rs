@@ -82,7 +82,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
         let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
         let packet = buffer.data().get(start..end).unwrap_or_default();
-        if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, packet }) {
+        if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, session: None, packet }) {
             self.count_drop(DropReason::EventRingFull);
         }
     }

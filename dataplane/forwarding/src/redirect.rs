@@ -63,6 +63,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             tunnel: meta.tunnel,
             peer: meta.peer,
             nbma: Ipv4Addr::from_bits(meta.nbma),
+            session: None,
             packet: packet.get(..EXCERPT).unwrap_or(packet),
         });
         match told {

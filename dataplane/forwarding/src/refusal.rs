@@ -33,4 +33,7 @@ pub enum Refusal {
     /// Deletes what is not there.
     #[error("not present")]
     Absent,
+    /// This build has no ESP.
+    #[error("not served")]
+    Unsupported,
 }

@@ -72,9 +72,14 @@ impl Updater {
             Update::End { generation } => self.end(generation),
             Update::Link { id, port, mac } => self.link(id, port, mac),
             Update::LinkDelete { id } => self.link_delete(id),
-            Update::Peer { id, tunnel, nbma, link, multicast } => {
+            Update::Peer { id, tunnel, nbma, link, multicast, protection: None } => {
                 self.peer(id, Peer { tunnel, nbma, link, multicast })
             }
+            // No ESP yet: what should be protected does not leave in the clear.
+            Update::Peer { protection: Some(_), .. }
+            | Update::SaInbound(_)
+            | Update::SaOutbound(_)
+            | Update::SaDelete { .. } => Err(Refusal::Unsupported.into()),
             Update::PeerDelete { id } => self.peers.remove(&self.tables, id),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
             Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
@@ -238,7 +243,7 @@ mod tests {
     }
 
     fn peer(id: PeerId, nbma: Ipv4Addr) -> Update {
-        Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true }
+        Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true, protection: None }
     }
 
     fn route(third: u8, target: Target) -> Update {
@@ -253,9 +258,19 @@ mod tests {
         let mac = |mac| Update::Link { id: 0, port: 0, mac: Some(mac) };
         let cases = [
             (peer(16, A), Refusal::Index),
-            (Update::Peer { id: 0, tunnel: 2, nbma: A, link: 0, multicast: false }, Refusal::Index),
             (
-                Update::Peer { id: 0, tunnel: 0, nbma: A, link: MAX_LINKS as u16, multicast: false },
+                Update::Peer { id: 0, tunnel: 2, nbma: A, link: 0, multicast: false, protection: None },
+                Refusal::Index,
+            ),
+            (
+                Update::Peer {
+                    id: 0,
+                    tunnel: 0,
+                    nbma: A,
+                    link: MAX_LINKS as u16,
+                    multicast: false,
+                    protection: None,
+                },
                 Refusal::Index,
             ),
             (peer(0, Ipv4Addr::UNSPECIFIED), Refusal::Address),
@@ -366,8 +381,14 @@ mod tests {
         const SPOKES: u16 = 10_000;
         let (mut updater, reader) = hub_for(SPOKES.into());
         let nbma = |n: u16| Ipv4Addr::from_bits(A.to_bits() + u32::from(n));
-        let peer =
-            |n, link| Update::Peer { id: u32::from(n), tunnel: 0, nbma: nbma(n), link, multicast: false };
+        let peer = |n, link| Update::Peer {
+            id: u32::from(n),
+            tunnel: 0,
+            nbma: nbma(n),
+            link,
+            multicast: false,
+            protection: None,
+        };
         let link = |id, port| Update::Link { id, port, mac: Some([2, 0, 0, 0, 0, 9]) };
         let on_link =
             |updater: &Updater, link| updater.peers.on_link(link).map(|(id, _)| id).collect::<Vec<_>>();

@@ -36,7 +36,10 @@ fn churn(updater: &mut Updater, round: u64) {
             // Others come in every second resync, and are swept in the next.
             for id in (40..56).filter(|_| round.is_multiple_of(2)) {
                 let nbma = Ipv4Addr::from_bits(0xc633_6480 + id);
-                apply(updater, Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true });
+                apply(
+                    updater,
+                    Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true, protection: None },
+                );
                 let prefix = Ipv4Addr::new(10, 2, 0, id as u8);
                 apply(updater, Update::Route { prefix, len: 32, target: Target::Peer(id) });
             }

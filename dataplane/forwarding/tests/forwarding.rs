@@ -523,7 +523,10 @@ fn multicast_of_the_hub_goes_to_each_member_once() {
     assert_eq!((sent.destination, sent.tos), (NBMA[1], 0xc0));
     assert_eq!(sent.inner, hello, "unchanged, TTL included");
     assert_eq!(world.counters.worker.replicated.get(), 1);
-    world.updater.apply(&Update::Peer { id: 2, tunnel: 0, nbma: NBMA[2], link: 0, multicast: true }).unwrap();
+    world
+        .updater
+        .apply(&Update::Peer { id: 2, tunnel: 0, nbma: NBMA[2], link: 0, multicast: true, protection: None })
+        .unwrap();
     world.twin(0, std::slice::from_ref(&hello));
     world.tick();
     assert_eq!(world.sent().len(), 2);
@@ -542,7 +545,10 @@ fn replication_is_spread_over_turns() {
     let mut world = World::with(settings);
     for id in 100..1000 {
         let nbma = Ipv4Addr::from_bits(0xc633_6500 + id);
-        world.updater.apply(&Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true }).unwrap();
+        world
+            .updater
+            .apply(&Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true, protection: None })
+            .unwrap();
     }
     let hello = udp(TUNNEL0, Ipv4Addr::new(224, 0, 0, 5), 64);
     world.twin(0, &vec![hello; 64]);
@@ -562,15 +568,21 @@ fn replication_is_spread_over_turns() {
 fn control_sends_nhrp() {
     let mut world = World::new();
     let stranger = Ipv4Addr::new(198, 51, 100, 200);
-    let reply = Inject { tunnel: 0, nbma: stranger, link: 0, packet: &[7; 100] };
-    world.forwarder.inject(&reply, world.now, &mut world.out);
+    let reply = |tunnel, link, len| Inject::Nhrp {
+        tunnel,
+        nbma: stranger,
+        link,
+        protection: None,
+        packet: &[7; 1900][..len],
+    };
+    world.forwarder.inject(&reply(0, 0, 100), world.now, &mut world.out);
     let sent = open(&world.one().1);
     assert_eq!((sent.destination, sent.tos, sent.ttl, sent.key), (stranger, 0xc0, 255, Some(KEY0)));
     assert_eq!((sent.gre_protocol, &sent.inner[..]), (0x2001, &[7; 100][..]));
     // Too long for the port: the outer packet is fragmented.
-    world.forwarder.inject(&Inject { packet: &[7; 1900], ..reply }, world.now, &mut world.out);
+    world.forwarder.inject(&reply(0, 0, 1900), world.now, &mut world.out);
     assert_eq!(world.sent().len(), 2);
-    for bad in [Inject { tunnel: 9, ..reply }, Inject { link: 2, ..reply }, Inject { link: 77, ..reply }] {
+    for bad in [reply(9, 0, 100), reply(0, 2, 100), reply(0, 77, 100)] {
         world.forwarder.inject(&bad, world.now, &mut world.out);
     }
     assert_eq!(world.drops(), [("bad_inject", 3)]);
@@ -595,7 +607,10 @@ fn vlan_ports_tag_what_they_send_and_want_their_tag() {
 fn a_spoke_that_moves_is_followed_and_one_that_left_is_forgotten() {
     let mut world = World::new();
     let moved = Ipv4Addr::new(198, 51, 100, 111);
-    world.updater.apply(&Update::Peer { id: 2, tunnel: 0, nbma: moved, link: 0, multicast: false }).unwrap();
+    world
+        .updater
+        .apply(&Update::Peer { id: 2, tunnel: 0, nbma: moved, link: 0, multicast: false, protection: None })
+        .unwrap();
     let inner = udp(HOST[1], HOST[2], 64);
     world.port(
         UNDERLAY,

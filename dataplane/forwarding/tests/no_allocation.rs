@@ -92,7 +92,11 @@ fn no_packet_allocates() {
         forwarder.process(LAN, &mut burst, now, sink);
         burst.push(pool.with(&hello).expect("room"));
         forwarder.process_tunnel(0, &mut burst, now, sink);
-        forwarder.inject(&Inject { tunnel: 0, nbma: NBMA[1], link: 0, packet: &[1; 1600] }, now, sink);
+        forwarder.inject(
+            &Inject::Nhrp { tunnel: 0, nbma: NBMA[1], link: 0, protection: None, packet: &[1; 1600] },
+            now,
+            sink,
+        );
     };
     let region = Region::new(ALLOCATOR);
     for millis in 0..2_000 {

@@ -58,7 +58,14 @@ fn synchronise(segment: &Segment, updates: &mut UpdateSender, generation: u64) {
     for (id, spoke) in [SPOKE1, SPOKE2].into_iter().enumerate() {
         send(updates, &Update::Link { id: id as u16, port: 0, mac: Some(spoke.mac()) });
         let nbma = Ipv4Addr::from(spoke.nbma());
-        let peer = Update::Peer { id: id as u32, tunnel: 0, nbma, link: id as u16, multicast: false };
+        let peer = Update::Peer {
+            id: id as u32,
+            tunnel: 0,
+            nbma,
+            link: id as u16,
+            multicast: false,
+            protection: None,
+        };
         send(updates, &peer);
         let prefix = Ipv4Addr::from(spoke.tunnel());
         send(updates, &Update::Route { prefix, len: 32, target: Target::Peer(id as u32) });
@@ -73,7 +80,9 @@ const NHRP: [u8; 4] = [0, 0, 0x20, 0x01];
 fn nhrp_to_a_spoke(wire: &WireEnd, injects: &mut shm::InjectSender) {
     let packet = b"stands for an NHRP packet";
     let nbma = Ipv4Addr::from(SPOKE1.nbma());
-    wait_for("room", || injects.send(&Inject { tunnel: 0, nbma, link: 0, packet }).then_some(()));
+    wait_for("room", || {
+        injects.send(&Inject::Nhrp { tunnel: 0, nbma, link: 0, protection: None, packet }).then_some(())
+    });
     let outer = wire.wait("the injected packet", |frame| {
         to_mac(frame, SPOKE1.mac()).filter(|outer| outer.protocol == 47 && outer.payload.starts_with(&NHRP))
     });
@@ -89,7 +98,7 @@ fn nhrp_from_a_spoke(wire: &WireEnd, events: &mut shm::EventReceiver) {
     let heard = wait_for("the event", || {
         let mut heard = None;
         events.receive(16, |event| {
-            if let Event::Nhrp { tunnel, nbma, packet } = event {
+            if let Event::Nhrp { tunnel, nbma, packet, .. } = event {
                 heard = Some((tunnel, nbma, packet.to_vec()));
             }
         });

@@ -1,8 +1,8 @@
-//! [`Update`] as a slot.
+//! [`Update`] as a slot. Those about SAs have a form of their own, [`super::sa`].
 
-use super::{Malformed, UPDATE_WORDS, below};
+use super::{Malformed, UPDATE_WORDS, below, sa, udp, udp_of};
 use crate::counters::{MAX_PORTS, MAX_TUNNELS};
-use crate::message::{MAX_LINKS, Target, Update};
+use crate::message::{MAX_LINKS, Protection, SessionId, Target, Update, max_sas};
 use std::net::Ipv4Addr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -14,6 +14,9 @@ const PEER: u8 = 5;
 const PEER_DELETE: u8 = 6;
 const ROUTE: u8 = 7;
 const ROUTE_DELETE: u8 = 8;
+pub(super) const SA_INBOUND: u8 = 9;
+pub(super) const SA_OUTBOUND: u8 = 10;
+pub(super) const SA_DELETE: u8 = 11;
 
 const TO_PEER: u8 = 1;
 const TO_LINK: u8 = 2;
@@ -25,6 +28,44 @@ const TO_DROP: u8 = 7;
 
 /// `Link`: the MAC address is known. `Peer`: multicast is replicated.
 const FLAG: u8 = 1;
+/// `Peer`, protected: there is an SA to send with.
+const SENDS: u8 = 2;
+
+/// Writes the message into `out`; gives the words used. Refused when a field is beyond its bound, so that a mistake
+/// shows at the sender. `out` holds keys afterwards.
+pub fn encode(update: &Update, max_peers: u32, out: &mut [u64; UPDATE_WORDS]) -> Result<usize, Malformed> {
+    match sa::Slot::raw(update) {
+        Some(slot) => {
+            let slot = slot?;
+            slot.decode(max_peers)?;
+            write(slot.as_bytes(), out)
+        }
+        None => {
+            let slot = Slot::raw(update)?;
+            slot.decode(max_peers)?;
+            write(slot.as_bytes(), out)
+        }
+    }
+}
+
+fn write(slot: &[u8], out: &mut [u64; UPDATE_WORDS]) -> Result<usize, Malformed> {
+    let octets = out.as_mut_bytes().get_mut(..slot.len()).ok_or(Malformed::Length(slot.len()))?;
+    octets.copy_from_slice(slot);
+    Ok(slot.len() / 8)
+}
+
+/// The message of a slot of the ring.
+pub fn decode(words: &[u64], max_peers: u32) -> Result<Update, Malformed> {
+    let octets = words.as_bytes();
+    let length = Malformed::Length(octets.len());
+    match octets.first() {
+        None => Err(length),
+        Some(SA_INBOUND..=SA_DELETE) => {
+            sa::Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers)
+        }
+        Some(_) => Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers),
+    }
+}
 
 /// All kinds share one form; what a kind does not use is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -34,7 +75,7 @@ pub struct Slot {
     pub kind: u8,
     /// Port, tunnel or prefix length.
     pub index: u8,
-    /// `FLAG`.
+    /// `FLAG`, `SENDS`.
     pub flags: u8,
     /// Kind of a route's target.
     pub target: u8,
@@ -46,27 +87,24 @@ pub struct Slot {
     pub peer: u32,
     /// NBMA address or prefix.
     pub address: [u8; 4],
-    /// Zero.
-    pub zero: [u8; 4],
+    /// Session of a protected peer; 0: not protected.
+    pub session: u32,
     /// Of `Begin` and `End`.
     pub generation: u64,
+    /// SA to send with.
+    pub sa: u32,
+    /// Port of UDP encapsulation; 0: plain ESP.
+    pub port: u16,
+    /// Zero.
+    pub zero: [u8; 2],
 }
 
-/// Words of the message.
-pub const WORDS: usize = size_of::<Slot>() / 8;
-const _: () = assert!(size_of::<Slot>() == 32 && WORDS < UPDATE_WORDS);
+const _: () = assert!(size_of::<Slot>() == 40 && size_of::<Slot>() / 8 < UPDATE_WORDS);
 
 impl Slot {
-    /// The slot of a message; refused when a field is beyond its bound, so that a mistake shows at the sender.
-    pub fn encode(update: &Update, max_peers: u32) -> Result<Self, Malformed> {
-        let slot = Self::raw(update);
-        slot.decode(max_peers)?;
-        Ok(slot)
-    }
-
-    fn raw(update: &Update) -> Self {
+    fn raw(update: &Update) -> Result<Self, Malformed> {
         let zero = Self::default();
-        match *update {
+        Ok(match *update {
             Update::Begin { generation } => Self { kind: BEGIN, generation, ..zero },
             Update::End { generation } => Self { kind: END, generation, ..zero },
             Update::Link { id, port, mac } => Self {
@@ -78,15 +116,21 @@ impl Slot {
                 ..zero
             },
             Update::LinkDelete { id } => Self { kind: LINK_DELETE, link: id, ..zero },
-            Update::Peer { id, tunnel, nbma, link, multicast } => Self {
-                kind: PEER,
-                index: tunnel,
-                flags: if multicast { FLAG } else { 0 },
-                link,
-                peer: id,
-                address: nbma.octets(),
-                ..zero
-            },
+            Update::Peer { id, tunnel, nbma, link, multicast, protection } => {
+                let flags = if multicast { FLAG } else { 0 };
+                let (peer, address) = (id, nbma.octets());
+                let slot = Self { kind: PEER, index: tunnel, flags, link, peer, address, ..zero };
+                match protection {
+                    None => slot,
+                    Some(Protection { session, sa, udp: port }) => Self {
+                        flags: if sa.is_some() { flags | SENDS } else { flags },
+                        session: session.get(),
+                        sa: sa.unwrap_or(0),
+                        port: udp(port)?,
+                        ..slot
+                    },
+                }
+            }
             Update::PeerDelete { id } => Self { kind: PEER_DELETE, peer: id, ..zero },
             Update::Route { prefix, len, target } => {
                 let slot = Self { kind: ROUTE, index: len, address: prefix.octets(), ..zero };
@@ -103,14 +147,10 @@ impl Slot {
             Update::RouteDelete { prefix, len } => {
                 Self { kind: ROUTE_DELETE, index: len, address: prefix.octets(), ..zero }
             }
-        }
-    }
-
-    /// The message of a slot of the ring.
-    pub fn decode_words(words: &[u64], max_peers: u32) -> Result<Update, Malformed> {
-        let octets = words.as_bytes();
-        let slot = Self::read_from_bytes(octets).map_err(|_| Malformed::Length(octets.len()))?;
-        slot.decode(max_peers)
+            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. } => {
+                return Err(Malformed::Value("kind"));
+            }
+        })
     }
 
     fn decode(&self, max_peers: u32) -> Result<Update, Malformed> {
@@ -128,7 +168,8 @@ impl Slot {
                 tunnel: below("tunnel", self.index, MAX_TUNNELS)?,
                 nbma: self.address.into(),
                 link: self.link()?,
-                multicast: self.flags == FLAG,
+                multicast: self.flags & FLAG != 0,
+                protection: self.protection(max_peers)?,
             },
             PEER_DELETE => Update::PeerDelete { id: self.peer(max_peers)? },
             ROUTE => {
@@ -142,7 +183,7 @@ impl Slot {
             kind => return Err(Malformed::Kind(kind)),
         };
         // Whatever the kind does not use must be as the sender leaves it.
-        if Self::raw(&update) != *self {
+        if Self::raw(&update)? != *self {
             return Err(Malformed::Value("an unused field"));
         }
         Ok(update)
@@ -158,6 +199,15 @@ impl Slot {
 
     fn peer(&self, max_peers: u32) -> Result<u32, Malformed> {
         below("peer", self.peer, max_peers as usize)
+    }
+
+    fn protection(&self, max_peers: u32) -> Result<Option<Protection>, Malformed> {
+        let sa = below("SA", self.sa, max_sas(max_peers) as usize)?;
+        Ok(SessionId::new(self.session).map(|session| Protection {
+            session,
+            sa: (self.flags & SENDS != 0).then_some(sa),
+            udp: udp_of(self.port),
+        }))
     }
 
     fn small(&self, field: &'static str, bound: usize) -> Result<u8, Malformed> {
@@ -224,57 +274,69 @@ pub(crate) mod tests {
             (link.clone(), 0..MAX_PORTS as u8, any::<Option<[u8; 6]>>())
                 .prop_map(|(id, port, mac)| Update::Link { id, port, mac }),
             link.clone().prop_map(|id| Update::LinkDelete { id }),
-            (0..MAX_PEERS, 0..MAX_TUNNELS as u8, any::<Ipv4Addr>(), link, any::<bool>()).prop_map(
-                |(id, tunnel, nbma, link, multicast)| Update::Peer { id, tunnel, nbma, link, multicast }
-            ),
+            (
+                (0..MAX_PEERS, 0..MAX_TUNNELS as u8, any::<Ipv4Addr>(), link, any::<bool>()),
+                prop::option::of(sa::tests::protection(MAX_PEERS)),
+            )
+                .prop_map(|((id, tunnel, nbma, link, multicast), protection)| Update::Peer {
+                    id,
+                    tunnel,
+                    nbma,
+                    link,
+                    multicast,
+                    protection
+                }),
             (0..MAX_PEERS).prop_map(|id| Update::PeerDelete { id }),
             (prefix(), target()).prop_map(|((prefix, len), target)| Update::Route { prefix, len, target }),
             prefix().prop_map(|(prefix, len)| Update::RouteDelete { prefix, len }),
+            sa::tests::update(MAX_PEERS),
+            sa::tests::update(MAX_PEERS),
         ]
     }
 
-    fn words(slot: &Slot) -> [u64; WORDS] {
-        let mut words = [0; WORDS];
-        words.as_mut_bytes().copy_from_slice(slot.as_bytes());
-        words
+    fn words(update: &Update) -> Vec<u64> {
+        let mut words = [0; UPDATE_WORDS];
+        let used = encode(update, MAX_PEERS, &mut words).unwrap();
+        words[..used].to_vec()
     }
 
     proptest! {
         #[test]
         fn round_trip(update in update()) {
-            let slot = Slot::encode(&update, MAX_PEERS).unwrap();
-            prop_assert_eq!(Slot::decode_words(&words(&slot), MAX_PEERS), Ok(update));
+            prop_assert_eq!(decode(&words(&update), MAX_PEERS), Ok(update));
         }
 
         #[test]
         fn whatever_decodes_encodes_to_the_same_slot(
-            mut words in prop::collection::vec(any::<u64>(), 0..UPDATE_WORDS),
-            kind in 0..10u8,
+            mut given in prop::collection::vec(any::<u64>(), 0..UPDATE_WORDS),
+            kind in 0..13u8,
         ) {
-            if let Some(first) = words.first_mut() {
+            if let Some(first) = given.first_mut() {
                 *first = *first & !0xff | u64::from(kind);
             }
-            if let Ok(update) = Slot::decode_words(&words, MAX_PEERS) {
-                let slot = Slot::encode(&update, MAX_PEERS).unwrap();
-                prop_assert_eq!(slot.as_bytes(), words.as_bytes());
+            if let Ok(update) = decode(&given, MAX_PEERS) {
+                prop_assert_eq!(words(&update), given);
             }
         }
 
         /// A valid slot with one octet changed: mostly valid again or refused for one field, never a panic, and
         /// never an index beyond its bound.
         #[test]
-        fn one_octet_changed(update in update(), at in 0..size_of::<Slot>(), value in any::<u8>()) {
-            let mut words = words(&Slot::encode(&update, MAX_PEERS).unwrap());
+        fn one_octet_changed(update in update(), at in any::<prop::sample::Index>(), value in any::<u8>()) {
+            let mut words = words(&update);
+            let at = at.index(words.len() * 8);
             words.as_mut_bytes()[at] = value;
-            if let Ok(decoded) = Slot::decode_words(&words, MAX_PEERS) {
-                prop_assert!(Slot::encode(&decoded, MAX_PEERS).is_ok());
+            if let Ok(decoded) = decode(&words, MAX_PEERS) {
+                let mut again = [0; UPDATE_WORDS];
+                let used = encode(&decoded, MAX_PEERS, &mut again).unwrap();
+                prop_assert_eq!(&again[..used], &words);
             }
         }
     }
 
     #[test]
     fn bounds_are_refused_by_name() {
-        let bound = |update| match Slot::encode(&update, MAX_PEERS) {
+        let bound = |update| match encode(&update, MAX_PEERS, &mut [0; UPDATE_WORDS]) {
             Err(Malformed::Bound { field, .. } | Malformed::Value(field)) => field,
             other => panic!("{other:?}"),
         };
@@ -287,13 +349,21 @@ pub(crate) mod tests {
         assert_eq!(bound(Update::RouteDelete { prefix, len: 33 }), "prefix length");
         let target = Target::Tunnel(MAX_TUNNELS as u8);
         assert_eq!(bound(Update::Route { prefix, len: 32, target }), "tunnel");
+        let peer = |sa, udp| {
+            let protection = Some(Protection { session: SessionId::MIN, sa, udp });
+            bound(Update::Peer { id: 0, tunnel: 0, nbma: prefix, link: 0, multicast: true, protection })
+        };
+        assert_eq!((peer(Some(max_sas(MAX_PEERS)), None), peer(None, Some(0))), ("SA", "UDP port"));
     }
 
     #[test]
     fn an_unused_field_must_be_zero() {
-        let mut slot = Slot::encode(&Update::PeerDelete { id: 7 }, MAX_PEERS).unwrap();
-        slot.zero[3] = 1;
-        assert_eq!(Slot::decode_words(&words(&slot), MAX_PEERS), Err(Malformed::Value("an unused field")));
-        assert_eq!(Slot::decode_words(&[], MAX_PEERS), Err(Malformed::Length(0)));
+        let mut words = words(&Update::PeerDelete { id: 7 });
+        for at in std::mem::offset_of!(Slot, session)..size_of::<Slot>() {
+            words.as_mut_bytes()[at] = 1;
+            assert_eq!(decode(&words, MAX_PEERS), Err(Malformed::Value("an unused field")), "{at}");
+            words.as_mut_bytes()[at] = 0;
+        }
+        assert_eq!(decode(&[], MAX_PEERS), Err(Malformed::Length(0)));
     }
 }

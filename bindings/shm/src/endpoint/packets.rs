@@ -5,6 +5,8 @@ use crate::codec::{EventSlot, InjectSlot, Malformed, PACKET_WORDS};
 use crate::message::{Event, Inject};
 use crate::ring::{Consumer, Memory, Peek, Producer};
 
+type PacketLines = Lines<PACKET_WORDS, false>;
+
 /// Takes packets from a lossy ring: gives the slot back before the packet is handled, so that one which kills its
 /// handler is not met again by the successor.
 fn take<M: Memory<PACKET_WORDS>>(
@@ -42,7 +44,7 @@ fn discard<M: Memory<PACKET_WORDS>>(
 /// A worker's sender of events. Never waits, never allocates.
 #[derive(Debug)]
 pub struct EventSender {
-    pub(super) ring: Producer<Lines<PACKET_WORDS>, PACKET_WORDS>,
+    pub(super) ring: Producer<PacketLines, PACKET_WORDS>,
     pub(super) max_peers: u32,
     pub(super) words: Box<[u64; PACKET_WORDS]>,
 }
@@ -65,7 +67,7 @@ impl EventSender {
 /// Receives one worker's events.
 #[derive(Debug)]
 pub struct EventReceiver {
-    pub(super) ring: Consumer<Lines<PACKET_WORDS>, PACKET_WORDS>,
+    pub(super) ring: Consumer<PacketLines, PACKET_WORDS>,
     pub(super) max_peers: u32,
     pub(super) words: Box<[u64; PACKET_WORDS]>,
 }
@@ -88,7 +90,8 @@ impl EventReceiver {
 /// Sends packets into the tunnel.
 #[derive(Debug)]
 pub struct InjectSender {
-    pub(super) ring: Producer<Lines<PACKET_WORDS>, PACKET_WORDS>,
+    pub(super) ring: Producer<PacketLines, PACKET_WORDS>,
+    pub(super) max_peers: u32,
     pub(super) words: Box<[u64; PACKET_WORDS]>,
 }
 
@@ -96,7 +99,7 @@ impl InjectSender {
     /// Sends one; `false`: it was lost, and counted in the segment, because the ring is full or a field breaks its
     /// bound.
     pub fn send(&mut self, inject: &Inject<'_>) -> bool {
-        match InjectSlot::encode(inject, &mut self.words) {
+        match InjectSlot::encode(inject, self.max_peers, &mut self.words) {
             Ok(length) => self.ring.push(self.words.get(..length).unwrap_or_default()).is_ok(),
             Err(_) => {
                 self.ring.count_unfit();
@@ -109,14 +112,18 @@ impl InjectSender {
 /// Receives packets to send.
 #[derive(Debug)]
 pub struct InjectReceiver {
-    pub(super) ring: Consumer<Lines<PACKET_WORDS>, PACKET_WORDS>,
+    pub(super) ring: Consumer<PacketLines, PACKET_WORDS>,
+    pub(super) max_peers: u32,
     pub(super) words: Box<[u64; PACKET_WORDS]>,
 }
 
 impl InjectReceiver {
     /// Handles at most `limit` packets; gives how many slots it took.
     pub fn receive(&mut self, limit: usize, mut handle: impl FnMut(Inject<'_>)) -> usize {
-        take(&mut self.ring, &mut self.words, limit, |words| InjectSlot::decode(words).map(&mut handle))
+        let max_peers = self.max_peers;
+        take(&mut self.ring, &mut self.words, limit, |words| {
+            InjectSlot::decode(words, max_peers).map(&mut handle)
+        })
     }
 
     /// Drops what waits: a dataplane that starts sends nothing that was meant for its predecessor.

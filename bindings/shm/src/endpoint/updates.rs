@@ -1,31 +1,39 @@
-//! The ends of the updates ring: reliable, acknowledged by position.
+//! The ends of the updates ring: reliable, acknowledged by position. Keys pass through it: the slots are wiped when they
+//! have been read ([`Memory::SECRET`](crate::ring::Memory::SECRET)), and so are the copies here.
 
 use super::{Lines, SendError};
-use crate::codec::{Malformed, UPDATE_WORDS, UpdateSlot};
+use crate::codec::{Malformed, UPDATE_WORDS, decode_update, encode_update};
 use crate::message::Update;
 use crate::ring::{Consumer, Peek, Producer, Refused};
-use zerocopy::IntoBytes;
+use zeroize::{Zeroize, Zeroizing};
+
+type UpdateLines = Lines<UPDATE_WORDS, true>;
 
 /// Sends updates: reliable, in order, acknowledged by position.
 #[derive(Debug)]
 pub struct UpdateSender {
-    pub(super) ring: Producer<Lines<UPDATE_WORDS>, UPDATE_WORDS>,
+    pub(super) ring: Producer<UpdateLines, UPDATE_WORDS>,
     pub(super) max_peers: u32,
+    pub(super) words: Zeroizing<[u64; UPDATE_WORDS]>,
 }
 
 impl UpdateSender {
     /// Sends one and gives its position. [`SendError::Full`]: nothing was sent; keep it and try again later.
     pub fn send(&mut self, update: &Update) -> Result<u64, SendError> {
-        let slot = UpdateSlot::encode(update, self.max_peers).map_err(|malformed| {
-            self.ring.count_unfit();
-            SendError::Unfit(malformed)
-        })?;
-        let mut words = [0u64; size_of::<UpdateSlot>() / 8];
-        words.as_mut_bytes().copy_from_slice(slot.as_bytes());
-        self.ring.push(&words).map_err(|refused| match refused {
-            Refused::Full => SendError::Full,
-            Refused::Unfit => SendError::Unfit(Malformed::Length(size_of::<UpdateSlot>())),
-        })
+        let encoded = encode_update(update, self.max_peers, &mut self.words);
+        let sent = match encoded {
+            Ok(length) => match self.ring.push(self.words.get(..length).unwrap_or_default()) {
+                Ok(position) => Ok(position),
+                Err(Refused::Full) => Err(SendError::Full),
+                Err(Refused::Unfit) => Err(SendError::Unfit(Malformed::Length(length * 8))),
+            },
+            Err(malformed) => {
+                self.ring.count_unfit();
+                Err(SendError::Unfit(malformed))
+            }
+        };
+        self.words.zeroize();
+        sent
     }
 
     /// The position the next update will have.
@@ -48,9 +56,9 @@ impl UpdateSender {
 /// Receives updates.
 #[derive(Debug)]
 pub struct UpdateReceiver {
-    pub(super) ring: Consumer<Lines<UPDATE_WORDS>, UPDATE_WORDS>,
+    pub(super) ring: Consumer<UpdateLines, UPDATE_WORDS>,
     pub(super) max_peers: u32,
-    pub(super) words: [u64; UPDATE_WORDS],
+    pub(super) words: Zeroizing<[u64; UPDATE_WORDS]>,
 }
 
 impl UpdateReceiver {
@@ -64,7 +72,7 @@ impl UpdateReceiver {
                 Peek::Malformed => self.ring.count_rejected(),
                 Peek::Message(length) => {
                     let words = self.words.get(..length).unwrap_or_default();
-                    match UpdateSlot::decode_words(words, self.max_peers) {
+                    match decode_update(words, self.max_peers) {
                         Ok(update) => apply(update),
                         Err(_) => self.ring.count_rejected(),
                     }
@@ -73,6 +81,7 @@ impl UpdateReceiver {
             self.ring.advance();
             taken += 1;
         }
+        self.words.zeroize();
         self.ring.commit();
         taken
     }

@@ -1,6 +1,6 @@
 //! The reading end of a ring.
 
-use super::{Memory, index};
+use super::{Memory, WIPED, index, wipe};
 use std::sync::atomic::Ordering;
 
 /// What [`Consumer::peek`] found.
@@ -39,6 +39,9 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
             lines.corrupt.add(1);
             tail = head;
             lines.tail.store(tail, Ordering::Release);
+        }
+        if M::SECRET {
+            tail = pass_over_wiped(&memory, tail, head);
         }
         Self {
             memory,
@@ -107,6 +110,9 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
     #[inline]
     pub fn commit(&mut self) {
         if self.tail != self.next {
+            if M::SECRET {
+                wipe_all(&self.memory, self.tail, self.next);
+            }
             self.tail = self.next;
             self.memory.header().consumer.tail.store(self.tail, Ordering::Release);
         }
@@ -131,4 +137,35 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
     fn observe_order(&self) -> Ordering {
         self.observe
     }
+}
+
+/// Wipes the slots of positions `from..to`, in this order.
+fn wipe_all<M: Memory<WORDS>, const WORDS: usize>(memory: &M, from: u64, to: u64) {
+    let slots = memory.slots();
+    // After damage positions may lie far apart; each slot once is enough.
+    for position in (0..slots.len() as u64).map(|n| from.wrapping_add(n)).take_while(|at| *at != to) {
+        if let Some(slot) = slots.get(index(position, slots.len())) {
+            wipe(slot);
+        }
+    }
+}
+
+/// Gives back the slots from `tail` on that a predecessor had taken and marked as wiped; gives the first that is not.
+fn pass_over_wiped<M: Memory<WORDS>, const WORDS: usize>(memory: &M, tail: u64, head: u64) -> u64 {
+    let slots = memory.slots();
+    let mut position = tail;
+    while position != head {
+        match slots.get(index(position, slots.len())) {
+            // The predecessor may have died before the last of its zeros.
+            Some(slot) if slot.first().is_some_and(|length| length.load(Ordering::Relaxed) == WIPED) => {
+                wipe(slot)
+            }
+            _ => break,
+        }
+        position = position.wrapping_add(1);
+    }
+    if position != tail {
+        memory.header().consumer.tail.store(position, Ordering::Release);
+    }
+    position
 }

@@ -1,6 +1,6 @@
 //! The writing end of a ring.
 
-use super::{Memory, index};
+use super::{Memory, index, wipe};
 use std::sync::atomic::Ordering;
 
 /// Why a message was not taken.
@@ -35,6 +35,12 @@ impl<M: Memory<WORDS>, const WORDS: usize> Producer<M, WORDS> {
             lines.corrupt.add(1);
             head = tail;
             lines.head.store(head, Ordering::Release);
+        }
+        if M::SECRET && head.wrapping_sub(tail) < capacity {
+            // The predecessor may have died with a message in it that it had not published.
+            if let Some(slot) = memory.slots().get(index(head, memory.slots().len())) {
+                wipe(slot);
+            }
         }
         Self {
             memory,

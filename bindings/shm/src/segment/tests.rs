@@ -1,7 +1,9 @@
 use super::*;
-use crate::message::{Event, Inject, Update};
+use crate::codec::UPDATE_WORDS;
+use crate::message::{Event, Inject, Keys, MAX_PAYLOAD, Mode, SaOutbound, Transform, Update, max_sas};
 use crate::service::{DeviceLoss, TwinLoss};
 use std::net::Ipv4Addr;
+use std::num::NonZeroU64;
 
 const GEOMETRY: Geometry = Geometry { workers: 2, max_peers: 100 };
 
@@ -57,7 +59,13 @@ fn both_sides_meet_whoever_is_first() {
         assert_eq!(control.event_receiver(0).unwrap().receive(9, |_| panic!("other worker's ring")), 0);
         assert_eq!(control.event_receiver(1).unwrap().receive(9, |got| assert_eq!(got, event)), 1);
 
-        let inject = Inject { tunnel: 1, nbma: Ipv4Addr::new(192, 0, 2, 1), link: 5, packet: b"packet" };
+        let inject = Inject::Nhrp {
+            tunnel: 1,
+            nbma: Ipv4Addr::new(192, 0, 2, 1),
+            link: 5,
+            protection: None,
+            packet: b"packet",
+        };
         assert!(control.inject_sender().unwrap().send(&inject));
         assert_eq!(dataplane.inject_receiver().unwrap().receive(9, |got| assert_eq!(got, inject)), 1);
 
@@ -66,6 +74,15 @@ fn both_sides_meet_whoever_is_first() {
         assert_eq!(control.worker(1).polls.get(), 3);
         assert_eq!(control.peers(1)[99].rx_bytes.get(), 4);
         assert_eq!((control.worker(0).polls.get(), control.peers(1).len()), (0, 100));
+
+        let tag = NonZeroU64::new(9).unwrap();
+        let last = max_sas(GEOMETRY.max_peers) - 1;
+        assert!(control.arm(last, tag) && !control.arm(last + 1, tag) && !control.arm(u32::MAX, tag));
+        let cells = dataplane.sas_shared();
+        assert_eq!(cells.len(), last as usize + 1);
+        assert_eq!(cells[last as usize].outbound.take(tag, 3), Some(1));
+        assert_eq!(control.sa(last).unwrap().outbound.sequence(), 3);
+        assert!(control.sa(last + 1).is_none() && !control.sa(0).unwrap().outbound.is_armed(tag));
 
         dataplane.service().devices[15].lose(DeviceLoss::RxMissed, 6);
         dataplane.service().tunnel_twins[63].lose(TwinLoss::Gone);
@@ -238,7 +255,8 @@ fn a_full_ring_says_so_and_loses_nothing_it_took() {
     assert_eq!((expected, sender.acknowledged()), (sent, sent));
 
     let mut events = segment.event_sender(0).unwrap();
-    let event = Event::Nhrp { tunnel: 0, nbma: Ipv4Addr::LOCALHOST, packet: &[9; 1_984] };
+    let event =
+        Event::Nhrp { tunnel: 0, nbma: Ipv4Addr::LOCALHOST, session: None, packet: &[9; MAX_PAYLOAD] };
     let taken = (0..EVENT_SLOTS + 5).filter(|_| events.send(&event)).count();
     let stats = segment.ring_stats(RingName::Events(0)).unwrap();
     assert_eq!((taken, stats.full), (EVENT_SLOTS, 5));
@@ -246,6 +264,60 @@ fn a_full_ring_says_so_and_loses_nothing_it_took() {
     assert_eq!(segment.ring_stats(RingName::Events(0)).unwrap().unfit, 1);
     assert_eq!(segment.event_receiver(0).unwrap().discard(), EVENT_SLOTS);
     assert_eq!(segment.ring_stats(RingName::Events(2)), None);
+}
+
+/// Octets of an update's slot, the length word first.
+fn slot_of(segment: &Segment, position: usize) -> Vec<u64> {
+    type Slot = [std::sync::atomic::AtomicU64; UPDATE_WORDS];
+    let slots = GEOMETRY.layout().updates + size_of::<RingHeader>();
+    let slot = &segment.mapping.slice::<Slot>(slots, position + 1).unwrap()[position];
+    slot.iter().map(|word| word.load(Ordering::Relaxed)).collect()
+}
+
+#[test]
+fn keys_stay_no_longer_in_the_ring_than_they_must() {
+    let segment = Segment::private(&GEOMETRY).unwrap();
+    let mut sender = segment.update_sender().unwrap();
+    let sa = SaOutbound {
+        id: 3,
+        spi: 0x0102_0304,
+        tag: NonZeroU64::MIN,
+        mode: Mode::Transport,
+        esn: true,
+        hard_packets: 1 << 30,
+        keys: Keys::new(Transform::Cbc256Sha512, &[0xe7; 96]).unwrap(),
+    };
+    let update = Update::SaOutbound(sa);
+    sender.send(&update).unwrap();
+    sender.send(&update).unwrap();
+    assert!(slot_of(&segment, 0).contains(&0xe7e7_e7e7_e7e7_e7e7));
+    let mut receiver = segment.update_receiver().unwrap();
+    assert_eq!(receiver.receive(1, |got| assert_eq!(got, update)), 1);
+    assert!(slot_of(&segment, 0)[1..].iter().all(|word| *word == 0), "wiped");
+    assert!(slot_of(&segment, 1).contains(&0xe7e7_e7e7_e7e7_e7e7), "not taken yet");
+    // A receiver that dies while it applies leaves the message to its successor.
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        receiver.receive(1, |_| panic!("killed"));
+    }));
+    assert!(died.is_err());
+    drop(receiver);
+    let mut receiver = segment.update_receiver().unwrap();
+    assert_eq!(receiver.receive(9, |got| assert_eq!(got, update)), 1);
+    assert!(slot_of(&segment, 1)[1..].iter().all(|word| *word == 0), "wiped");
+    let stats = segment.ring_stats(RingName::Updates).unwrap();
+    assert_eq!((stats.rejected, stats.corrupt, stats.unfit, stats.received), (0, 0, 0, 2));
+}
+
+/// The segment is not in core files: the kernel's flags of the mapping say so.
+#[test]
+fn the_segment_is_not_dumped() {
+    let place = Place::new();
+    let _segment = place.attach(GEOMETRY, Side::Control).unwrap();
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let name = place.segment().to_string_lossy().into_owned();
+    let lines = maps.lines().skip_while(|line| !line.contains(&name));
+    let flags = lines.skip(1).find(|line| line.starts_with("VmFlags:")).unwrap();
+    assert!(flags.split_whitespace().any(|flag| flag == "dd"), "{flags}");
 }
 
 #[test]
@@ -257,7 +329,7 @@ fn a_strangers_slot_is_counted_and_refused() {
     }
     let layout = GEOMETRY.layout();
     let slots = layout.updates + size_of::<RingHeader>();
-    type Slot = [std::sync::atomic::AtomicU64; 8];
+    type Slot = [std::sync::atomic::AtomicU64; UPDATE_WORDS];
     let slot = |n: usize| &segment.mapping.slice::<Slot>(slots, 4).unwrap()[n];
     slot(0)[0].store(u64::MAX, Ordering::Relaxed); // length
     slot(1)[1].store(99, Ordering::Relaxed); // kind

@@ -79,12 +79,15 @@ impl Sink<MemoryBuffer> for Recorder {
             return false;
         }
         self.events.push(match event {
-            Event::Nhrp { tunnel, nbma, packet } => Told::Nhrp { tunnel, nbma, packet: packet.to_vec() },
-            Event::Redirect { tunnel, peer, nbma, packet } => {
+            Event::Nhrp { tunnel, nbma, session: _, packet } => {
+                Told::Nhrp { tunnel, nbma, packet: packet.to_vec() }
+            }
+            Event::Redirect { tunnel, peer, nbma, session: _, packet } => {
                 Told::Redirect { tunnel, peer, nbma, packet: packet.to_vec() }
             }
             Event::Refused { reason, nbma, local, key } => Told::Refused { reason, nbma, local, key },
             Event::Glean { port, address } => Told::Glean { port, address },
+            Event::Ike { .. } | Event::Moved { .. } => panic!("{event:?}"),
         });
         true
     }
@@ -212,8 +215,14 @@ pub struct World {
 /// What control would say about the hub of [`settings`].
 pub fn updates() -> Vec<Update> {
     let route = |prefix: [u8; 4], len, target| Update::Route { prefix: prefix.into(), len, target };
-    let peer =
-        |id: u32, tunnel| Update::Peer { id, tunnel, nbma: NBMA[id as usize], link: 0, multicast: id != 2 };
+    let peer = |id: u32, tunnel| Update::Peer {
+        id,
+        tunnel,
+        nbma: NBMA[id as usize],
+        link: 0,
+        multicast: id != 2,
+        protection: None,
+    };
     vec![
         Update::Begin { generation: 1 },
         Update::Link { id: 0, port: UNDERLAY, mac: Some(GATEWAY_MAC) },
