@@ -6,11 +6,16 @@
 #![forbid(unsafe_code)]
 
 mod action;
+pub mod certificate;
 mod config;
 mod counters;
+pub mod credentials;
+pub mod crypto;
 mod esp_keys;
 mod failures;
 mod host;
+pub mod identity;
+pub mod job;
 mod log;
 pub mod path;
 mod responder;

@@ -1,0 +1,74 @@
+//! AUTH by signature (RFC 7296 2.15, RFC 7427, RFC 8420).
+
+/// RSA with PKCS #1 v1.5 (RFC 7296 3.8).
+pub const METHOD_RSA: u8 = 1;
+/// ECDSA with SHA-256 on P-256 (RFC 4754).
+pub const METHOD_ECDSA_256: u8 = 9;
+/// ECDSA with SHA-384 on P-384 (RFC 4754).
+pub const METHOD_ECDSA_384: u8 = 10;
+/// ECDSA with SHA-512 on P-521 (RFC 4754).
+pub const METHOD_ECDSA_521: u8 = 11;
+/// NULL authentication (RFC 7619): always refused.
+pub const METHOD_NULL: u8 = 13;
+/// Digital signature with its algorithm (RFC 7427).
+pub const METHOD_DIGITAL: u8 = 14;
+
+/// Hash functions that a peer can verify signatures with: data of SIGNATURE_HASH_ALGORITHMS (RFC 7427 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HashAlgorithms {
+    bits: u8,
+}
+
+const SHA2_256: u16 = 2;
+const SHA2_384: u16 = 3;
+const SHA2_512: u16 = 4;
+const IDENTITY: u16 = 5;
+
+impl HashAlgorithms {
+    /// From the notification's data; what is not known is left away.
+    #[must_use]
+    pub fn parse(data: &[u8]) -> Self {
+        let mut hashes = Self::default();
+        for pair in data.chunks_exact(2) {
+            if let &[high, low] = pair {
+                let id = u16::from_be_bytes([high, low]);
+                if (SHA2_256..=IDENTITY).contains(&id) {
+                    hashes.bits |= 1 << id;
+                }
+            }
+        }
+        hashes
+    }
+
+    /// What we can verify: data for our notification.
+    #[must_use]
+    pub fn ours() -> Vec<u8> {
+        [SHA2_256, SHA2_384, SHA2_512, IDENTITY].map(u16::to_be_bytes).concat()
+    }
+
+    /// Whether the peer named none: then the old methods are left.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.bits == 0
+    }
+}
+
+/// Method and data of an AUTH payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthData {
+    /// Authentication method.
+    pub method: u8,
+    /// Authentication data.
+    pub data: Vec<u8>,
+}
+
+/// Why we cannot sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SignError {
+    /// The peer verifies nothing that our key can make.
+    #[error("the peer verifies no signature that our key can make")]
+    NoCommonAlgorithm,
+    /// The library failed.
+    #[error("the library failed")]
+    Library,
+}
