@@ -15,9 +15,8 @@ pub use context::{Context, Direction, KeyError};
 pub use engine::{Choice, Engine, EngineError, Wish};
 pub use ivs::SEED;
 pub use job::{Job, Status};
-pub use transform::{
-    Aes, BLOCK, HEADER, Integrity, MAX_ICV, MAX_MATERIAL, SALT, Transform, UnknownTransform,
-};
+pub use shm::message::{Keys, Transform};
+pub use transform::{BLOCK, HEADER, MAX_ICV, SALT, overhead};
 pub use worker::Crypto;
 
 /// Octets of one direction's expanded keys in an SA.

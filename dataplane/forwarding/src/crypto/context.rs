@@ -2,7 +2,8 @@
 
 use super::engine::{Choice, Engine};
 use super::portable;
-use super::transform::{SALT, Transform};
+use super::transform::{Kind, SALT};
+use shm::message::{Keys, Transform};
 
 /// Which way packets of an SA go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,18 +14,10 @@ pub enum Direction {
     Outbound,
 }
 
-/// Why a context could not be made.
+/// The key material is not as long as the transform wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// The material is not as long as the transform wants.
-    #[error("key material of {got} octets where the transform takes {want}")]
-    Length {
-        /// Octets the transform takes.
-        want: usize,
-        /// Octets there were.
-        got: usize,
-    },
-}
+#[error("key material of a length that the transform does not take")]
+pub struct KeyError;
 
 /// What every engine's context begins with.
 #[derive(Clone, Copy, Debug)]
@@ -41,58 +34,59 @@ pub(super) struct Head {
 /// `Debug` tells the transform only. Wiped when dropped.
 #[repr(align(64))]
 pub struct Context {
-    pub(super) keys: Keys,
+    pub(super) keys: Expanded,
 }
 
 /// One variant for each engine and kind of transform.
 #[allow(clippy::large_enum_variant, reason = "one allocation with the SA, no pointer to follow")]
-pub(super) enum Keys {
+pub(super) enum Expanded {
     PortableGcm(portable::Gcm),
     PortableCbc(portable::Cbc),
 }
 
 impl Context {
+    /// Expands keys.
+    pub fn new(choice: &Choice, direction: Direction, keys: &Keys, esn: bool) -> Result<Self, KeyError> {
+        let transform = keys.transform();
+        let head = Head { transform, outbound: direction == Direction::Outbound, esn };
+        let expanded = match Kind::of(transform) {
+            Kind::Gcm(aes) => {
+                let (key, salt) = keys.encryption().split_last_chunk::<SALT>().ok_or(KeyError)?;
+                match choice.gcm() {
+                    Engine::Portable | Engine::Ring | Engine::IpsecMb => {
+                        portable::Gcm::new(head, aes, key, *salt).map(Expanded::PortableGcm)
+                    }
+                }
+            }
+            Kind::Cbc(aes, integrity) => {
+                let (key, auth) = (keys.encryption(), keys.integrity());
+                match choice.cbc() {
+                    Engine::Portable | Engine::Ring | Engine::IpsecMb => {
+                        portable::Cbc::new(head, aes, integrity, key, auth).map(Expanded::PortableCbc)
+                    }
+                }
+            }
+        };
+        Ok(Self { keys: expanded.ok_or(KeyError)? })
+    }
+
     /// From raw key material: the encryption key, then the salt (GCM, RFC 4106 8.1) or the integrity key (CBC).
-    pub fn new(
+    pub fn from_material(
         choice: &Choice,
         direction: Direction,
         transform: Transform,
         material: &[u8],
         esn: bool,
     ) -> Result<Self, KeyError> {
-        let outbound = direction == Direction::Outbound;
-        let head = Head { transform, outbound, esn };
-        let wrong = KeyError::Length { want: transform.material_len(), got: material.len() };
-        if material.len() != transform.material_len() {
-            return Err(wrong);
-        }
-        let keys = match transform {
-            Transform::Gcm(aes) => {
-                let (key, salt) = material.split_at_checked(aes.key_len()).ok_or(wrong)?;
-                let salt = <[u8; SALT]>::try_from(salt).map_err(|_| wrong)?;
-                match choice.gcm() {
-                    Engine::Portable | Engine::Ring | Engine::IpsecMb => {
-                        portable::Gcm::new(head, aes, key, salt).map(Keys::PortableGcm)
-                    }
-                }
-            }
-            Transform::Cbc(aes, integrity) => {
-                let (key, auth) = material.split_at_checked(aes.key_len()).ok_or(wrong)?;
-                match choice.cbc() {
-                    Engine::Portable | Engine::Ring | Engine::IpsecMb => {
-                        portable::Cbc::new(head, aes, integrity, key, auth).map(Keys::PortableCbc)
-                    }
-                }
-            }
-        };
-        Ok(Self { keys: keys.ok_or(wrong)? })
+        let keys = Keys::new(transform, material).ok_or(KeyError)?;
+        Self::new(choice, direction, &keys, esn)
     }
 
     #[inline(always)]
     pub(super) fn head(&self) -> &Head {
         match &self.keys {
-            Keys::PortableGcm(context) => &context.head,
-            Keys::PortableCbc(context) => &context.head,
+            Expanded::PortableGcm(context) => &context.head,
+            Expanded::PortableCbc(context) => &context.head,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::context::Head;
 use super::ivs::Ivs;
 use super::job::{Aad, Icv, Status, nonce, same_icv, split};
-use super::transform::{Aes, BLOCK, Integrity, SALT};
+use super::transform::{Aes, BLOCK, GCM_ICV, GCM_IV, Integrity, SALT};
 use aes::cipher::{
     Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit,
 };
@@ -54,7 +54,7 @@ impl Gcm {
     }
 
     fn seal_with(&self, cipher: &impl Aead, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, 8, 16) else { return Status::BadLength };
+        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
         parts.iv.copy_from_slice(&sequence.to_be_bytes());
         let (aad, nonce) = (Aad::new(parts.header, sequence, self.head.esn), nonce(self.salt, parts.iv));
         match cipher.encrypt_inout_detached(&nonce.into(), aad.octets(), parts.text.into()) {
@@ -65,9 +65,9 @@ impl Gcm {
     }
 
     fn open_with(&self, cipher: &impl Aead, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, 8, 16) else { return Status::BadLength };
+        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
         let (aad, nonce) = (Aad::new(parts.header, sequence, self.head.esn), nonce(self.salt, parts.iv));
-        let Ok(icv) = <&[u8; 16]>::try_from(&*parts.icv) else { return Status::BadLength };
+        let Ok(icv) = <&[u8; GCM_ICV]>::try_from(&*parts.icv) else { return Status::BadLength };
         match cipher.decrypt_inout_detached(&nonce.into(), aad.octets(), parts.text.into(), icv.into()) {
             Ok(()) => Status::Done,
             Err(_) => Status::BadIcv,

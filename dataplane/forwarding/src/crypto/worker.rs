@@ -1,6 +1,6 @@
 //! What a worker needs to seal and open: state of its own, shared with nobody.
 
-use super::context::Keys;
+use super::context::Expanded;
 use super::engine::{Choice, EngineError};
 use super::ivs::{Ivs, SEED};
 use super::job::{Job, Status};
@@ -30,8 +30,8 @@ impl Crypto {
                 continue;
             }
             job.status = match &job.context.keys {
-                Keys::PortableGcm(keys) => keys.seal(job.packet, job.sequence),
-                Keys::PortableCbc(keys) => keys.seal(job.packet, job.sequence, &mut self.ivs),
+                Expanded::PortableGcm(keys) => keys.seal(job.packet, job.sequence),
+                Expanded::PortableCbc(keys) => keys.seal(job.packet, job.sequence, &mut self.ivs),
             };
         }
     }
@@ -45,8 +45,8 @@ impl Crypto {
                 continue;
             }
             job.status = match &job.context.keys {
-                Keys::PortableGcm(keys) => keys.open(job.packet, job.sequence),
-                Keys::PortableCbc(keys) => keys.open(job.packet, job.sequence),
+                Expanded::PortableGcm(keys) => keys.open(job.packet, job.sequence),
+                Expanded::PortableCbc(keys) => keys.open(job.packet, job.sequence),
             };
         }
     }
@@ -54,21 +54,21 @@ impl Crypto {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Choice, Context, Direction, Transform, Wish};
+    use super::super::{Choice, Context, Direction, HEADER, Keys, Transform, Wish, overhead};
     use super::*;
 
     #[test]
     fn what_was_sealed_opens_and_a_flipped_bit_does_not() {
         let choice = Choice::new(Wish::Auto).unwrap();
         let mut crypto = Crypto::new(&choice, &[1; SEED]).unwrap();
-        for transform in Transform::ALL {
-            let material: Vec<u8> = (0..transform.material_len() as u8).collect();
+        for transform in Transform::ALL.iter().copied() {
+            let material: Vec<u8> = (0..transform.len() as u8).collect();
+            let keys = Keys::new(transform, &material).unwrap();
             for esn in [false, true] {
-                let context =
-                    |direction| Context::new(&choice, direction, transform, &material, esn).unwrap();
+                let context = |direction| Context::new(&choice, direction, &keys, esn).unwrap();
                 let (outbound, inbound) = (context(Direction::Outbound), context(Direction::Inbound));
                 let sequence = 0x1_0000_0007;
-                let mut packet = vec![0; transform.overhead() + 64];
+                let mut packet = vec![0; overhead(transform) + 64];
                 packet[..8].copy_from_slice(&[1, 2, 3, 4, 0, 0, 0, 7]);
                 let mut jobs = [Job::new(&outbound, &mut packet, sequence)];
                 crypto.seal(&mut jobs);
@@ -78,12 +78,12 @@ mod tests {
                     bad[at] ^= 1;
                     let mut jobs = [Job::new(&inbound, &mut bad, sequence)];
                     crypto.open(&mut jobs);
-                    assert_eq!(jobs[0].status, Status::BadIcv, "{transform} octet {at}");
+                    assert_eq!(jobs[0].status, Status::BadIcv, "{transform:?} octet {at}");
                 }
                 let mut jobs = [Job::new(&inbound, &mut packet, sequence)];
                 crypto.open(&mut jobs);
-                assert_eq!(jobs[0].status, Status::Done, "{transform}");
-                let text = 8 + transform.iv_len();
+                assert_eq!(jobs[0].status, Status::Done, "{transform:?}");
+                let text = HEADER + transform.iv_len();
                 assert!(packet[text..text + 64].iter().all(|octet| *octet == 0));
             }
         }
