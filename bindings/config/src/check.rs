@@ -1,6 +1,8 @@
 //! What must hold between values: each finding names the key that is most likely wrong.
 
 mod dataplane;
+pub(crate) mod files;
+mod security;
 
 use crate::model::{Config, Port, Prefix, Role, Tunnel};
 use crate::reader::Findings;
@@ -8,9 +10,6 @@ use crate::{MAX_PORTS, MAX_TUNNELS};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// Octets that an outer IPv4 header and a GRE header take, and those of a GRE key (RFC 2784 2.1, RFC 2890 2).
-const OUTER: u16 = 20 + 4;
-const KEY: u16 = 4;
 /// Octets of an IPv4 and a TCP header without options.
 const IP_TCP: u16 = 40;
 
@@ -29,6 +28,7 @@ pub(crate) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Fin
     keys(config, findings);
     maps(config, findings);
     routes(config, findings);
+    security::check(config, findings);
 }
 
 fn bounds(config: &Config, findings: &mut Findings) {
@@ -140,7 +140,7 @@ fn tunnel(config: &Config, tunnel: &Tunnel, path: &str, findings: &mut Findings)
             findings.error(&format!("{path}.source"), message);
         }
         Some(port) => {
-            let most = port.mtu - OUTER - if tunnel.key.is_some() { KEY } else { 0 };
+            let most = crate::overhead::clear(port.mtu, tunnel.key.is_some());
             if tunnel.ip_mtu > most {
                 let message = format!(
                     "{} is too much: port {} has an MTU of {}, which leaves {most} inside the tunnel",

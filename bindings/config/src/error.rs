@@ -1,5 +1,6 @@
 //! What is wrong with a file, told so that it can be mended without looking anything up.
 
+use crate::excerpt;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -77,7 +78,9 @@ impl Mistake {
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_text = text[line_start..].lines().next().unwrap_or("");
         let column = text[line_start..start].chars().count();
-        let room = line_text.chars().count().saturating_sub(column);
+        let mark = start - line_start..end - line_start;
+        let shown = excerpt::shown(line_text, mark, &key, excerpt::keeps_secrets(text));
+        let room = shown.chars().count().saturating_sub(column);
         Self {
             severity,
             file: file.into(),
@@ -85,7 +88,7 @@ impl Mistake {
             column: column + 1,
             key,
             message,
-            excerpt: (line_text.to_string(), text[start..end].chars().count().clamp(1, room.max(1))),
+            excerpt: (shown, text[start..end].chars().count().clamp(1, room.max(1))),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Kinds of values: each turns a TOML value into a typed one or says what was expected instead.
 
+pub(crate) mod security;
+
 use crate::model::{Prefix, Role};
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -6,18 +6,24 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod claim;
 mod cores;
 mod error;
+mod excerpt;
 mod kind;
 mod load;
 pub mod model;
 mod nearest;
+mod overhead;
+pub mod proposal;
 mod read;
 mod reader;
+mod secret;
 
 pub use error::{ConfigError, Mistake, Severity};
 pub use load::Checked;
 pub use model::Config;
+pub use secret::Secret;
 
 /// Most ports; the segment's counter blocks have room for so many.
 pub const MAX_PORTS: usize = 16;

@@ -7,6 +7,7 @@ use crate::{check, cores, read};
 use std::ops::Range;
 use std::path::Path;
 use toml::de::DeTable;
+use zeroize::Zeroizing;
 
 /// A configuration that will do, and what is unwise in it.
 #[derive(Clone, Debug)]
@@ -28,16 +29,19 @@ impl Config {
         let file = file.as_ref();
         let text =
             std::fs::read_to_string(file).map_err(|error| ConfigError::Read { file: file.into(), error })?;
-        parse(file, &text, cores::online().as_deref())
+        // It may hold keys.
+        let text = Zeroizing::new(text);
+        parse(file, &text, true)
     }
 
     /// Checks `text` as if it stood in `file`, on no machine in particular.
     pub fn parse(file: impl AsRef<Path>, text: &str) -> Result<Self, ConfigError> {
-        parse(file.as_ref(), text, None).map(|checked| checked.config)
+        parse(file.as_ref(), text, false).map(|checked| checked.config)
     }
 }
 
-fn parse(file: &Path, text: &str, cores: Option<&[usize]>) -> Result<Checked, ConfigError> {
+/// `here`: on the machine that it is for.
+fn parse(file: &Path, text: &str, here: bool) -> Result<Checked, ConfigError> {
     let place = |severity| {
         move |(span, key, message): (Range<usize>, String, String)| {
             Mistake::new(severity, file, text, &span, key, message)
@@ -53,11 +57,15 @@ fn parse(file: &Path, text: &str, cores: Option<&[usize]>) -> Result<Checked, Co
     }
     let mut findings = Findings::default();
     let mut top = Reader::new(&mut findings, document.get_ref());
-    let config = read::config(&mut top);
+    let config = read::config(&mut top, file.parent().unwrap_or(Path::new("")));
     top.finish();
     // Comparing values with each other needs all of them: indices would shift where a table was left out.
     if let (Some(config), true) = (&config, findings.errors.is_empty()) {
-        check::check(config, cores, &mut findings);
+        let cores = if here { cores::online() } else { None };
+        check::check(config, cores.as_deref(), &mut findings);
+        if here {
+            check::files::check(file, config, &mut findings);
+        }
     }
     let in_order = |mut list: Vec<(Range<usize>, String, String)>| {
         list.sort_by_key(|(span, ..)| span.start);

@@ -1,17 +1,15 @@
 //! The typed form of `hub.toml`. What is here has passed every check.
 
-use std::fmt;
+pub(crate) mod ike;
+mod prefix;
+mod protection;
+
+pub use ike::{Claim, Ike, IkeKey, KeyPeer, KeySource, OwnCertificate, Unique};
+pub use prefix::Prefix;
+pub use protection::{ClaimPolicy, CryptoEngine, ModePolicy, Protection};
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-
-/// An IPv4 network in CIDR form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Prefix {
-    /// Address; of an interface address the host bits are kept.
-    pub address: Ipv4Addr,
-    /// Prefix length, 0 to 32.
-    pub len: u8,
-}
 
 /// The whole file.
 #[derive(Clone, Debug)]
@@ -26,8 +24,20 @@ pub struct Config {
     pub tunnel: Vec<Tunnel>,
     /// Static overlay routes.
     pub route: Vec<Route>,
+    /// Authentication and key exchange; all defaults when the file has no `[ike]`.
+    pub ike: Ike,
+    /// What tunnels are protected with.
+    pub protection: Vec<Protection>,
     /// Prometheus endpoint; absent: none.
     pub metrics: Option<Metrics>,
+}
+
+impl Config {
+    /// What a tunnel is protected with; `None`: it travels in the clear.
+    pub fn protection_of(&self, tunnel: &Tunnel) -> Option<&Protection> {
+        let name = tunnel.protection.as_ref()?;
+        self.protection.iter().find(|protection| protection.name == *name)
+    }
 }
 
 /// `[hub]`
@@ -65,6 +75,8 @@ pub struct Dataplane {
     pub idle_sleep: u32,
     /// Count the cycles of each pass over a burst, for `show workers`; costs some cycles itself. Default: off.
     pub stage_timing: bool,
+    /// Who computes ESP. Default: the fastest that the CPU has.
+    pub crypto_engine: CryptoEngine,
 }
 
 impl Default for Dataplane {
@@ -79,6 +91,7 @@ impl Default for Dataplane {
             eal_args: Vec::new(),
             idle_sleep: 0,
             stage_timing: false,
+            crypto_engine: CryptoEngine::Auto,
         }
     }
 }
@@ -132,6 +145,8 @@ pub struct Tunnel {
     pub tcp_adjust_mss: Option<u16>,
     /// Outer TTL. Default: 255.
     pub ttl: u8,
+    /// Name of the [`Protection`] that all its packets have; absent: they travel in the clear.
+    pub protection: Option<String>,
     /// NHRP on this interface.
     pub nhrp: Nhrp,
 }
@@ -193,45 +208,4 @@ pub struct Metrics {
     pub listen: SocketAddr,
     /// Export series per peer as well (10,000 peers are 10,000 series a metric). Default: off.
     pub per_peer: bool,
-}
-
-impl Prefix {
-    /// The network mask, in host byte order.
-    pub fn mask(&self) -> u32 {
-        u32::MAX.checked_shl(32 - u32::from(self.len.min(32))).unwrap_or(0)
-    }
-    /// The same with host bits zero.
-    pub fn network(&self) -> Self {
-        Self { address: Ipv4Addr::from(u32::from(self.address) & self.mask()), len: self.len }
-    }
-    /// The highest address inside.
-    pub fn last(&self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.address) | !self.mask())
-    }
-    /// Whether `address` lies inside.
-    pub fn contains(&self, address: Ipv4Addr) -> bool {
-        (u32::from(self.address) ^ u32::from(address)) & self.mask() == 0
-    }
-    /// Whether some address lies in both.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        let wider = if self.len <= other.len { self } else { other };
-        wider.contains(self.address) && wider.contains(other.address)
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.len)
-    }
-}
-
-impl std::str::FromStr for Prefix {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an IPv4 prefix such as 10.255.0.1/24");
-        let (address, len) = text.split_once('/').ok_or_else(wrong)?;
-        let address = address.parse().map_err(|_| wrong())?;
-        let len = len.parse().ok().filter(|len| *len <= 32).ok_or_else(wrong)?;
-        Ok(Self { address, len })
-    }
 }

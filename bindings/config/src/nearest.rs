@@ -26,6 +26,21 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("workers", "cores"),
     ("lcores", "cores"),
     ("port", "listen"),
+    ("psk", "pre-shared-key"),
+    ("secret", "pre-shared-key"),
+    ("psk-file", "pre-shared-key-file"),
+    ("transform-set", "proposals"),
+    ("esp", "proposals"),
+    ("proposal", "proposals"),
+    ("cert", "certificate"),
+    ("trustpoint", "certificate"),
+    ("ca", "authority"),
+    ("profile", "protection"),
+    ("ipsec-profile", "protection"),
+    ("tunnel-protection", "protection"),
+    ("window-size", "replay-window"),
+    ("engine", "crypto-engine"),
+    ("keyring", "key"),
 ];
 
 /// The word of `valid` that was most likely meant by `word`, if any is likely at all.

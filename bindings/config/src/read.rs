@@ -4,21 +4,28 @@ use crate::kind::{self, integer};
 use crate::model::{Config, Dataplane, Hub, Map, Metrics, Nhrp, Port, Route, Tunnel};
 use crate::reader::Reader;
 use crate::{MAX_PEERS, MAX_WORKERS};
+use std::path::Path;
 
-/// The top of the file. `None` when something that must be there is absent or wrong; the findings say what.
-pub(crate) fn config(top: &mut Reader) -> Option<Config> {
+mod security;
+
+/// The top of the file; paths are taken from `directory`. `None` when something that must be there is absent or wrong; the findings say what.
+pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
     let hub = top.table("hub", "[hub]", hub);
     let dataplane = top.table("dataplane", "[dataplane]", dataplane).unwrap_or_default();
     let port = top.tables("port", "[[port]]", port);
     let tunnel = top.tables("tunnel", "[[tunnel]]", tunnel);
     let route = top.tables("route", "[[route]]", route);
     let metrics = top.table("metrics", "[metrics]", metrics);
+    let names: Vec<String> = tunnel.iter().map(|tunnel| tunnel.name.clone()).collect();
+    let mut ike = top.table("ike", "[ike]", |table| security::ike(table, &names)).unwrap_or_default();
+    let protection = top.tables("protection", "[[protection]]", security::protection);
+    ike.files().for_each(|file| *file = directory.join(&*file));
     for (key, title) in [("hub", "[hub]"), ("port", "[[port]]"), ("tunnel", "[[tunnel]]")] {
         if !top.has(key) {
             top.missing_table(title);
         }
     }
-    Some(Config { hub: hub?, dataplane, port, tunnel, route, metrics })
+    Some(Config { hub: hub?, dataplane, port, tunnel, route, metrics, ike, protection })
 }
 
 fn hub(table: &mut Reader) -> Option<Hub> {
@@ -50,6 +57,9 @@ fn dataplane(table: &mut Reader) -> Option<Dataplane> {
         eal_args: table.list("eal-args", kind::text).unwrap_or(default.eal_args),
         idle_sleep: table.optional("idle-sleep", integer(0..=100_000_u32)).unwrap_or(default.idle_sleep),
         stage_timing: table.optional("stage-timing", kind::boolean).unwrap_or(default.stage_timing),
+        crypto_engine: table
+            .optional("crypto-engine", kind::security::crypto_engine)
+            .unwrap_or(default.crypto_engine),
     })
 }
 
@@ -83,6 +93,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
     let ip_mtu = table.optional("ip-mtu", integer(576..=9192_u16));
     let tcp_adjust_mss = table.optional("tcp-adjust-mss", integer(500..=9152_u16));
     let ttl = table.optional("ttl", integer(1..=255_u8));
+    let protection = table.optional("protection", kind::name);
     let nhrp = table.table("nhrp", "[tunnel.nhrp]", nhrp);
     if !table.has("nhrp") {
         table.missing_table("[tunnel.nhrp]");
@@ -96,6 +107,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
         ip_mtu: ip_mtu.unwrap_or(1400),
         tcp_adjust_mss,
         ttl: ttl.unwrap_or(255),
+        protection,
         nhrp: nhrp?,
     })
 }

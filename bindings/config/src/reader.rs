@@ -160,6 +160,11 @@ impl<'a> Reader<'a> {
         self.findings.error(&self.path, format!("{title} is missing"));
     }
 
+    /// Reports what is absent, where the table begins.
+    pub(crate) fn missing(&mut self, message: String) {
+        self.findings.error(&self.path, message);
+    }
+
     /// Reports a value that its kind let pass.
     pub(crate) fn wrong(&mut self, key: &str, message: String) {
         let path = self.join(key);
@@ -231,10 +236,11 @@ fn home(word: &str, here: &str) -> Option<&'static str> {
                 "eal-args",
                 "idle-sleep",
                 "stage-timing",
+                "crypto-engine",
             ],
         ),
         ("[[port]]", &["device", "role", "gateway", "vlan", "mac"]),
-        ("[[tunnel]]", &["interface", "source", "key", "ip-mtu", "tcp-adjust-mss", "ttl"]),
+        ("[[tunnel]]", &["interface", "source", "key", "ip-mtu", "tcp-adjust-mss", "ttl", "protection"]),
         (
             "[tunnel.nhrp]",
             &[
@@ -253,6 +259,32 @@ fn home(word: &str, here: &str) -> Option<&'static str> {
         ),
         ("[[tunnel.nhrp.map]]", &["protocol", "nbma"]),
         ("[metrics]", &["listen", "per-peer"]),
+        (
+            "[ike]",
+            &[
+                "certificate",
+                "private-key",
+                "authority",
+                "crl",
+                "dpd",
+                "half-open",
+                "cookie-threshold",
+                "unique",
+                "fragment-size",
+            ],
+        ),
+        ("[[ike.key]]", &["pre-shared-key", "pre-shared-key-file"]),
+        (
+            "[[protection]]",
+            &[
+                "mode",
+                "lifetime-seconds",
+                "lifetime-kilobytes",
+                "lifetime-packets",
+                "replay-window",
+                "claims",
+            ],
+        ),
     ];
     HOMES.iter().find(|(home, keys)| *home != here && keys.contains(&word)).map(|(home, _)| *home)
 }

@@ -8,7 +8,11 @@ const EXAMPLE: &str = include_str!("../../../scripts/hub.toml.example");
 fn is_valid() {
     let config = Config::parse("hub.toml.example", EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((config.port.len(), config.tunnel.len(), config.route.len()), (2, 2, 2));
-    assert_eq!(config.tunnel[0].nhrp.map.len(), 1);
+    assert_eq!((config.tunnel[0].nhrp.map.len(), config.tunnel[1].nhrp.map.len()), (0, 1));
+    assert!(
+        config.protection_of(&config.tunnel[0]).is_some()
+            && config.protection_of(&config.tunnel[1]).is_none()
+    );
 }
 
 #[test]
@@ -24,7 +28,7 @@ fn tells_the_true_defaults() {
             _ => format!("{line}\n"),
         })
         .collect();
-    assert_eq!(count, 24);
+    assert_eq!(count, 36);
     let with = Config::parse("f", &spelt_out).unwrap_or_else(|error| panic!("{error}"));
     let without = Config::parse("f", EXAMPLE).unwrap();
     assert_eq!(format!("{with:?}"), format!("{without:?}"));
@@ -42,11 +46,17 @@ fn names_every_key() {
         ("[metrics]", "[metrics]"),
         ("[[tunnel.nhrp.map]]", "[[tunnel.nhrp.map]]"),
         ("[tunnel.nhrp]", "[tunnel.nhrp]"),
+        ("[ike]", "[ike]"),
+        ("[[ike.key]]", "[[ike.key]]"),
+        ("[[ike.claim]]", "[[ike.claim]]"),
+        ("[[protection]]", "[[protection]]"),
     ] {
         let text = EXAMPLE.replacen(&format!("\n{table}\n"), &format!("\n{table}\nqqqqqqqq = 1\n"), 1);
         let error = Config::parse("f", &text).unwrap_err().to_string();
         let keys = error.split("valid keys are ").nth(1).unwrap_or_else(|| panic!("{title}: {error}"));
-        for key in keys.lines().next().unwrap().split(", ").filter(|key| !["nhrp", "map"].contains(key)) {
+        for key in
+            keys.lines().next().unwrap().split(", ").filter(|key| !["nhrp", "map", "claim"].contains(key))
+        {
             let named = |line: &str| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} = "));
             assert!(EXAMPLE.lines().any(named), "{title}: {key} is not in the example");
         }

@@ -59,11 +59,11 @@ fn update_bounds(update: &Update, max_peers: u32) {
             assert!(sa.id < max_sas(max_peers) && sa_of(sa.spi) == sa.id && sa.spi > RESERVED_SPIS);
             assert!(sa.window.is_power_of_two() && (MIN_WINDOW..=MAX_WINDOW).contains(&sa.window));
             assert!(sa.udp != Some(0) && (sa.encap == Encap::Plain || sa.udp.is_some()));
-            assert_eq!(sa.keys.material().len(), sa.keys.transform().len());
+            assert_eq!(sa.keys.material().len(), sa.keys.transform().material_len());
         }
         Update::SaOutbound(sa) => {
             assert!(sa.id < max_sas(max_peers) && sa.spi > RESERVED_SPIS && sa.hard_packets > 0);
-            assert_eq!(sa.keys.material().len(), sa.keys.transform().len());
+            assert_eq!(sa.keys.material().len(), sa.keys.transform().material_len());
         }
         Update::SaDelete { id, .. } => assert!(id < max_sas(max_peers)),
     }

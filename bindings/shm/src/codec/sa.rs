@@ -215,7 +215,7 @@ impl Slot {
 
     fn keys(&self) -> Result<Keys, Malformed> {
         let transform = Transform::from_number(self.transform).ok_or(Malformed::Value("transform"))?;
-        let material = self.keys.get(..transform.len()).unwrap_or_default();
+        let material = self.keys.get(..transform.material_len()).unwrap_or_default();
         Keys::new(transform, material).ok_or(Malformed::Value("keys"))
     }
 }
@@ -237,8 +237,9 @@ pub(crate) mod tests {
     }
 
     fn keys() -> impl Strategy<Value = Keys> {
-        (prop::sample::select(Transform::ALL), prop::collection::vec(any::<u8>(), MAX_KEYS))
-            .prop_map(|(transform, octets)| Keys::new(transform, &octets[..transform.len()]).unwrap())
+        (prop::sample::select(Transform::ALL), prop::collection::vec(any::<u8>(), MAX_KEYS)).prop_map(
+            |(transform, octets)| Keys::new(transform, &octets[..transform.material_len()]).unwrap(),
+        )
     }
 
     fn mode() -> impl Strategy<Value = Mode> {

@@ -67,7 +67,7 @@ impl Transform {
     }
 
     /// Octets of key material of one direction.
-    pub const fn len(self) -> usize {
+    pub const fn material_len(self) -> usize {
         self.encryption_len() + self.integrity_len()
     }
 
@@ -103,14 +103,14 @@ impl Transform {
 
 /// Octets of the longest key material.
 pub const MAX_KEYS: usize = 96;
-const _: () = assert!(Transform::Cbc256Sha512.len() == MAX_KEYS);
+const _: () = assert!(Transform::Cbc256Sha512.material_len() == MAX_KEYS);
 
 /// The keys of one direction of an SA: not shown by `Debug`, compared in constant time, wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Keys {
     #[zeroize(skip)]
     transform: Transform,
-    /// The first `transform.len()` octets; the others are zero.
+    /// The first `transform.material_len()` octets; the others are zero.
     material: [u8; MAX_KEYS],
 }
 
@@ -118,7 +118,7 @@ impl Keys {
     /// `None`: `material` has not the length that `transform` takes.
     pub fn new(transform: Transform, material: &[u8]) -> Option<Self> {
         let mut keys = Self { transform, material: [0; MAX_KEYS] };
-        if material.len() != transform.len() {
+        if material.len() != transform.material_len() {
             return None;
         }
         keys.material.get_mut(..material.len())?.copy_from_slice(material);
@@ -137,12 +137,12 @@ impl Keys {
 
     /// The integrity key; empty of GCM.
     pub fn integrity(&self) -> &[u8] {
-        self.material.get(self.transform.encryption_len()..self.transform.len()).unwrap_or_default()
+        self.material.get(self.transform.encryption_len()..self.transform.material_len()).unwrap_or_default()
     }
 
     /// All of it, as key derivation cuts it.
     pub fn material(&self) -> &[u8] {
-        self.material.get(..self.transform.len()).unwrap_or_default()
+        self.material.get(..self.transform.material_len()).unwrap_or_default()
     }
 
     pub(crate) fn padded(&self) -> &[u8; MAX_KEYS] {
@@ -173,11 +173,11 @@ mod tests {
     fn material_is_cut_in_order() {
         let octets: Vec<u8> = (1..=MAX_KEYS as u8).collect();
         for transform in Transform::ALL {
-            let material = &octets[..transform.len()];
+            let material = &octets[..transform.material_len()];
             let keys = Keys::new(*transform, material).unwrap();
             assert_eq!([keys.encryption(), keys.integrity()].concat(), material);
             assert_eq!((keys.material(), keys.transform()), (material, *transform));
-            assert!(Keys::new(*transform, &octets[1..transform.len()]).is_none());
+            assert!(Keys::new(*transform, &octets[1..transform.material_len()]).is_none());
             assert_eq!(Transform::from_number(*transform as u8), Some(*transform));
         }
         assert!(Keys::new(Transform::Gcm128, &[0; MAX_KEYS + 1]).is_none());

@@ -62,7 +62,7 @@ mod tests {
         let choice = Choice::new(Wish::Auto).unwrap();
         let mut crypto = Crypto::new(&choice, &[1; SEED]).unwrap();
         for transform in Transform::ALL.iter().copied() {
-            let material: Vec<u8> = (0..transform.len() as u8).collect();
+            let material: Vec<u8> = (0..transform.material_len() as u8).collect();
             let keys = Keys::new(transform, &material).unwrap();
             for esn in [false, true] {
                 let context = |direction| Context::new(&choice, direction, &keys, esn).unwrap();
