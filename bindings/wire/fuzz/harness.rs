@@ -3,7 +3,7 @@
 //!
 //! Beyond not panicking: what a parser accepts, its emitter writes again octet for octet.
 
-use wire::{arp, checksum, eth, gre, icmp, ip4, pcap, tcp, udp};
+use wire::{arp, checksum, eth, gre, icmp, ike, ip4, pcap, tcp, udp};
 
 /// GRE in GRE is followed this deep.
 const NESTING: usize = 4;
@@ -152,4 +152,134 @@ pub fn pcap(data: &[u8]) {
     for (again, packet) in again.packets().zip(&packets) {
         assert_eq!(again.unwrap().data, packet.data);
     }
+}
+
+/// An IKE message. Encrypted payloads are opened only by luck, so everything after the header is looked at a second
+/// time as if it had been decrypted.
+pub fn ike(data: &[u8]) {
+    if let Ok(message) = ike::Message::parse(data) {
+        assert_eq!(message.octets(), data);
+        assert!(ike::Header::peek(data) == Some(message.header()));
+        let _ = ike::Trace::from(&message).to_string();
+        ike_payloads(message.payloads());
+        if let Ok(Some(encrypted)) = message.encrypted() {
+            for layout in
+                [ike::Layout::GCM_16, ike::Layout::cbc(12), ike::Layout::cbc(16), ike::Layout::cbc(32)]
+            {
+                ike_sealed(data, &encrypted, layout);
+            }
+        }
+    }
+    if let Some((inner, first)) = data.get(ike::HEADER_LEN..).zip(data.get(16))
+        && let Ok(payloads) = ike::Payloads::parse(ike::PayloadType(*first), inner)
+    {
+        ike_payloads(payloads);
+    }
+}
+
+fn ike_sealed(data: &[u8], encrypted: &ike::Encrypted<'_>, layout: ike::Layout) {
+    let Ok(sealed) = encrypted.split(layout) else { return };
+    assert_eq!([sealed.associated, sealed.iv, sealed.ciphertext, sealed.icv].concat(), data);
+    assert_eq!(sealed.signed.len() + sealed.icv.len(), data.len());
+    assert!(!sealed.ciphertext.is_empty() && sealed.ciphertext.len().is_multiple_of(layout.block));
+    if let Ok(plaintext) = ike::unpad(sealed.ciphertext) {
+        assert!(plaintext.len() < sealed.ciphertext.len());
+    }
+}
+
+/// What can be read is written again and then reads the same.
+fn ike_payloads(payloads: ike::Payloads<'_>) {
+    let mut chain = ike::Chain::new();
+    for payload in payloads {
+        ike_payload(&mut chain, &payload);
+    }
+    assert!(payloads.into_iter().count() <= ike::MAX_PAYLOADS);
+    let again = ike::Payloads::parse(chain.first(), chain.octets());
+    if let Ok(again) = again {
+        let mut twice = ike::Chain::new();
+        for payload in again {
+            ike_payload(&mut twice, &payload);
+        }
+        assert_eq!(twice.octets(), chain.octets());
+        assert_eq!(format!("{again:?}"), format!("{:?}", twice.payloads().unwrap()));
+    } else {
+        // Only what may stand at the end of a message alone is not read as part of one that was decrypted.
+        assert_eq!(again.err(), Some(ike::ParseError::NestedEncryption));
+    }
+    let _ = payloads.unknown_critical();
+    let _ = format!("{payloads:?}");
+}
+
+fn ike_payload(chain: &mut ike::Chain, payload: &ike::Payload<'_>) {
+    if ike_known(chain, payload).is_none() {
+        chain.raw(ike::PayloadType::Vendor, payload.body);
+    }
+}
+
+/// Writes the payload; `None`: it cannot be read, or has more in it than is known here.
+fn ike_known(chain: &mut ike::Chain, payload: &ike::Payload<'_>) -> Option<()> {
+    use ike::PayloadType as P;
+    let (kind, body) = (payload.kind, payload.body);
+    match kind {
+        P::Sa => return ike_proposals(chain, &ike::SecurityAssociation::parse(body).ok()?),
+        P::KeyExchange => {
+            let exchange = ike::KeyExchange::parse(body).ok()?;
+            chain.key_exchange(exchange.method, exchange.data)
+        }
+        P::IdInitiator | P::IdResponder => {
+            let id = ike::Identity::parse(kind, body).ok()?;
+            assert!(id.to_string().len() < 200);
+            chain.identity(kind, id.kind, id.data)
+        }
+        P::Certificate => chain.certificate(&ike::Certificate::parse(body).ok()?),
+        P::CertificateRequest => chain.certificate_request(&ike::CertificateRequest::parse(body).ok()?),
+        P::Authentication => {
+            let auth = ike::Authentication::parse(body).ok()?;
+            if let Ok(signature) = ike::DigitalSignature::parse(auth.data) {
+                let mut out = Vec::new();
+                signature.emit(&mut out);
+                assert_eq!(out, auth.data);
+            }
+            chain.authentication(auth.method, auth.data)
+        }
+        P::Nonce => chain.nonce(ike::check_nonce(body).ok()?),
+        P::Notify => {
+            let notify = ike::Notify::parse(body).ok()?;
+            let _ = (notify.spi32(), notify.data_u16(), notify.nat_detection(), notify.hashes().count());
+            chain.notify(&notify)
+        }
+        P::Delete => {
+            let delete = ike::Delete::parse(body).ok()?;
+            let spis: Vec<u32> = delete.spis().collect();
+            assert!(spis.is_empty() || spis.len() == usize::from(delete.count));
+            chain.delete_esp(&spis)
+        }
+        P::SelectorsInitiator | P::SelectorsResponder => {
+            let selectors = ike::Selectors::parse(kind, body).ok()?;
+            assert_eq!(selectors.iter().count(), selectors.count());
+            let known = selectors.iter().collect::<Option<Vec<_>>>()?;
+            chain.selectors(kind, &known)
+        }
+        _ => chain.raw(kind, body),
+    };
+    Some(())
+}
+
+fn ike_proposals(chain: &mut ike::Chain, sa: &ike::SecurityAssociation<'_>) -> Option<()> {
+    let read: Vec<_> = sa.proposals().collect::<Result<_, _>>().ok()?;
+    let transforms: Vec<Vec<_>> = read.iter().map(|proposal| proposal.transforms().collect()).collect();
+    // Each transform takes eight octets at least.
+    assert!(transforms.iter().map(Vec::len).sum::<usize>() <= usize::from(u16::MAX) / 8);
+    let specs: Vec<_> = read
+        .iter()
+        .zip(&transforms)
+        .map(|(p, transforms)| ike::ProposalSpec {
+            number: p.number,
+            protocol: p.protocol,
+            spi: p.spi,
+            transforms,
+        })
+        .collect();
+    chain.security_association(&specs);
+    Some(())
 }

@@ -53,6 +53,34 @@ fn packets() -> Vec<Vec<u8>> {
     frames().iter().filter_map(after).collect()
 }
 
+/// IKE messages, and what was in their Encrypted payloads as messages in the clear.
+fn ike() -> Vec<Vec<u8>> {
+    let hex = |text: &str| -> Vec<u8> {
+        let (pairs, _) = text.as_bytes().as_chunks::<2>();
+        let octet = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        pairs.iter().map(octet).collect()
+    };
+    let mut messages = Vec::new();
+    for file in ["strongswan.json", "others.json", "malformed.json"] {
+        let text = fs::read_to_string(here("testdata/ike").join(file)).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for message in file["messages"].as_array().unwrap() {
+            let octets = hex(message["hex"].as_str().unwrap());
+            if let Some(plaintext) = message["plaintext"].as_str() {
+                let plaintext = hex(plaintext);
+                let mut clear = octets[..wire::ike::HEADER_LEN].to_vec();
+                clear[16] = message["first"].as_u64().unwrap() as u8;
+                clear.extend(wire::ike::unpad(&plaintext).unwrap());
+                let length = clear.len() as u32;
+                clear[24..28].copy_from_slice(&length.to_be_bytes());
+                messages.push(clear);
+            }
+            messages.push(octets);
+        }
+    }
+    messages
+}
+
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
     for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
         target(seed);
@@ -77,6 +105,11 @@ fn frame() {
 }
 
 #[test]
+fn ike_messages() {
+    run(harness::ike, "ike", &ike());
+}
+
+#[test]
 fn ip() {
     run(harness::ip, "ip", &packets());
 }
@@ -89,7 +122,7 @@ fn pcap() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
-    for (name, seeds) in [("frame", frames()), ("ip", packets()), ("pcap", captures())] {
+    for (name, seeds) in [("frame", frames()), ("ike", ike()), ("ip", packets()), ("pcap", captures())] {
         let directory = here("fuzz/corpus").join(name);
         fs::create_dir_all(&directory).unwrap();
         for (number, seed) in seeds.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The critical bit (RFC 7296 3.2); the seven others are reserved and not looked at.
-const CRITICAL: u8 = 0x80;
+pub(super) const CRITICAL: u8 = 0x80;
 
 /// One payload.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Writing payloads, and messages in the clear.
 
+use super::chain::CRITICAL;
 use super::error::ParseError;
 use super::header::{Header, LENGTH_AT, NEXT_AT};
 use super::number::{AuthMethod, IdType, KeyExchangeId, NotifyType, PayloadType};
@@ -76,6 +77,15 @@ impl Chain {
     /// Appends a payload with a body that is there already.
     pub fn raw(&mut self, kind: PayloadType, body: &[u8]) -> &mut Self {
         self.payload(kind, |out| out.extend_from_slice(body))
+    }
+
+    /// Sets the critical bit of the last payload: the receiver has to refuse the message if it does not know the type.
+    /// Not for payloads that RFC 7296 defines (3.2).
+    pub fn critical(&mut self) -> &mut Self {
+        if let (false, Some(flags)) = (self.is_empty(), self.octets.get_mut(self.last_at + 1)) {
+            *flags |= CRITICAL;
+        }
+        self
     }
 
     /// Appends an SA payload.
