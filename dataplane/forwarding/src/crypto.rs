@@ -3,16 +3,22 @@
 //! [`Choice`] is made once for the process. The updater makes a [`Context`] for each direction of an SA from its key
 //! material; a worker owns a [`Crypto`] and gives it [`Job`]s.
 
+mod calibrate;
+mod choice;
 mod context;
 mod engine;
 mod ivs;
 mod job;
+mod known;
+mod multi_buffer;
 mod portable;
+mod ring_gcm;
 mod transform;
 mod worker;
 
+pub use choice::Choice;
 pub use context::{Context, Direction, KeyError};
-pub use engine::{Choice, Engine, EngineError, Wish};
+pub use engine::{Engine, EngineError, Wish};
 pub use ivs::SEED;
 pub use job::{Job, Status};
 pub use shm::message::{Keys, Transform};

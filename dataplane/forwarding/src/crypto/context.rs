@@ -1,8 +1,8 @@
 //! The expanded keys of one direction of an SA.
 
-use super::engine::{Choice, Engine};
-use super::portable;
+use super::choice::{Choice, With};
 use super::transform::{Kind, SALT};
+use super::{multi_buffer, portable, ring_gcm};
 use shm::message::{Keys, Transform};
 
 /// Which way packets of an SA go.
@@ -42,6 +42,9 @@ pub struct Context {
 pub(super) enum Expanded {
     PortableGcm(portable::Gcm),
     PortableCbc(portable::Cbc),
+    RingGcm(ring_gcm::Gcm),
+    MultiBufferGcm(multi_buffer::Gcm),
+    MultiBufferCbc(multi_buffer::Cbc),
 }
 
 impl Context {
@@ -49,22 +52,22 @@ impl Context {
     pub fn new(choice: &Choice, direction: Direction, keys: &Keys, esn: bool) -> Result<Self, KeyError> {
         let transform = keys.transform();
         let head = Head { transform, outbound: direction == Direction::Outbound, esn };
-        let expanded = match Kind::of(transform) {
-            Kind::Gcm(aes) => {
-                let (key, salt) = keys.encryption().split_last_chunk::<SALT>().ok_or(KeyError)?;
-                match choice.gcm() {
-                    Engine::Portable | Engine::Ring | Engine::IpsecMb => {
-                        portable::Gcm::new(head, aes, key, *salt).map(Expanded::PortableGcm)
-                    }
-                }
+        let (key, salt) = match transform.is_gcm() {
+            true => keys.encryption().split_last_chunk::<SALT>().ok_or(KeyError)?,
+            false => (keys.encryption(), &[0; SALT]),
+        };
+        let auth = keys.integrity();
+        let expanded = match (choice.with(transform), Kind::of(transform)) {
+            (With::MultiBuffer(arch), _) => {
+                let manager = choice.manager(arch).ok_or(KeyError)?;
+                multi_buffer::expand(manager, head, key, *salt, auth)
             }
-            Kind::Cbc(aes, integrity) => {
-                let (key, auth) = (keys.encryption(), keys.integrity());
-                match choice.cbc() {
-                    Engine::Portable | Engine::Ring | Engine::IpsecMb => {
-                        portable::Cbc::new(head, aes, integrity, key, auth).map(Expanded::PortableCbc)
-                    }
-                }
+            (With::Ring, Kind::Gcm(aes)) => ring_gcm::Gcm::new(head, aes, key, *salt).map(Expanded::RingGcm),
+            (With::Portable, Kind::Gcm(aes)) => {
+                portable::Gcm::new(head, aes, key, *salt).map(Expanded::PortableGcm)
+            }
+            (With::Portable | With::Ring, Kind::Cbc(aes, integrity)) => {
+                portable::Cbc::new(head, aes, integrity, key, auth).map(Expanded::PortableCbc)
             }
         };
         Ok(Self { keys: expanded.ok_or(KeyError)? })
@@ -87,6 +90,9 @@ impl Context {
         match &self.keys {
             Expanded::PortableGcm(context) => &context.head,
             Expanded::PortableCbc(context) => &context.head,
+            Expanded::RingGcm(context) => &context.head,
+            Expanded::MultiBufferGcm(context) => &context.head,
+            Expanded::MultiBufferCbc(context) => &context.head,
         }
     }
 

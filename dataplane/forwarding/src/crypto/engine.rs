@@ -1,4 +1,4 @@
-//! Which engine does the work, chosen at start.
+//! The engines there are, and what an operator may ask for.
 
 /// An implementation of the transforms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ impl Engine {
 
 impl std::fmt::Display for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -67,33 +67,4 @@ pub enum EngineError {
     /// No memory for a worker's state.
     #[error("no memory for the state of crypto engine {0}")]
     Memory(Engine),
-}
-
-/// The engines of this process.
-#[derive(Clone, Debug)]
-pub struct Choice {
-    gcm: Engine,
-    cbc: Engine,
-}
-
-impl Choice {
-    /// Chooses by what the processor can and the operator wished.
-    pub fn new(wish: Wish) -> Result<Self, EngineError> {
-        match wish {
-            Wish::Auto | Wish::Only(Engine::Portable) => {
-                Ok(Self { gcm: Engine::Portable, cbc: Engine::Portable })
-            }
-            Wish::Only(engine) => Err(EngineError::Unavailable(engine)),
-        }
-    }
-
-    /// For AES-GCM.
-    pub fn gcm(&self) -> Engine {
-        self.gcm
-    }
-
-    /// For AES-CBC with HMAC.
-    pub fn cbc(&self) -> Engine {
-        self.cbc
-    }
 }

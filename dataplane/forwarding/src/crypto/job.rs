@@ -17,6 +17,8 @@ pub enum Status {
     BadLength,
     /// The context is one for the other direction. Nothing was changed.
     WrongDirection,
+    /// The engine could not: the context is of an engine that this worker has not. The packet is not fit for use.
+    Failed,
 }
 
 /// One ESP packet and the keys for it.
