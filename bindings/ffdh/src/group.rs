@@ -14,7 +14,7 @@ pub enum Group {
 impl Group {
     /// Octets of the prime and of all values.
     #[must_use]
-    pub const fn len(self) -> usize {
+    pub const fn value_len(self) -> usize {
         match self {
             Self::Modp2048 => 256,
             Self::Modp3072 => 384,

@@ -33,7 +33,7 @@ pub fn public(group: Group, exponent: &[u8]) -> Result<Vec<u8>, Error> {
     check_exponent(group, exponent)?;
     let modulus = Modulus::new(group)?;
     let result = modulus.power(&Number::from_bytes(&[2])?, &Number::from_bytes(exponent)?)?;
-    let mut bytes = vec![0; group.len()];
+    let mut bytes = vec![0; group.value_len()];
     result.write(&mut bytes)?;
     Ok(bytes)
 }
@@ -44,7 +44,7 @@ pub fn public(group: Group, exponent: &[u8]) -> Result<Vec<u8>, Error> {
 /// small subgroup gives the exponent away.
 pub fn agree(group: Group, exponent: &[u8], peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     check_exponent(group, exponent)?;
-    if peer.len() != group.len() {
+    if peer.len() != group.value_len() {
         return Err(Error::Value);
     }
     let modulus = Modulus::new(group)?;
@@ -53,7 +53,7 @@ pub fn agree(group: Group, exponent: &[u8], peer: &[u8]) -> Result<Zeroizing<Vec
         return Err(Error::Value);
     }
     let result = modulus.power(&peer, &Number::from_bytes(exponent)?)?;
-    let mut bytes = Zeroizing::new(vec![0; group.len()]);
+    let mut bytes = Zeroizing::new(vec![0; group.value_len()]);
     result.write(&mut bytes)?;
     Ok(bytes)
 }

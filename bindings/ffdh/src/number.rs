@@ -55,6 +55,13 @@ impl Drop for Number {
     }
 }
 
+/// The octets of a group's prime.
+pub(crate) fn prime(group: Group) -> Result<Vec<u8>, Error> {
+    let mut bytes = vec![0; group.value_len()];
+    Number::prime(group)?.write(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A prime with what its arithmetic needs.
 pub(crate) struct Modulus {
     prime: Number,
@@ -86,8 +93,7 @@ impl Modulus {
     pub(crate) fn new(group: Group) -> Result<Self, Error> {
         let prime = Number::prime(group)?;
         // An odd number: one less is its lowest bit taken away.
-        let mut bytes = vec![0; group.len()];
-        prime.write(&mut bytes)?;
+        let mut bytes = self::prime(group)?;
         if let Some(lowest) = bytes.last_mut() {
             *lowest &= !1;
         }

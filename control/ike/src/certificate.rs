@@ -1,10 +1,8 @@
 //! X.509 certificates: our own, those of peers, and whom we trust.
 
-use crate::crypto::signature::{AuthData, HashAlgorithms, SignError};
 use crate::identity::Identity;
 
-/// Our private key.
-pub struct PrivateKey {}
+pub use crate::crypto::signature::PrivateKey;
 
 /// Whom we trust: certification authorities and revocation lists.
 pub struct Trust {}
@@ -64,13 +62,6 @@ pub enum VerifyError {
     /// The AUTH signature is wrong.
     #[error("bad signature")]
     Signature,
-}
-
-impl PrivateKey {
-    /// Our AUTH: signs `octets` so that a peer with `hashes` can verify it.
-    pub fn sign(&self, _hashes: HashAlgorithms, _octets: &[u8]) -> Result<AuthData, SignError> {
-        Err(SignError::Library)
-    }
 }
 
 impl Trust {

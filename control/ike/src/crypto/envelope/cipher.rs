@@ -1,4 +1,4 @@
-//! A keyed cipher of one direction.
+//! The ciphers of encrypted payloads, keyed for one message.
 
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cipher::{CbcDecrypt, Gcm, Mac, mac};
+use super::cipher::{CbcDecrypt, Gcm, mac};
 use super::{Envelope, IKE_HEADER};
 use crate::crypto::{Secret, Suite};
 
@@ -30,25 +30,18 @@ pub enum OpenError {
 }
 
 /// Opens one direction of an IKE SA.
+///
+/// It keeps the keys, not what ciphers make of them: a hub has an opener and a sealer for each of thousands of spokes,
+/// which say something every half minute, and a key schedule takes less than a microsecond.
 pub struct Opener {
     suite: Suite,
-    cipher: Option<Cipher>,
-}
-
-enum Cipher {
-    Gcm(Gcm),
-    Cbc(CbcDecrypt, Mac),
+    encryption: Secret,
+    integrity: Secret,
 }
 
 impl Opener {
     pub(in crate::crypto) fn new(suite: Suite, encryption: &Secret, integrity: &Secret) -> Self {
-        let cipher = if suite.encryption().is_aead() {
-            Gcm::new(suite.encryption(), encryption).map(Cipher::Gcm)
-        } else {
-            CbcDecrypt::new(suite.encryption(), encryption)
-                .and_then(|cbc| Ok(Cipher::Cbc(cbc, mac(suite, integrity)?)))
-        };
-        Self { suite, cipher: cipher.ok() }
+        Self { suite, encryption: encryption.clone(), integrity: integrity.clone() }
     }
 
     /// Opens the payload of kind `envelope` whose generic header is at octet `payload` of `message`, which is the whole
@@ -75,7 +68,6 @@ impl Opener {
         envelope: Envelope,
         inner: &mut Vec<u8>,
     ) -> Result<(), OpenError> {
-        let cipher = self.cipher.as_ref().ok_or(OpenError::Keys)?;
         let (head, body) = split(message, payload, envelope)?;
         let (iv_len, icv_len) = (self.suite.encryption().iv_len(), self.suite.icv_len());
         let (iv, rest) = body.split_at_checked(iv_len).ok_or(OpenError::Short)?;
@@ -85,20 +77,20 @@ impl Opener {
         if !sealed_len.is_multiple_of(self.suite.encryption().block_len()) {
             return Err(OpenError::Blocks);
         }
-        match cipher {
-            Cipher::Gcm(gcm) => {
-                let iv = iv.try_into().map_err(|_| OpenError::Short)?;
-                inner.extend_from_slice(sealed);
-                gcm.open(iv, head, inner, icv).map_err(|_| OpenError::Icv)?;
-            }
-            Cipher::Cbc(cbc, mac) => {
-                let covered = message.len() - icv_len;
-                mac.verify(message.get(..covered).ok_or(OpenError::Short)?, icv)
-                    .map_err(|_| OpenError::Icv)?;
-                let iv = iv.try_into().map_err(|_| OpenError::Short)?;
-                inner.extend_from_slice(sealed);
-                cbc.decrypt(iv, inner).map_err(|_| OpenError::Blocks)?;
-            }
+        if self.suite.encryption().is_aead() {
+            let gcm = Gcm::new(self.suite.encryption(), &self.encryption).map_err(|_| OpenError::Keys)?;
+            let iv = iv.try_into().map_err(|_| OpenError::Short)?;
+            inner.extend_from_slice(sealed);
+            gcm.open(iv, head, inner, icv).map_err(|_| OpenError::Icv)?;
+        } else {
+            let mac = mac(self.suite, &self.integrity).map_err(|_| OpenError::Keys)?;
+            let covered = message.len() - icv_len;
+            mac.verify(message.get(..covered).ok_or(OpenError::Short)?, icv).map_err(|_| OpenError::Icv)?;
+            let cbc =
+                CbcDecrypt::new(self.suite.encryption(), &self.encryption).map_err(|_| OpenError::Keys)?;
+            let iv = iv.try_into().map_err(|_| OpenError::Short)?;
+            inner.extend_from_slice(sealed);
+            cbc.decrypt(iv, inner).map_err(|_| OpenError::Blocks)?;
         }
         // Padding may hold anything (RFC 7296 3.14); only its length has to fit.
         let pad = usize::from(inner.pop().ok_or(OpenError::Padding)?);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cipher::{CbcEncrypt, Gcm, Mac, Refused, mac};
+use super::cipher::{CbcEncrypt, Gcm, Refused, mac};
 use super::{Envelope, set_lengths};
 use crate::crypto::{Secret, Suite};
 
@@ -26,14 +26,10 @@ pub enum SealError {
 /// one that is made again from exported keys has to be told where to go on, see [`Sealer::resume`].
 pub struct Sealer {
     suite: Suite,
-    cipher: Option<Cipher>,
+    encryption: Secret,
+    integrity: Secret,
     /// IV of the next message.
     next: u64,
-}
-
-enum Cipher {
-    Gcm(Gcm),
-    Cbc(CbcEncrypt, Mac),
 }
 
 /// No counter of IVs goes on from here: what lies above is the room for [`Sealer::resume`] to step over.
@@ -45,13 +41,7 @@ const RESUME_RANDOM: u64 = (1 << 56) - 1;
 
 impl Sealer {
     pub(in crate::crypto) fn new(suite: Suite, encryption: &Secret, integrity: &Secret) -> Self {
-        let cipher = if suite.encryption().is_aead() {
-            Gcm::new(suite.encryption(), encryption).map(Cipher::Gcm)
-        } else {
-            CbcEncrypt::new(suite.encryption(), encryption)
-                .and_then(|cbc| Ok(Cipher::Cbc(cbc, mac(suite, integrity)?)))
-        };
-        Self { suite, cipher: cipher.ok(), next: 1 }
+        Self { suite, encryption: encryption.clone(), integrity: integrity.clone(), next: 1 }
     }
 
     /// Where the counter of IVs stands, for [`Sealer::resume`].
@@ -122,24 +112,24 @@ impl Sealer {
         random: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), SealError> {
         let (head, body) = message.split_at_mut(head);
-        match self.cipher.as_ref().ok_or(SealError::Keys)? {
-            Cipher::Gcm(gcm) => {
-                if self.next > LAST_IV {
-                    return Err(SealError::Exhausted);
-                }
-                let number = self.next.to_be_bytes();
-                self.next += 1;
-                let (iv, plain) = body.split_first_chunk_mut::<8>().ok_or(SealError::Length)?;
-                *iv = number;
-                let tag = gcm.seal(&number, head, plain)?;
-                message.extend_from_slice(tag.as_ref());
+        if self.suite.encryption().is_aead() {
+            let gcm = Gcm::new(self.suite.encryption(), &self.encryption)?;
+            if self.next > LAST_IV {
+                return Err(SealError::Exhausted);
             }
-            Cipher::Cbc(cbc, mac) => {
-                let (iv, plain) = body.split_first_chunk_mut::<16>().ok_or(SealError::Length)?;
-                random(iv);
-                cbc.encrypt(iv, plain)?;
-                mac.append(message);
-            }
+            let number = self.next.to_be_bytes();
+            self.next += 1;
+            let (iv, plain) = body.split_first_chunk_mut::<8>().ok_or(SealError::Length)?;
+            *iv = number;
+            let tag = gcm.seal(&number, head, plain)?;
+            message.extend_from_slice(tag.as_ref());
+        } else {
+            let cbc = CbcEncrypt::new(self.suite.encryption(), &self.encryption)?;
+            let mac = mac(self.suite, &self.integrity)?;
+            let (iv, plain) = body.split_first_chunk_mut::<16>().ok_or(SealError::Length)?;
+            random(iv);
+            cbc.encrypt(iv, plain)?;
+            mac.append(message);
         }
         Ok(())
     }
