@@ -1,14 +1,18 @@
 //! What the operator wants.
 
+use crate::credentials::Credentials;
+use crate::proposal::{DEFAULT_ESP, DEFAULT_IKE, EspProposal, IkeProposal};
 use std::net::Ipv4Addr;
 
 /// Everything the responder is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
+    /// Who we are, and whom we trust.
+    pub credentials: Credentials,
     /// Acceptable IKE proposals in strongSwan's words (`aes256gcm16-prfsha384-ecp384`), best first. Empty: the default
     /// list.
     pub proposals: Vec<String>,
-    /// Rekey of IKE SAs, seconds.
+    /// Rekey of IKE SAs, seconds; 0: never.
     pub lifetime_s: u64,
     /// Ask whether a peer lives after so many seconds of silence; 0: never.
     pub dpd_s: u64,
@@ -49,7 +53,7 @@ pub struct Protection {
 /// When a child SA is rekeyed by us. Each is lowered at random by up to a tenth, so that peers do not rekey together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Seconds; 0: unlimited.
+    /// Seconds; 0: unlimited. A tenth later (a minute at most) a child SA that could not be rekeyed is deleted.
     pub seconds: u64,
     /// Octets in either direction; 0: unlimited.
     pub octets: u64,
@@ -88,4 +92,56 @@ pub enum ConfigError {
         /// What is wrong.
         why: String,
     },
+}
+
+impl Config {
+    /// A configuration with the default of every key, without a tunnel.
+    pub fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            proposals: Vec::new(),
+            lifetime_s: 86_400,
+            dpd_s: 30,
+            half_open: 65_536,
+            cookie_threshold: 100,
+            unique: Unique::Replace,
+            fragment_size: 1280,
+            max_sessions: 65_536,
+            max_tasks: 1024,
+            protections: Vec::new(),
+            seed: 0,
+        }
+    }
+}
+
+/// The configuration, read.
+pub(crate) struct Settings {
+    pub(crate) ike: Vec<IkeProposal>,
+    /// As written, for operators.
+    pub(crate) ike_words: String,
+    /// In the order of [`Config::protections`].
+    pub(crate) esp: Vec<(Vec<EspProposal>, String)>,
+}
+
+impl Settings {
+    pub(crate) fn read(config: &Config) -> Result<Self, ConfigError> {
+        let (ike, ike_words) = list(&config.proposals, &DEFAULT_IKE, IkeProposal::parse)?;
+        let esp = config
+            .protections
+            .iter()
+            .map(|protection| list(&protection.proposals, &DEFAULT_ESP, EspProposal::parse))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { ike, ike_words, esp })
+    }
+}
+
+fn list<T>(
+    words: &[String],
+    default: &[&str],
+    parse: impl Fn(&str) -> Result<T, ConfigError>,
+) -> Result<(Vec<T>, String), ConfigError> {
+    let words: Vec<&str> =
+        if words.is_empty() { default.to_vec() } else { words.iter().map(String::as_str).collect() };
+    let parsed = words.iter().map(|word| parse(word)).collect::<Result<_, _>>()?;
+    Ok((parsed, words.join(", ")))
 }

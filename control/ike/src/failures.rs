@@ -1,5 +1,8 @@
 //! Why peers fail, for `show dmvpn why`: bounded, oldest out first.
 
+use crate::Path;
+use crate::hash::Seeded;
+use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
 /// One peer's last failure.
@@ -59,4 +62,98 @@ causes! {
     Duplicate = "duplicate", "Another IKE SA of the same identity is up, and `unique = \"keep\"`.";
     Full = "full", "No room: too many sessions or child SAs.";
     Rejected = "rejected", "The peer refused what we proposed.";
+}
+
+/// What makes two failures the same peer's.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    remote: Ipv4Addr,
+    identity: Option<String>,
+}
+
+/// The table.
+pub(crate) struct Failures {
+    records: HashMap<Key, (u64, Failure), Seeded>,
+    /// Keys in order of arrival with their stamp; a stamp that is not the record's is stale.
+    order: VecDeque<(Key, u64)>,
+    stamp: u64,
+}
+
+/// Records at most.
+const MAX: usize = 4096;
+/// Octets of a text at most.
+const MAX_TEXT: usize = 1024;
+
+impl Failures {
+    pub(crate) fn new(hash: Seeded) -> Self {
+        Self { records: HashMap::with_hasher(hash), order: VecDeque::new(), stamp: 0 }
+    }
+
+    /// Notes a failure; returns how many records were pushed out for it.
+    pub(crate) fn note(
+        &mut self,
+        now_ms: u64,
+        path: &Path,
+        identity: Option<String>,
+        cause: Cause,
+        mut text: String,
+    ) -> u64 {
+        while text.len() > MAX_TEXT {
+            text.pop();
+        }
+        let key = Key { remote: path.remote.0, identity: identity.clone() };
+        let failure = Failure {
+            remote: path.remote.0,
+            port: path.remote.1,
+            local: path.local.0,
+            identity,
+            cause,
+            text,
+            first_ms: now_ms,
+            last_ms: now_ms,
+            count: 1,
+        };
+        if let Some((_, old)) = self.records.get_mut(&key) {
+            let (first_ms, count) =
+                if old.cause == cause { (old.first_ms, old.count + 1) } else { (now_ms, 1) };
+            *old = Failure { first_ms, count, ..failure };
+            return 0;
+        }
+        let mut evicted = 0;
+        while self.records.len() >= MAX {
+            let Some((oldest, stamp)) = self.order.pop_front() else { break };
+            if self.records.get(&oldest).is_some_and(|(current, _)| *current == stamp) {
+                self.records.remove(&oldest);
+                evicted += 1;
+            }
+        }
+        self.stamp += 1;
+        self.records.insert(key.clone(), (self.stamp, failure));
+        self.order.push_back((key, self.stamp));
+        if self.order.len() > 2 * MAX {
+            let records = &self.records;
+            self.order.retain(|(key, stamp)| records.get(key).is_some_and(|(current, _)| current == stamp));
+        }
+        evicted
+    }
+
+    /// Whether anything is known of an address that is not that it began and did not go on.
+    pub(crate) fn explains(&self, remote: Ipv4Addr) -> bool {
+        let key = Key { remote, identity: None };
+        self.records.get(&key).is_some_and(|(_, failure)| failure.cause != Cause::Incomplete)
+    }
+
+    /// A peer is up: what failed before is over.
+    pub(crate) fn settle(&mut self, remote: Ipv4Addr, identity: &str) {
+        self.records.remove(&Key { remote, identity: None });
+        self.records.remove(&Key { remote, identity: Some(identity.into()) });
+    }
+
+    pub(crate) fn clear(&mut self, remote: Option<Ipv4Addr>) {
+        self.records.retain(|key, _| remote.is_some_and(|remote| remote != key.remote));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Failure> {
+        self.records.values().map(|(_, failure)| failure)
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::certificate::{PrivateKey, Trust, Verified, VerifyError};
 use crate::crypto::signature::{AuthData, HashAlgorithms, SignError};
-use crate::crypto::{ExchangeError, Group, Secret};
+use crate::crypto::{Exchange, ExchangeError, Group, Secret};
 use crate::identity::Identity;
 
 /// Work to be done.
@@ -25,6 +25,18 @@ pub enum Work {
         /// The method.
         group: Group,
         /// The initiator's value.
+        peer: Vec<u8>,
+    },
+    /// A private value for a key exchange, which is not finished before it is known that the peer goes on.
+    Generate {
+        /// The method; no key encapsulation if we are the responder.
+        group: Group,
+    },
+    /// The end of a key exchange with such a private value.
+    Agree {
+        /// Ours.
+        exchange: Box<Exchange>,
+        /// The peer's value.
         peer: Vec<u8>,
     },
     /// Our AUTH by signature.
@@ -72,6 +84,10 @@ pub struct Done {
 pub enum Outcome {
     /// Of a key exchange.
     KeyExchange(Result<Exchanged, ExchangeError>),
+    /// Of a private value.
+    Generated(Result<Box<Exchange>, ExchangeError>),
+    /// Of the end of a key exchange.
+    Agreed(Result<Secret, ExchangeError>),
     /// Of a signature: what AUTH has to carry.
     Signed(Result<AuthData, SignError>),
     /// Of a verification.
@@ -113,6 +129,8 @@ impl Work {
             Self::KeyExchange { group, peer } => Outcome::KeyExchange(
                 crate::crypto::respond(group, &peer).map(|(public, shared)| Exchanged { public, shared }),
             ),
+            Self::Generate { group } => Outcome::Generated(Exchange::generate(group).map(Box::new)),
+            Self::Agree { exchange, peer } => Outcome::Agreed(exchange.agree(&peer)),
             Self::Sign { key, hashes, octets } => Outcome::Signed(key.sign(hashes, &octets)),
             Self::Verify(verify) => Outcome::Verified(verify.run()),
         }
@@ -137,6 +155,8 @@ impl fmt::Debug for Work {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KeyExchange { group, .. } => write!(formatter, "KeyExchange({group:?})"),
+            Self::Generate { group } => write!(formatter, "Generate({group:?})"),
+            Self::Agree { exchange, .. } => write!(formatter, "Agree({:?})", exchange.group()),
             Self::Sign { .. } => formatter.write_str("Sign"),
             Self::Verify(verify) => write!(formatter, "Verify({})", verify.identity),
         }

@@ -1,154 +1,161 @@
 //! The responder: its state, and where each event goes.
 
-use crate::{
-    Action, Config, ConfigError, Counters, Failure, Host, Outcome, Path, SaId, SessionId, SessionView,
-};
+use crate::config::Settings;
+use crate::cookie::Cookies;
+use crate::counters::Count;
+use crate::cx::Cx;
+use crate::failures::Failures;
+use crate::half_open::HalfOpen;
+use crate::hash::Seeded;
+use crate::ike_sa::{IkeSa, Phase};
+use crate::job::{Done, Job, Work};
+use crate::report::Reports;
+use crate::sessions::Sessions;
+use crate::tasks::{Tasks, Urgency};
+use crate::timers::Timers;
+use crate::{Action, Config, ConfigError, Counters, Host, Path, Protection, SaId};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-/// Which sessions to clear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clear {
-    /// All.
-    All,
-    /// One.
-    Session(SessionId),
-    /// Those at an address.
-    Remote(Ipv4Addr),
-    /// Those that speak to one of our addresses.
-    Local(Ipv4Addr),
-}
-
-/// What to rekey by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rekey {
-    /// The IKE SA.
-    Ike,
-    /// Its child SAs.
-    Children,
-}
+/// What tells one IKE_SA_INIT from another: the initiator's SPI, address and port.
+pub(crate) type InitKey = (u64, Ipv4Addr, u16);
 
 /// The responder for all our addresses.
 pub struct Responder {
-    config: Config,
-    counters: Counters,
+    pub(crate) config: Config,
+    pub(crate) settings: Settings,
+    pub(crate) hash: Seeded,
+    /// By our SPI. One that is being worked on is taken out, so that it and the rest can be changed at once.
+    pub(crate) sas: HashMap<u64, Box<IkeSa>, Seeded>,
+    /// Our SPI by IKE_SA_INIT, to know a copy of one.
+    pub(crate) inits: HashMap<InitKey, u64, Seeded>,
+    pub(crate) half_open: HalfOpen,
+    pub(crate) sessions: Sessions,
+    /// Our SPI by slot of a child SA. Entries may be out of date: who looks here asks the IKE SA too.
+    pub(crate) slots: HashMap<SaId, u64, Seeded>,
+    pub(crate) timers: Timers,
+    pub(crate) tasks: Tasks,
+    pub(crate) cookies: Cookies,
+    pub(crate) failures: Failures,
+    pub(crate) reports: Reports,
+    pub(crate) counters: Counters,
+    /// When the next message of a version that we do not speak may be answered.
+    pub(crate) version_ms: u64,
 }
 
 impl Responder {
     /// A responder without a peer.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self { config, counters: Counters::default() })
+        let settings = Settings::read(&config)?;
+        let hash = Seeded(config.seed);
+        Ok(Self {
+            settings,
+            hash,
+            sas: HashMap::with_hasher(hash),
+            inits: HashMap::with_hasher(hash),
+            half_open: HalfOpen::new(config.half_open, hash),
+            sessions: Sessions::new(config.max_sessions, hash),
+            slots: HashMap::with_hasher(hash),
+            timers: Timers::default(),
+            tasks: Tasks::new(config.max_tasks, hash),
+            cookies: Cookies::new(),
+            failures: Failures::new(hash),
+            reports: Reports::new(hash),
+            counters: Counters::default(),
+            version_ms: 0,
+            config,
+        })
     }
 
     /// Takes a datagram, from the initiator's SPI on.
     pub fn datagram(
         &mut self,
-        _now_ms: u64,
-        _path: &Path,
-        _datagram: &[u8],
-        _host: &mut impl Host,
-        _actions: &mut Vec<Action>,
+        now_ms: u64,
+        path: &Path,
+        datagram: &[u8],
+        host: &mut impl Host,
+        actions: &mut Vec<Action>,
     ) {
+        self.received(&mut Cx { now: now_ms, host, actions }, path, datagram);
     }
 
     /// Takes what came of a [`crate::Task`].
-    pub fn computed(
-        &mut self,
-        _now_ms: u64,
-        outcome: Outcome,
-        _host: &mut impl Host,
-        _actions: &mut Vec<Action>,
-    ) {
-        let _ = outcome.ticket;
+    pub fn computed(&mut self, now_ms: u64, outcome: Done, host: &mut impl Host, actions: &mut Vec<Action>) {
+        let cx = &mut Cx { now: now_ms, host, actions };
+        let Some(mut sa) = self.tasks.finish(outcome.id).and_then(|spi| self.sas.remove(&spi)) else {
+            return;
+        };
+        match &sa.phase {
+            Phase::HalfOpen(embryo) if embryo.exchange.awaits(outcome.id) => {
+                self.exchanged(&mut sa, cx, outcome.outcome);
+            }
+            _ if sa.serve.waiting.as_ref().is_some_and(|waiting| waiting.ticket == outcome.id) => {
+                self.resume_request(&mut sa, cx, outcome.outcome);
+            }
+            _ if sa.ask.venture.as_ref().is_some_and(|venture| venture.awaits(outcome.id)) => {
+                self.resume_venture(&mut sa, cx, outcome.outcome);
+            }
+            _ => {}
+        }
+        self.put(sa, cx);
     }
 
     /// Does what is due.
-    pub fn tick(&mut self, _now_ms: u64, _host: &mut impl Host, _actions: &mut Vec<Action>) {}
+    pub fn tick(&mut self, now_ms: u64, host: &mut impl Host, actions: &mut Vec<Action>) {
+        let cx = &mut Cx { now: now_ms, host, actions };
+        while let Some(spi) = self.timers.pop(now_ms) {
+            let Some(mut sa) = self.sas.remove(&spi) else { continue };
+            sa.queued = None;
+            self.due(&mut sa, cx);
+            self.put(sa, cx);
+        }
+    }
 
     /// When [`Self::tick`] is next due; it does no harm to call it earlier or later.
     pub fn next_deadline(&self) -> Option<u64> {
-        None
+        self.timers.first()
     }
 
-    /// The data plane saw an authentic and fresh packet of a child SA come from elsewhere (RFC 7296 2.23). `port`: in
-    /// UDP, from this port.
-    pub fn moved(
-        &mut self,
-        _now_ms: u64,
-        _sa: SaId,
-        _remote: Ipv4Addr,
-        _port: Option<u16>,
-        _actions: &mut Vec<Action>,
-    ) {
+    /// Puts an IKE SA back that was taken out, or lets go of it if nothing of it is needed any more.
+    pub(crate) fn put(&mut self, mut sa: Box<IkeSa>, cx: &mut Cx<'_>) {
+        self.pump(&mut sa, cx);
+        let spi = sa.ours();
+        if let Some(at) = sa.queued.take() {
+            self.timers.remove(at, spi);
+        }
+        if matches!(sa.phase, Phase::Closed { until_ms } if until_ms <= cx.now) {
+            return;
+        }
+        if sa.dirty {
+            sa.dirty = false;
+            for child in &sa.children {
+                self.slots.insert(child.slot.sa, spi);
+            }
+            if let Some(session) = sa.session().filter(|session| self.sessions.spi(*session) == Some(spi)) {
+                cx.actions.push(Action::Changed(session));
+            }
+        }
+        if let Some(at) = sa.deadline() {
+            self.timers.add(at, spi);
+            sa.queued = Some(at);
+        }
+        self.sas.insert(spi, sa);
     }
 
-    /// The data plane cannot send with this child SA (its counter is not armed, or is used up): rekey it, or make
-    /// another.
-    pub fn exhausted(&mut self, _now_ms: u64, _sa: SaId, _host: &mut impl Host, _actions: &mut Vec<Action>) {}
-
-    /// Deletes sessions, and tells the peers; returns how many.
-    pub fn clear(
-        &mut self,
-        _now_ms: u64,
-        _which: Clear,
-        _host: &mut impl Host,
-        _actions: &mut Vec<Action>,
-    ) -> usize {
-        0
+    /// Has something computed for an IKE SA; `None`: too much is being computed.
+    pub(crate) fn compute(&mut self, cx: &mut Cx<'_>, spi: u64, urgency: Urgency, work: Work) -> Option<u64> {
+        let Some(ticket) = self.tasks.start(spi, urgency) else {
+            self.counters.add(Count::TasksFull);
+            return None;
+        };
+        cx.actions.push(Action::Compute(Job::new(ticket, work)));
+        Some(ticket)
     }
 
-    /// Rekeys now. `false`: no such session.
-    pub fn rekey(
-        &mut self,
-        _now_ms: u64,
-        _session: SessionId,
-        _what: Rekey,
-        _host: &mut impl Host,
-        _actions: &mut Vec<Action>,
-    ) -> bool {
-        false
+    /// The protection of one of our addresses, and where its proposals are.
+    pub(crate) fn protection(&self, local: Ipv4Addr) -> Option<(usize, &Protection)> {
+        self.config.protections.iter().enumerate().find(|(_, protection)| protection.local == local)
     }
-
-    /// A session with its keys, for a file that only this process reads; `None` if there is none such. What
-    /// [`Self::restore`] takes.
-    pub fn export(&self, _session: SessionId) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        None
-    }
-
-    /// Takes a session back that an earlier process exported on the same machine since it was booted (times are in the
-    /// same clock). Emits all the actions that make it: `SessionUp`, its child SAs, `Use`. `None`: unreadable, or its
-    /// slots are taken.
-    pub fn restore(
-        &mut self,
-        _now_ms: u64,
-        _exported: &[u8],
-        _host: &mut impl Host,
-        _actions: &mut Vec<Action>,
-    ) -> Option<SessionId> {
-        None
-    }
-
-    /// One session.
-    pub fn session(&self, _session: SessionId) -> Option<SessionView> {
-        None
-    }
-
-    /// All IKE SAs, half-open ones among them.
-    pub fn sessions(&self) -> Vec<SessionView> {
-        Vec::new()
-    }
-
-    /// Established sessions, half-open IKE SAs, tasks under way.
-    pub fn load(&self) -> (usize, usize, usize) {
-        (0, 0, 0)
-    }
-
-    /// Peers that failed.
-    pub fn failures(&self) -> Vec<Failure> {
-        Vec::new()
-    }
-
-    /// Forgets the failures of a peer, or of all.
-    pub fn clear_failures(&mut self, _remote: Option<Ipv4Addr>) {}
 
     /// What has been counted.
     pub fn counters(&self) -> &Counters {

@@ -58,6 +58,13 @@ pub fn respond(group: Group, peer: &[u8]) -> Result<(Vec<u8>, Secret), ExchangeE
     Ok((exchange.public, shared))
 }
 
+/// The method, never the private value.
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Exchange({:?})", self.group)
+    }
+}
+
 impl Exchange {
     /// A fresh private value.
     pub fn generate(group: Group) -> Result<Self, ExchangeError> {

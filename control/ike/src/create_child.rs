@@ -1,0 +1,265 @@
+//! CREATE_CHILD_SA as the peer begins it (RFC 7296 1.3, 2.8, 2.18, 2.25).
+
+use crate::ask::Purpose;
+use crate::child::ChildState;
+use crate::counters::Count;
+use crate::crypto::{Keys, Nonces, Role};
+use crate::cx::Cx;
+use crate::ike_sa::{IkeSa, Phase, Secured, spi_octets};
+use crate::job::{Exchanged, Work};
+use crate::negotiation::Wish;
+use crate::offer::Offer;
+use crate::selection::{IkeChoice, Pfs, choose_ike};
+use crate::serve::Request;
+use crate::venture::Rival;
+use crate::{Responder, SaId};
+use wire::ike::{
+    Chain, KeyExchangeId, Notify, NotifyType, ParseError, PayloadType, Payloads, ProposalSpec, Protocol,
+};
+
+impl Responder {
+    pub(crate) fn create_child(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        payloads: &Payloads<'_>,
+    ) -> Result<(), ParseError> {
+        let kind = PayloadType::Sa;
+        let missing = |kind| ParseError::BodyTruncated { kind, have: 0, need: 1 };
+        let offers = Offer::all(&payloads.security_association()?.ok_or(missing(kind))?);
+        let nonce = payloads.nonce()?.ok_or(missing(PayloadType::Nonce))?;
+        if !sa.is_established() {
+            // It is being deleted, or has a successor (RFC 7296 2.25.2).
+            return self.not_now(sa, cx, request);
+        }
+        if offers.iter().any(Offer::is_ike) {
+            return self.rekey_ike(sa, cx, request, payloads, &offers, nonce);
+        }
+        let rekeyed = match self.rekeyed_child(sa, payloads)? {
+            Ok(rekeyed) => rekeyed,
+            Err(notify) => {
+                let mut chain = Chain::new();
+                chain.notify(&notify);
+                self.respond(sa, cx, request, &chain);
+                return Ok(());
+            }
+        };
+        if sa.ask.venture.as_ref().is_some_and(|venture| venture.is_ike()) {
+            return self.not_now(sa, cx, request);
+        }
+        let ke = payloads.key_exchange()?;
+        let wish = match self.examine(sa, payloads, Pfs::Sent(ke.map(|ke| ke.method.0)))? {
+            Ok(wish) => wish,
+            Err(refusal) => {
+                let mut chain = Chain::new();
+                refusal.emit(&mut chain);
+                self.respond(sa, cx, request, &chain);
+                self.failed_sa(cx, sa, refusal.trouble);
+                return Ok(());
+            }
+        };
+        let computed = sa.serve.computed.take();
+        if let (Some(group), Some(ke), None) = (wish.choice.group, ke, &computed) {
+            if ke.data.len() != group.public_len(Role::Initiator) {
+                return Err(missing(PayloadType::KeyExchange));
+            }
+            let spi = sa.ours();
+            self.wait(sa, cx, spi, request, Work::KeyExchange { group, peer: ke.data.to_vec() });
+            return Ok(());
+        }
+        self.add_child(sa, cx, request, &wish, nonce, computed, rekeyed);
+        Ok(())
+    }
+
+    fn not_now(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, request: &Request) -> Result<(), ParseError> {
+        let mut chain = Chain::new();
+        chain.status(NotifyType::TemporaryFailure, &[]);
+        self.respond(sa, cx, request, &chain);
+        Ok(())
+    }
+
+    /// Which child SA is to be replaced, if any; or why it cannot be.
+    fn rekeyed_child<'a>(
+        &self,
+        sa: &IkeSa,
+        payloads: &Payloads<'a>,
+    ) -> Result<Result<Option<SaId>, Notify<'a>>, ParseError> {
+        let mut rekey = None;
+        for notify in payloads.notifies() {
+            let notify = notify?;
+            if notify.kind == NotifyType::RekeySa {
+                rekey = Some(notify);
+            }
+        }
+        let Some(notify) = rekey else { return Ok(Ok(None)) };
+        let sound = matches!(notify.protocol, Protocol::Esp | Protocol::Ah);
+        let Some(spi) = notify.spi32().filter(|_| sound) else {
+            return Err(ParseError::BodyTruncated {
+                kind: PayloadType::Notify,
+                have: notify.spi.len(),
+                need: 4,
+            });
+        };
+        match sa.child_by_peer(spi) {
+            Some(child) if child.is_live() => Ok(Ok(Some(child.slot.sa))),
+            // It has a successor already, or is being deleted (RFC 7296 2.25.1).
+            Some(_) => Ok(Err(Notify::plain(NotifyType::TemporaryFailure, &[]))),
+            None => Ok(Err(Notify { kind: NotifyType::ChildSaNotFound, data: &[], ..notify })),
+        }
+    }
+
+    fn add_child(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        wish: &Wish,
+        nonce: &[u8],
+        computed: Option<Exchanged>,
+        rekeyed: Option<SaId>,
+    ) {
+        let ours = cx.nonce();
+        let nonces = Nonces { initiator: nonce, responder: &ours };
+        let mut chain = Chain::new();
+        let shared = computed.as_ref().map(|computed| &computed.shared);
+        let mut child = match self.grant(sa, cx, wish, nonces, shared) {
+            Ok(child) => child,
+            Err(refusal) => {
+                refusal.emit(&mut chain);
+                self.respond(sa, cx, request, &chain);
+                return self.failed_sa(cx, sa, refusal.trouble);
+            }
+        };
+        let public = computed.as_ref().map(|computed| computed.public.as_slice());
+        wish.emit(&mut chain, child.slot, Some((&ours, public)));
+        // Received with at once, sent with when the peer does, or has deleted the old one, or after a while.
+        child.switch_ms = Some(cx.now);
+        let new = child.slot.sa;
+        let old = rekeyed.and_then(|id| sa.child(id)).map(|old| old.slot.spi);
+        self.counters.add(if old.is_some() { Count::ChildRekeyed } else { Count::ChildUp });
+        sa.install(cx, child, old);
+        sa.clocks.sample = sa.needs_sampling().then_some(cx.now);
+        if let Some(old) = old {
+            let lowest = nonce.min(&ours).to_vec();
+            self.child_replaced(sa, cx, old, new, lowest);
+        }
+        self.respond(sa, cx, request, &chain);
+    }
+
+    /// The peer made a successor of a child SA, and will delete the old one; unless we are about to do the same.
+    fn child_replaced(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, old: u32, new: SaId, lowest: Vec<u8>) {
+        let rival = Rival { child: Some(new), ike: 0, lowest };
+        if let Some(venture) = sa.ask.venture.as_mut().filter(|venture| venture.replaces() == Some(old)) {
+            if venture.was_sent() {
+                self.counters.add(Count::Collision);
+                venture.rival = Some(rival);
+            } else {
+                self.abandon_venture(sa, cx);
+            }
+        }
+        if let Some(child) = sa.child_by_spi(old) {
+            child.state = ChildState::Replaced;
+            child.end_ms = Some(cx.now + crate::venture::GUARD_MS);
+        }
+    }
+
+    fn rekey_ike(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        payloads: &Payloads<'_>,
+        offers: &[Offer],
+        nonce: &[u8],
+    ) -> Result<(), ParseError> {
+        let missing = |kind| ParseError::BodyTruncated { kind, have: 0, need: 1 };
+        let ke = payloads.key_exchange()?.ok_or(missing(PayloadType::KeyExchange))?;
+        // Children in the making, or on their way out, would not know where they belong (RFC 7296 2.25.2).
+        let child = sa.ask.venture.as_ref().is_some_and(|venture| !venture.is_ike());
+        let deleting =
+            sa.ask.pending.as_ref().is_some_and(|pending| matches!(pending.purpose, Purpose::DeleteChild(_)));
+        if child || deleting {
+            return self.not_now(sa, cx, request);
+        }
+        let with_spi: Vec<Offer> = offers.iter().filter(|offer| offer.spi.len() == 8).cloned().collect();
+        let mut chain = Chain::new();
+        let choice = match choose_ike(&self.settings.ike, &with_spi, ke.method.0, false) {
+            Ok(choice) => choice,
+            Err(miss) => {
+                chain.status(NotifyType::NoProposalChosen, &[]);
+                self.respond(sa, cx, request, &chain);
+                let path = sa.path;
+                self.no_ike_proposal(cx, &path, offers, miss);
+                return Ok(());
+            }
+        };
+        if choice.group.id() != ke.method.0 {
+            chain.status(NotifyType::InvalidKePayload, &choice.group.id().to_be_bytes());
+            self.respond(sa, cx, request, &chain);
+            return Ok(());
+        }
+        let peer_spi = choice.spi.as_slice().try_into().map_or(0, u64::from_be_bytes);
+        if ke.data.len() != choice.group.public_len(Role::Initiator) || peer_spi == 0 {
+            return Err(missing(PayloadType::KeyExchange));
+        }
+        let Some(computed) = sa.serve.computed.take() else {
+            let work = Work::KeyExchange { group: choice.group, peer: ke.data.to_vec() };
+            let spi = sa.ours();
+            self.wait(sa, cx, spi, request, work);
+            return Ok(());
+        };
+        self.succeed(sa, cx, request, &choice, (peer_spi, nonce), computed);
+        Ok(())
+    }
+
+    /// Makes the successor of an IKE SA as its responder.
+    fn succeed(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        choice: &IkeChoice,
+        (peer_spi, peer_nonce): (u64, &[u8]),
+        computed: Exchanged,
+    ) {
+        let ours = cx.nonce();
+        let spi = self.free_spi(cx);
+        let mut chain = Chain::new();
+        let transforms = choice.transforms();
+        chain.security_association(&[ProposalSpec {
+            number: choice.number,
+            protocol: Protocol::Ike,
+            spi: &spi.to_be_bytes(),
+            transforms: &transforms,
+        }]);
+        chain.nonce(&ours);
+        chain.key_exchange(KeyExchangeId(choice.group.id()), &computed.public);
+        let spis = (peer_spi, spi);
+        let nonces = Nonces { initiator: peer_nonce, responder: &ours };
+        let Some(secured) = &sa.secured else { return };
+        let keys: Keys = secured.keys.rekeyed(
+            choice.suite,
+            std::slice::from_ref(&computed.shared),
+            nonces,
+            spi_octets(spis),
+        );
+        let secured = Secured::new(choice.suite, keys, Role::Responder, choice.group, Vec::new());
+        let mut new = self.heir(sa, cx, spis, Role::Responder, secured);
+        self.respond(sa, cx, request, &chain);
+        let lowest = peer_nonce.min(&ours[..]).to_vec();
+        match sa.ask.venture.as_mut().filter(|venture| venture.is_ike() && venture.was_sent()) {
+            Some(venture) => {
+                self.counters.add(Count::Collision);
+                venture.rival = Some(Rival { child: None, ike: spi, lowest });
+            }
+            None => {
+                self.abandon_venture(sa, cx);
+                self.inherit(sa, &mut new, cx);
+                sa.phase = Phase::Replaced;
+                sa.clocks.end = Some(cx.now + crate::venture::GUARD_MS);
+            }
+        }
+        self.put(new, cx);
+    }
+}

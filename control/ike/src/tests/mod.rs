@@ -1,0 +1,5 @@
+//! Tests of the whole: a responder, initiators, and a network of virtual time between them.
+
+mod establish;
+mod spoke;
+mod world;
