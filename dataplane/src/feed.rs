@@ -6,12 +6,12 @@ use dpdk::Pool;
 use forwarding::{ApplyError, Updater};
 use shm::message::{Inject, Update};
 use shm::service::ServiceCounters;
-use shm::{InjectReceiver, Segment, UpdateReceiver};
+use shm::{InjectReceiver, Received, Segment, UpdateReceiver};
 use wire::buffer::PacketBuffer;
 
 /// Updates applied before the kernel twins have their turn again.
 const UPDATES: usize = 4096;
-/// NHRP packets passed on before the kernel twins have their turn again.
+/// NHRP and IKE packets passed on before the kernel twins have their turn again.
 const INJECTS: usize = 256;
 
 /// The tables' only writer, with the rings that feed it.
@@ -24,8 +24,6 @@ pub struct Feed {
     backlog: Backlog,
     /// Whether a resync was completed since the start, or the tables are static.
     complete: bool,
-    /// An update that must wait until the workers have let go of what it re-uses.
-    pending: Option<Update>,
     refused: u64,
     last_refusal: Option<String>,
     lost_injects: u64,
@@ -40,68 +38,49 @@ impl Feed {
         backlog: Backlog,
     ) -> Self {
         let complete = updates.is_none();
-        Self {
-            updater,
-            updates,
-            injects,
-            backlog,
-            complete,
-            pending: None,
-            refused: 0,
-            last_refusal: None,
-            lost_injects: 0,
-        }
+        Self { updater, updates, injects, backlog, complete, refused: 0, last_refusal: None, lost_injects: 0 }
     }
 
     /// Applies what control sent. Answers whether there was something.
+    ///
+    /// An update is in the tables, and an SA with all workers, before the ring acknowledges it, because control sends the
+    /// packet that depends on it, or gives a slot to new keys, as soon as it is acknowledged.
     pub fn update(&mut self, segment: &Segment) -> bool {
         let mut worked = false;
         for _ in 0..UPDATES {
-            let (update, result) = match self.pending.take() {
-                Some(update) => {
-                    let result = self.updater.apply(&update);
-                    (update, result)
-                }
-                None => match self.next() {
-                    Some(applied) => applied,
-                    None => break,
-                },
-            };
-            match result {
-                Ok(()) => {
-                    worked = true;
-                    if let Update::End { generation } = update {
-                        segment.completed(generation);
-                        self.complete = true;
-                        tracing::info!(generation, sizes = ?self.updater.sizes(), "tables are as control wants them");
-                    }
-                }
-                Err(ApplyError::Busy) => {
-                    self.pending = Some(update);
-                    break;
-                }
-                Err(error) => {
-                    worked = true;
-                    self.refused += 1;
-                    self.last_refusal = Some(format!("{update:?}: {error}"));
-                }
+            match self.update_one(segment) {
+                Received::Nothing => break,
+                Received::Taken => worked = true,
+                // Workers poll within microseconds: too short a time to sleep.
+                Received::Kept => return true,
             }
         }
         worked
     }
 
-    /// Takes one update. It is in the tables before the ring acknowledges it, because control sends the packet that
-    /// depends on it as soon as it is acknowledged.
-    fn next(&mut self) -> Option<(Update, Result<(), ApplyError>)> {
-        let (updater, mut applied) = (&mut self.updater, None);
-        self.updates.as_mut()?.receive(1, |update| {
-            let result = updater.apply(&update);
-            applied = Some((update, result));
-        });
-        applied
+    fn update_one(&mut self, segment: &Segment) -> Received {
+        let Some(updates) = self.updates.as_mut() else { return Received::Nothing };
+        let (updater, refused, last) = (&mut self.updater, &mut self.refused, &mut self.last_refusal);
+        let complete = &mut self.complete;
+        updates.receive_one(|update| match updater.apply(update) {
+            Ok(()) => {
+                if let Update::End { generation } = *update {
+                    segment.completed(generation);
+                    *complete = true;
+                    tracing::info!(generation, sizes = ?updater.sizes(), "tables are as control wants them");
+                }
+                true
+            }
+            Err(ApplyError::Busy) => false,
+            Err(error) => {
+                *refused += 1;
+                *last = Some(format!("{update:?}: {error}"));
+                true
+            }
+        })
     }
 
-    /// Passes NHRP packets on to the workers. Answers whether there was one.
+    /// Passes NHRP and IKE packets on to the workers. Answers whether there was one.
     pub fn inject(&mut self, pool: &Pool, lanes: &[Lane]) -> bool {
         match self.backlog.verdict(self.complete, shm::clock::now_ms()) {
             Verdict::Wait => return false,
@@ -129,7 +108,10 @@ impl Feed {
             self.refused = 0;
         }
         if self.lost_injects > 0 {
-            tracing::warn!(count = self.lost_injects, "NHRP packets of control lost: buffers exhausted");
+            tracing::warn!(
+                count = self.lost_injects,
+                "NHRP or IKE packets of control lost: buffers exhausted"
+            );
             self.lost_injects = 0;
         }
     }
@@ -137,11 +119,9 @@ impl Feed {
 
 /// `None`: lost.
 fn pass(inject: &Inject<'_>, pool: &Pool, lanes: &[Lane]) -> Option<()> {
-    let Inject::Nhrp { tunnel, nbma, link, protection: None, packet: message } = *inject else { return None };
     let mut packet = pool.get()?;
-    packet.append(message.len())?.copy_from_slice(message);
+    packet.append(inject.packet().len())?.copy_from_slice(inject.packet());
     // One spoke's packets go by one worker, in order.
-    let lane = lanes.get(u32::from(nbma) as usize % lanes.len().max(1))?;
-    let item = Injected { tunnel, nbma, link, packet };
-    lane.to_worker.push(ToWorker::Inject(item)).ok()
+    let lane = lanes.get(u32::from(inject.nbma()) as usize % lanes.len().max(1))?;
+    lane.to_worker.push(ToWorker::Inject(Injected::new(inject, packet))).ok()
 }

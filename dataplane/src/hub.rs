@@ -60,6 +60,9 @@ pub enum HubError {
     /// The tables.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// What tunnels with protection need.
+    #[error(transparent)]
+    Security(#[from] settings::SecurityError),
     /// Static tables.
     #[error(transparent)]
     Static(#[from] static_tables::StaticError),
@@ -83,7 +86,8 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     let opened = ports::open(eal, config)?;
     let twins = open_twins(config, &opened.ports, segment.service())?;
     let macs: Vec<[u8; 6]> = opened.ports.iter().map(Port::mac).collect();
-    let (mut updater, readers) = forwarding::tables(settings::forwarding(config, &macs))?;
+    let engines = settings::security(config, &segment)?;
+    let (mut updater, readers) = forwarding::secured_tables(settings::forwarding(config, &macs), engines)?;
     let updates = match tables {
         Some(path) => {
             let entries = static_tables::apply(path, config, &mut updater)?;
@@ -105,7 +109,7 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
             core: config.dataplane.cores.get(index).copied().unwrap_or_default(),
             rx,
             forwarder,
-            sink: WorkerSink::new(tx, lane, segment.event_sender(index)?, counters),
+            sink: WorkerSink::new(tx, lane, &lanes, segment.event_sender(index)?, counters),
             lane,
             counters,
             idle_sleep,

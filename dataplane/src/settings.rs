@@ -1,9 +1,12 @@
 //! `hub.toml` in the terms of the packet engine and of DPDK.
 
 use config::Config;
-use config::model::{Port, Role};
+use config::model::{CryptoEngine, Port, Role};
 use dpdk::EalConfig;
-use forwarding::{PortAddress, PortSettings, Settings, TunnelSettings};
+use forwarding::crypto::{Choice, Engine, EngineError, SEED, Wish};
+use forwarding::{PortAddress, PortSettings, Security, Settings, TunnelSettings};
+use rustix::rand::{GetRandomFlags, getrandom};
+use shm::Segment;
 
 /// A MAC address that is none.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         network_id: tunnel.nhrp.network_id,
         redirect: tunnel.nhrp.phase >= 3,
         redirect_timeout: u32::from(tunnel.nhrp.redirect_timeout) * 1000,
+        protected: is_protected(tunnel),
     };
     Settings {
         ports: config.port.iter().zip(macs).map(port).collect(),
@@ -82,6 +86,44 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         workers: config.dataplane.cores.len(),
         buffers: config.dataplane.buffers,
     }
+}
+
+/// Why tunnels cannot be protected.
+#[derive(Debug, thiserror::Error)]
+pub enum SecurityError {
+    /// The crypto engine.
+    #[error("`crypto-engine`: {0}")]
+    Engine(#[from] EngineError),
+    /// The system's random source.
+    #[error("the system gives no random octets: {0}")]
+    Random(#[from] rustix::io::Errno),
+}
+
+/// Whether the tunnel's packets travel in ESP.
+fn is_protected(tunnel: &config::model::Tunnel) -> bool {
+    tunnel.protection.is_some()
+}
+
+/// What tunnels with protection need; `None` where there is none.
+pub fn security(config: &Config, segment: &Segment) -> Result<Option<Security>, SecurityError> {
+    if !config.tunnel.iter().any(is_protected) {
+        return Ok(None);
+    }
+    let choice = Choice::new(match config.dataplane.crypto_engine {
+        CryptoEngine::Auto => Wish::Auto,
+        CryptoEngine::Portable => Wish::Only(Engine::Portable),
+        CryptoEngine::Ring => Wish::Only(Engine::Ring),
+        CryptoEngine::IpsecMb => Wish::Only(Engine::IpsecMb),
+    })?;
+    choice.findings().iter().for_each(|finding| tracing::info!("crypto: {finding}"));
+    let mut seeds = vec![];
+    for _ in &config.dataplane.cores {
+        let mut seed = [0; SEED];
+        // So few octets come at once or not at all.
+        getrandom(&mut seed, GetRandomFlags::empty())?;
+        seeds.push(seed);
+    }
+    Ok(Some(Security { cells: segment.sas_shared(), choice, seeds }))
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub struct WorkerSink<'s> {
     /// By port.
     outputs: Vec<Output>,
     lane: &'s Lane,
+    /// Of all workers.
+    lanes: &'s [Lane],
     events: EventSender,
     counters: &'s WorkerCounters,
 }
@@ -32,11 +34,12 @@ impl<'s> WorkerSink<'s> {
     pub fn new(
         queues: Vec<TxQueue>,
         lane: &'s Lane,
+        lanes: &'s [Lane],
         events: EventSender,
         counters: &'s WorkerCounters,
     ) -> Self {
         let outputs = queues.into_iter().map(|queue| Output { queue, waiting: ArrayVec::new() }).collect();
-        Self { outputs, lane, events, counters }
+        Self { outputs, lane, lanes, events, counters }
     }
 
     /// Hands waiting packets to the devices; those a device has no room for wait for the next call.
@@ -90,6 +93,10 @@ impl Sink<Mbuf> for WorkerSink<'_> {
 
     fn to_tunnel_twin(&mut self, tunnel: TunnelId, packet: Mbuf) {
         self.punt(ToKernel::Packet(tunnel, packet));
+    }
+
+    fn handoff(&mut self, worker: usize, port: PortId, datagram: Mbuf) -> bool {
+        self.lanes.get(worker).is_some_and(|lane| lane.handed.push((port, datagram)).is_ok())
     }
 
     fn event(&mut self, event: Event<'_>) -> bool {

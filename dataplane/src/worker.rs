@@ -2,16 +2,15 @@
 //! work; only `idle-sleep`, where the operator sets it, lets it sleep after many polls without a packet.
 
 use crate::clock::Clock;
-use crate::lane::{Injected, Lane, ToWorker};
+use crate::lane::{Lane, ToWorker};
 use crate::sink::WorkerSink;
 use dpdk::{Eal, Mbuf, Pool, Registered, RxQueue, tsc};
 use forwarding::{Burst, Forwarder, Now, Sink};
 use shm::counters::WorkerCounters;
 use shm::drops::DropReason;
-use shm::message::{Inject, PortId, TunnelId};
+use shm::message::{PortId, TunnelId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use wire::buffer::PacketBuffer;
 
 /// Polls in a row without a packet after which a worker that may sleep does.
 const IDLE_POLLS: u32 = 256;
@@ -97,6 +96,9 @@ impl Worker<'_> {
         if !self.lane.to_worker.is_empty() {
             taken += self.drain(now, burst);
         }
+        if !self.lane.handed.is_empty() {
+            taken += self.take_handed(now, burst);
+        }
         self.sink.flush();
         taken
     }
@@ -110,7 +112,9 @@ impl Worker<'_> {
             taken += 1;
             match item {
                 ToWorker::Frame(port, frame) => self.sink.transmit(port, frame),
-                ToWorker::Inject(injected) => self.inject(&injected, now),
+                ToWorker::Inject(injected) => {
+                    self.forwarder.inject(&injected.message(), now, &mut self.sink);
+                }
                 ToWorker::Packet(tunnel, packet) => {
                     if of.is_some_and(|of| of != tunnel) || burst.is_full() {
                         self.tunnel_burst(of, burst, now);
@@ -132,16 +136,29 @@ impl Worker<'_> {
         burst.clear();
     }
 
-    fn inject(&mut self, injected: &Injected, now: Now) {
-        let Injected { tunnel, nbma, link, packet } = injected;
-        let inject = Inject::Nhrp {
-            tunnel: *tunnel,
-            nbma: *nbma,
-            link: *link,
-            protection: None,
-            packet: packet.data(),
-        };
-        self.forwarder.inject(&inject, now, &mut self.sink);
+    /// Takes what other workers received for SAs of this one.
+    fn take_handed(&mut self, now: Now, burst: &mut Burst<Mbuf>) -> usize {
+        let mut taken = 0;
+        let mut of = None;
+        while taken < LANE_BURST {
+            let Some((port, datagram)) = self.lane.handed.pop() else { break };
+            taken += 1;
+            if of.is_some_and(|of| of != port) || burst.is_full() {
+                self.handed_burst(of, burst, now);
+            }
+            of = Some(port);
+            // Never full: it was emptied above if it was.
+            let _ = burst.try_push(datagram);
+        }
+        self.handed_burst(of, burst, now);
+        taken
+    }
+
+    fn handed_burst(&mut self, port: Option<PortId>, burst: &mut Burst<Mbuf>, now: Now) {
+        if let Some(port) = port {
+            self.forwarder.process_handed(port, burst, now, &mut self.sink);
+        }
+        burst.clear();
     }
 
     #[inline(always)]

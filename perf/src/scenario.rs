@@ -154,6 +154,7 @@ impl Scenario {
             network_id: 1,
             redirect: self.redirect,
             redirect_timeout: 8_000,
+            protected: false,
         };
         Settings {
             ports: vec![port],

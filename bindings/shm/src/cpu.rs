@@ -13,6 +13,17 @@ pub fn prefetch_index<T>(table: &[T], index: usize) {
     prefetch_at(table.as_ptr().wrapping_add(index));
 }
 
+/// Asks for all cache lines of `object`.
+#[inline(always)]
+pub fn prefetch_all<T>(object: &T) {
+    /// Octets of a line.
+    const LINE: usize = 64;
+    let start = std::ptr::from_ref(object).cast::<u8>();
+    for line in 0..size_of::<T>().div_ceil(LINE) {
+        prefetch_at(start.wrapping_add(line * LINE));
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch_at<T>(place: *const T) {
@@ -50,6 +61,9 @@ mod tests {
     fn prefetching_beyond_the_table_is_harmless() {
         let table = [1u64, 2, 3];
         prefetch(&table);
+        prefetch_all(&table);
+        prefetch_all(&[0u8; 1000]);
+        prefetch_all(&());
         for index in [0, 2, 3, 1 << 40, usize::MAX] {
             prefetch_index(&table, index);
         }

@@ -7,7 +7,7 @@ mod packets;
 mod updates;
 
 pub use packets::{EventReceiver, EventSender, InjectReceiver, InjectSender};
-pub use updates::{UpdateReceiver, UpdateSender};
+pub use updates::{Received, UpdateReceiver, UpdateSender};
 
 use crate::codec::{Malformed, PACKET_WORDS, UPDATE_WORDS};
 use crate::mapping::Shared;

@@ -43,8 +43,8 @@ pub use sa_cells::{InboundCell, OutboundCell, SaCells};
 #[cfg(not(loom))]
 pub use {
     endpoint::{
-        EndpointError, EventReceiver, EventSender, InjectReceiver, InjectSender, SendError, UpdateReceiver,
-        UpdateSender,
+        EndpointError, EventReceiver, EventSender, InjectReceiver, InjectSender, Received, SendError,
+        UpdateReceiver, UpdateSender,
     },
     error::AttachError,
     header::Life,

@@ -116,6 +116,7 @@ fn settings(key: Option<u32>) -> Settings {
             network_id: 1,
             redirect: true,
             redirect_timeout: 8000,
+            protected: false,
         }],
         max_peers: MAX_PEERS,
         workers: 1,

@@ -8,14 +8,15 @@
 //! | 0 | sequence number 32, link 16, tunnel 8, flags 8 |
 //! | 1-3 | outer IPv4 header and first four octets of the GRE header; length, ToS, id and checksum are 0 |
 //! | 4 | GRE key as on the wire 32, one's complement sum of the IPv4 header 16, IP MTU 16 |
-//! | 5 | TCP MSS clamp 16 (0: none), the rest 0 |
+//! | 5 | TCP MSS clamp 16 (0: none), remote port of UDP encapsulation 16, outbound SA 32 |
 //! | 6-7 | 0 |
 
 use crate::seqlock::SeqLock;
 use crate::settings::TunnelSettings;
 use crate::zeroed::zeroed;
-use shm::message::{LinkId, TunnelId};
+use shm::message::{LinkId, Protection, SaId, TunnelId};
 use std::net::Ipv4Addr;
+use wire::ip4::protocol;
 use zerocopy::FromZeros;
 
 /// Octets of an outer header without, and with, a GRE key.
@@ -25,6 +26,10 @@ pub(crate) const OUTER_KEYED: usize = 28;
 
 const VALID: u8 = 1;
 const KEYED: u8 = 2;
+/// Its packets leave in ESP or not at all.
+const PROTECTED: u8 = 4;
+/// There is an SA to send with.
+const SENDS: u8 = 8;
 
 /// A line in the table. Written by the updater, read by all workers.
 #[derive(Debug, FromZeros)]
@@ -54,6 +59,12 @@ impl Adjacencies {
         shm::cpu::prefetch_index(&self.lines, peer as usize);
     }
 
+    /// The SA that the peer's packets will probably leave with: what to load, not what to send with.
+    #[inline(always)]
+    pub(crate) fn peek_sa(&self, peer: u32) -> SaId {
+        self.lines.get(peer as usize).map_or(0, |line| (line.0.peek(5) >> 32) as SaId)
+    }
+
     /// The peer's adjacency, if it has one.
     #[inline(always)]
     pub(crate) fn read(&self, peer: u32) -> Option<Adjacency> {
@@ -70,18 +81,25 @@ impl Adjacencies {
 }
 
 impl Adjacency {
-    /// To `nbma` through a tunnel, by way of `link`. `mtu` is the largest inner packet in octets.
+    /// To `nbma` through a tunnel, by way of `link`. `mtu` is the largest inner packet in octets. Through a tunnel with
+    /// protection nothing leaves without `protection`.
     pub(crate) fn new(
         tunnel: TunnelId,
         settings: &TunnelSettings,
         nbma: Ipv4Addr,
         link: LinkId,
         mtu: u16,
+        protection: Option<Protection>,
     ) -> Self {
         let mut outer = [0; OUTER];
         outer[0] = 0x45;
         outer[8] = settings.ttl;
-        outer[9] = 47;
+        let udp = protection.and_then(|protection| protection.udp);
+        outer[9] = match (settings.protected, udp) {
+            (false, _) => protocol::GRE,
+            (true, None) => protocol::ESP,
+            (true, Some(_)) => protocol::UDP,
+        };
         outer[12..16].copy_from_slice(&settings.source.octets());
         outer[16..20].copy_from_slice(&nbma.octets());
         outer[20] = if settings.key.is_some() { 0x20 } else { 0 };
@@ -91,7 +109,11 @@ impl Adjacency {
             .fold(0_u32, |sum, octets| sum + u32::from(octets[0]) * 256 + u32::from(octets[1]));
         let sum = (sum & 0xffff) + (sum >> 16);
         let sum = (sum & 0xffff) + (sum >> 16);
-        let flags = if settings.key.is_some() { VALID | KEYED } else { VALID };
+        let sa = protection.and_then(|protection| protection.sa);
+        let mut flags = VALID;
+        flags |= if settings.key.is_some() { KEYED } else { 0 };
+        flags |= if settings.protected { PROTECTED } else { 0 };
+        flags |= if settings.protected && sa.is_some() { SENDS } else { 0 };
         let mut words = [0; 8];
         words[0] = u64::from(link) << 32 | u64::from(tunnel) << 48 | u64::from(flags) << 56;
         for (word, octets) in words[1..].iter_mut().zip(outer.as_chunks::<8>().0) {
@@ -99,7 +121,9 @@ impl Adjacency {
         }
         let key = u32::from_le_bytes(settings.key.unwrap_or(0).to_be_bytes());
         words[4] = u64::from(key) | u64::from(sum) << 32 | u64::from(mtu) << 48;
-        words[5] = settings.adjust_mss.unwrap_or(0).into();
+        words[5] = u64::from(settings.adjust_mss.unwrap_or(0))
+            | u64::from(udp.unwrap_or(0)) << 16
+            | u64::from(sa.unwrap_or(0)) << 32;
         Self(words)
     }
 
@@ -121,6 +145,26 @@ impl Adjacency {
     #[inline(always)]
     pub(crate) fn keyed(&self) -> bool {
         self.flags() & KEYED != 0
+    }
+    /// Whether its packets leave in ESP only.
+    #[inline(always)]
+    pub(crate) fn protected(&self) -> bool {
+        self.flags() & PROTECTED != 0
+    }
+    /// SA to send with.
+    #[inline(always)]
+    pub(crate) fn sa(&self) -> Option<SaId> {
+        (self.flags() & SENDS != 0).then_some((self.0[5] >> 32) as SaId)
+    }
+    /// Remote port of UDP encapsulation; 0: plain ESP.
+    #[inline(always)]
+    pub(crate) fn udp(&self) -> u16 {
+        (self.0[5] >> 16) as u16
+    }
+    /// Outer time to live.
+    #[inline(always)]
+    pub(crate) fn ttl(&self) -> u8 {
+        self.0[2] as u8
     }
     /// Largest inner packet in octets.
     #[inline(always)]
@@ -176,6 +220,7 @@ mod tests {
             network_id: 1,
             redirect: true,
             redirect_timeout: 8000,
+            protected: false,
         }
     }
 
@@ -184,7 +229,7 @@ mod tests {
         let table = Adjacencies::new(4).expect("memory");
         assert!(table.read(2).is_none());
         let nbma = Ipv4Addr::new(198, 51, 100, 7);
-        table.write(2, Some(&Adjacency::new(3, &tunnel(Some(0x0102_0304)), nbma, 9, 1399)));
+        table.write(2, Some(&Adjacency::new(3, &tunnel(Some(0x0102_0304)), nbma, 9, 1399, None)));
         let read = table.read(2).expect("written");
         assert_eq!(
             (read.link(), read.tunnel(), read.mtu(), read.mss(), read.keyed()),
@@ -209,7 +254,7 @@ mod tests {
 
     #[test]
     fn without_a_key_the_flag_is_clear() {
-        let read = Adjacency::new(0, &tunnel(None), Ipv4Addr::new(198, 51, 100, 7), 0, 1400);
+        let read = Adjacency::new(0, &tunnel(None), Ipv4Addr::new(198, 51, 100, 7), 0, 1400, None);
         assert!(!read.keyed());
         assert_eq!(read.outer(0, 0, 0)[20..24], [0, 0, 8, 0]);
     }

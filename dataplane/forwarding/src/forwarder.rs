@@ -1,18 +1,14 @@
 //! One worker's forwarding engine.
 
-use crate::adjacency::Adjacency;
-use crate::fragment::{self, Fragments};
 use crate::now::Now;
 use crate::sink::Sink;
 use crate::tables::Reader;
-use crate::turn::{State, Turn};
+use crate::turn::{Origin, State, Turn};
 use arrayvec::ArrayVec;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::drops::DropReason;
-use shm::message::{Inject, LinkId, PortId, TunnelId};
-use std::net::Ipv4Addr;
-use wire::buffer::{BufferPool, PacketBuffer};
-use wire::{gre, ip4};
+use shm::message::{Inject, PortId, TunnelId};
+use wire::buffer::BufferPool;
 
 /// Most packets worked on together.
 pub const BURST: usize = 64;
@@ -50,10 +46,10 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
     }
 
     /// Once per turn of the poll loop, before any burst, also when there is none: lets the updater re-use what this
-    /// worker no longer reads, goes on with multicast replication, expires fragments.
+    /// worker no longer reads, takes SAs, goes on with multicast replication, expires fragments.
     #[inline]
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink<P::Buffer>) {
-        self.reader.tables.epochs.quiescent(self.reader.worker);
+        self.reader.quiescent();
         self.state.reassembler.expire(now, self.counters);
         if !self.state.replicator.is_idle() {
             self.turn(0, now, sink).continue_replication();
@@ -74,6 +70,19 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         }
     }
 
+    /// Takes all outer datagrams of `burst`, which came in on `port` and another worker handed over.
+    pub fn process_handed<S: Sink<P::Buffer>>(
+        &mut self,
+        port: PortId,
+        burst: &mut Burst<P::Buffer>,
+        now: Now,
+        sink: &mut S,
+    ) {
+        let mut turn = self.turn(port, now, sink);
+        turn.origin = Origin::Handed;
+        turn.handed_burst(burst);
+    }
+
     /// Takes all IP packets of `burst`, which the kernel sent into the tunnel's TUN twin.
     pub fn process_tunnel<S: Sink<P::Buffer>>(
         &mut self,
@@ -85,15 +94,9 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         self.turn(0, now, sink).twin_burst(tunnel, burst);
     }
 
-    /// Sends an NHRP packet of control's: GRE protocol type 0x2001, DSCP CS6, no inner IP header.
+    /// Sends an NHRP or IKE packet of control's.
     pub fn inject<S: Sink<P::Buffer>>(&mut self, inject: &Inject<'_>, now: Now, sink: &mut S) {
-        let sent = match *inject {
-            Inject::Nhrp { tunnel, nbma, link, protection: None, packet } => {
-                self.turn(0, now, sink).nhrp(tunnel, nbma, link, packet)
-            }
-            Inject::Nhrp { protection: Some(_), .. } | Inject::Ike { .. } => None,
-        };
-        if sent.is_none() {
+        if self.turn(0, now, sink).inject(inject).is_none() {
             self.counters.drop(DropReason::BadInject);
         }
     }
@@ -102,6 +105,11 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
     fn turn<'a, S>(&'a mut self, port: PortId, now: Now, sink: &'a mut S) -> Turn<'a, P, S> {
         Turn {
             tables: &self.reader.tables,
+            sas: &self.reader.sas,
+            crypto: self.reader.crypto.as_mut(),
+            // Workers are at most 64.
+            worker: self.reader.worker as u8,
+            origin: Origin::Wire,
             state: &mut self.state,
             counters: self.counters,
             peers: self.peers,
@@ -110,36 +118,5 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
             port,
             link: None,
         }
-    }
-}
-
-impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
-    /// `None`: it cannot be encapsulated, and was not counted yet.
-    fn nhrp(&mut self, id: TunnelId, nbma: Ipv4Addr, link_id: LinkId, message: &[u8]) -> Option<()> {
-        let tunnel = self.tables.settings.tunnels.get(usize::from(id))?;
-        let link = self.link(link_id)?;
-        let mtu = self.tables.interfaces.ports.get(usize::from(link.port()))?.mtu;
-        let to = Adjacency::new(id, tunnel, nbma, link_id, mtu).carrying(gre::PROTO_NHRP);
-        let mut packet = self.state.pool.allocate()?;
-        packet.append(message.len())?.copy_from_slice(message);
-        let len = u16::try_from(message.len()).ok()?;
-        let overhead = tunnel.overhead();
-        if len + overhead <= mtu {
-            if self.encapsulate(&to, ip4::TOS_CS6, len, packet) {
-                self.count_tx(id, crate::meta::NO_PEER, len);
-            }
-            return Some(());
-        }
-        // NHRP has no fragmentation of its own, so the outer packet is fragmented, as any host does.
-        let outer = to.outer(ip4::TOS_CS6, len.checked_add(overhead)?, self.state.next_id());
-        let outer = outer.get(..usize::from(overhead))?;
-        packet.prepend(outer.len())?.copy_from_slice(outer);
-        let mut pieces = Fragments::new();
-        fragment::fragment(packet, usize::from(mtu), &mut self.state.pool, &mut pieces).ok()?;
-        for piece in pieces {
-            self.eth_output(&link, piece);
-        }
-        self.count_tx(id, crate::meta::NO_PEER, len);
-        Some(())
     }
 }

@@ -1,34 +1,45 @@
 //! GRE: which tunnel, and what is in it?
 //!
-//! In: a whole outer packet to a tunnel source. Out: an inner IPv4 packet, or NHRP. Drops: `gre_truncated`,
-//! `gre_version`, `gre_flags`, `gre_checksum`, `gre_proto`, `ipv6_unsupported`; refuses (control is told):
-//! `gre_key_mismatch`. RFC 2784 2.3, RFC 2890 2. A checksum that is present is verified, a sequence number is accepted
+//! In: what a whole outer packet to a tunnel source carries, or an opened ESP packet. Out: an inner IPv4 packet, or NHRP.
+//! Drops: `gre_truncated`, `gre_version`, `gre_flags`, `gre_checksum`, `gre_proto`, `ipv6_unsupported`; refuses (control is
+//! told): `gre_key_mismatch`, `gre_unprotected`, `sa_selector_mismatch`. RFC 2784 2.3, RFC 2890 2. A checksum that is present is verified, a sequence number is accepted
 //! and ignored, no ICMP error ever goes out to the underlay.
 
 use crate::inner_input::inner_input;
 use crate::interfaces::Interfaces;
 use crate::meta::{Meta, Verdict};
 use shm::drops::DropReason;
-use wire::{gre, ip4};
+use wire::gre;
 
-/// Decapsulates what follows the outer header; `at` is where the outer packet begins in the buffer.
+/// Decapsulates `data`, which begins at `at` in its buffer.
 #[inline(always)]
-pub(crate) fn gre_input(interfaces: &Interfaces, outer: &ip4::Packet<'_>, at: usize, mut meta: Meta) -> Meta {
-    let packet = match gre::parse(outer.payload()) {
+pub(crate) fn gre_input(interfaces: &Interfaces, data: &[u8], at: usize, mut meta: Meta) -> Meta {
+    let packet = match gre::parse(data) {
         Ok(packet) => packet,
         Err(error) => return meta.drop(reason(error)),
     };
     let Some(tunnel) = interfaces.tunnel(meta.local, packet.key) else {
         return meta.is(Verdict::Refuse(DropReason::GreKeyMismatch, packet.key));
     };
+    if interfaces.is_protected(tunnel) != (meta.session != 0) {
+        return unprotected(packet.key, meta);
+    }
     meta.tunnel = tunnel;
-    meta.outer_tos = outer.tos();
     // The outer packet is at most 65,535 octets long, and the Ethernet header in front of it 18.
-    meta.at = (at + outer.header_len() + packet.header_len) as u16;
+    meta.at = (at + packet.header_len) as u16;
     if packet.protocol == gre::PROTO_IPV4 {
         return inner_input(interfaces, packet.payload, meta);
     }
     other(packet, meta)
+}
+
+/// In the clear to a tunnel with protection, or out of an SA to one without.
+#[cold]
+fn unprotected(key: Option<u32>, meta: Meta) -> Meta {
+    match meta.session {
+        0 => meta.is(Verdict::Refuse(DropReason::GreUnprotected, key)),
+        _ => meta.is(Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source))),
+    }
 }
 
 #[cold]

@@ -49,6 +49,10 @@ pub(crate) struct Tunnel {
 pub(crate) struct Interfaces {
     pub(crate) ports: Vec<Port>,
     pub(crate) tunnels: Vec<Tunnel>,
+    /// One bit for each tunnel whose packets travel in ESP.
+    protected: u64,
+    /// Source addresses of those tunnels, host order.
+    protected_sources: Vec<u32>,
 }
 
 const _: () = assert!(MAX_TUNNELS <= u64::BITS as usize);
@@ -85,7 +89,20 @@ impl Interfaces {
                 mss: tunnel.adjust_mss.unwrap_or(0),
             }
         });
-        Self { ports, tunnels: tunnels.collect() }
+        let mut protected_sources: Vec<u32> = settings
+            .tunnels
+            .iter()
+            .filter(|tunnel| tunnel.protected)
+            .map(|tunnel| tunnel.source.to_bits())
+            .collect();
+        protected_sources.sort_unstable();
+        protected_sources.dedup();
+        let protected = settings
+            .tunnels
+            .iter()
+            .enumerate()
+            .fold(0, |mask, (index, tunnel)| mask | u64::from(tunnel.protected) << index);
+        Self { ports, tunnels: tunnels.collect(), protected, protected_sources }
     }
 
     /// The tunnel that a GRE packet to `local` with that key belongs to.
@@ -94,6 +111,18 @@ impl Interfaces {
         let key = key_code(key);
         let found = self.tunnels.iter().position(|tunnel| tunnel.source == local && tunnel.key == key);
         found.map(|index| index as TunnelId)
+    }
+
+    /// Whether the tunnel's packets travel in ESP.
+    #[inline(always)]
+    pub(crate) fn is_protected(&self, tunnel: TunnelId) -> bool {
+        self.protected >> (tunnel & 63) & 1 != 0
+    }
+
+    /// Whether a tunnel with this source address has its packets in ESP.
+    #[inline(always)]
+    pub(crate) fn is_protected_source(&self, address: u32) -> bool {
+        self.protected_sources.contains(&address)
     }
 
     /// Whether any tunnel has this source address.

@@ -1,10 +1,11 @@
 //! The outer packet: valid, from somebody, and for which part of the hub?
 //!
-//! In: a frame that passed [`crate::eth_input`]. Out: GRE to a tunnel source goes on to [`crate::gre_input`], its
-//! fragments to reassembly, plain IP of a LAN port to [`crate::inner_input`]; ARP, and whatever else is for the hub, to
+//! In: a frame that passed [`crate::eth_input`]. Out: GRE to a tunnel source goes on to [`crate::gre_input`], ESP and UDP to
+//! one with protection to [`crate::esp_input`], their fragments to reassembly, plain IP of a LAN port to [`crate::inner_input`]; ARP, and whatever else is for the hub, to
 //! the port's twin, where the kernel answers. Drops: `ip_malformed`, `ip_checksum`, `ip_martian`, `eth_type`,
 //! `ipv6_unsupported`, `eth_not_for_us`, `underlay_transit`, `gre_no_tunnel`. RFC 1812 4.2.2, 5.2.3, 5.3.4.
 
+use crate::esp_input::{esp_packet, udp_input};
 use crate::eth_input::{Frame, eth_input};
 use crate::gre_input::gre_input;
 use crate::inner_input::{inner_input, is_nobody};
@@ -51,9 +52,34 @@ pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usiz
         || packet.is_fragment()
         || !tables.interfaces.is_tunnel_source(meta.local)
     {
+        if tables.interfaces.is_protected_source(meta.local) && !packet.is_fragment() {
+            return protected_input(tables, port, &packet, at, meta);
+        }
         return other_input(tables, port, &packet, at, meta);
     }
-    gre_input(&tables.interfaces, &packet, at, meta)
+    meta.outer_tos = packet.tos();
+    gre_input(&tables.interfaces, packet.payload(), at + packet.header_len(), meta)
+}
+
+/// What is no GRE to the source of a tunnel with protection.
+#[inline(never)]
+fn protected_input(
+    tables: &Tables,
+    port: &Port,
+    packet: &ip4::Packet<'_>,
+    at: usize,
+    mut meta: Meta,
+) -> Meta {
+    meta.outer_tos = packet.tos();
+    let at = at + packet.header_len();
+    match packet.protocol() {
+        protocol::ESP => esp_packet(packet.payload(), at, 0, meta),
+        protocol::UDP => match udp_input(packet.payload(), at, meta) {
+            Some(meta) => meta,
+            None => other_input(tables, port, packet, at, meta),
+        },
+        _ => other_input(tables, port, packet, at, meta),
+    }
 }
 
 /// What is no whole GRE packet to a tunnel source.
@@ -62,7 +88,7 @@ fn other_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize
     if (is_nobody(meta.nbma) && meta.nbma != 0) || port.addresses.contains(&meta.nbma) {
         return meta.drop(DropReason::IpMartian);
     }
-    if packet.protocol() == protocol::GRE && tables.interfaces.is_tunnel_source(meta.local) {
+    if packet.is_fragment() && is_ours(tables, packet.protocol(), meta.local) {
         (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
         return meta.is(Verdict::Fragment);
     }
@@ -70,6 +96,16 @@ fn other_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize
         true if packet.protocol() == protocol::GRE => meta.drop(DropReason::GreNoTunnel),
         true => meta.is(Verdict::PortTwin),
         false => meta.drop(DropReason::UnderlayTransit),
+    }
+}
+
+/// Whether datagrams of this protocol to `local` are looked into here, and so must be whole. UDP to any port: only the
+/// first fragment tells which.
+fn is_ours(tables: &Tables, protocol: u8, local: u32) -> bool {
+    match protocol {
+        protocol::GRE => tables.interfaces.is_tunnel_source(local),
+        protocol::ESP | protocol::UDP => tables.interfaces.is_protected_source(local),
+        _ => false,
     }
 }
 
@@ -86,7 +122,7 @@ fn is_local(tables: &Tables, port: &Port, address: u32) -> bool {
 fn lan_input(tables: &Tables, port: &Port, data: &[u8], at: usize) -> Meta {
     if port.terminates
         && let Some(header) = ip4::Header::of(data)
-        && header.protocol() == protocol::GRE
+        && is_ours(tables, header.protocol(), header.destination().to_bits())
         && port.addresses.contains(&header.destination().to_bits())
     {
         return datagram_input(tables, port, data, at);

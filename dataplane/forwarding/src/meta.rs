@@ -26,10 +26,21 @@ pub(crate) enum Verdict {
     Replicate,
     /// An NHRP packet.
     Nhrp,
-    /// A frame for the port's twin.
+    /// A frame for the port's twin, or a datagram put together out of fragments, which gets a frame again.
     PortTwin,
     /// A part of a datagram to a tunnel source.
     Fragment,
+    /// An ESP packet to be opened, which came from this UDP port; 0: plain.
+    Esp(u16),
+    /// An authentic packet's SA is another worker's.
+    Handoff(u8),
+    /// An IKE message.
+    Ike {
+        /// Source port.
+        port: u16,
+        /// Whether it came to port 4500, not 500.
+        natt: bool,
+    },
     /// Discard; an operator hears of it only through the counter.
     Drop(DropReason),
     /// Discard, and tell control, with the key if there was one.
@@ -58,9 +69,11 @@ pub(crate) struct Meta {
     pub(crate) nbma: u32,
     /// Outer destination address, host order.
     pub(crate) local: u32,
-    /// Inner source address, host order.
+    /// Session whose SA it came by; 0: it came in the clear.
+    pub(crate) session: u32,
+    /// Inner source address, host order; of ESP the SPI.
     pub(crate) source: u32,
-    /// Inner destination address, host order.
+    /// Inner destination address, host order; of ESP the low half of the sequence number.
     pub(crate) destination: u32,
     /// Spoke that sent it, or [`NO_PEER`].
     pub(crate) peer: PeerId,
@@ -82,11 +95,17 @@ impl Meta {
             len: 0,
             nbma: 0,
             local: 0,
+            session: 0,
             source: 0,
             destination: 0,
             peer: NO_PEER,
             leaf: Leaf::NONE,
         }
+    }
+    /// What a spoke is known by on the packet's tunnel: its session if that is protected, else its NBMA address.
+    #[inline(always)]
+    pub(crate) const fn station(&self) -> u32 {
+        if self.session != 0 { self.session } else { self.nbma }
     }
     /// Discards it.
     #[inline(always)]

@@ -22,9 +22,17 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
-    /// Puts Ethernet, IPv4 and GRE in front of `len` octets and sends them; says whether it could.
+    /// Puts Ethernet, IPv4 and GRE in front of `len` octets and sends them, or has them protected; says whether it could.
     #[inline(always)]
-    pub(crate) fn encapsulate(&mut self, to: &Adjacency, tos: u8, len: u16, mut buffer: P::Buffer) -> bool {
+    pub(crate) fn encapsulate(&mut self, to: &Adjacency, tos: u8, len: u16, buffer: P::Buffer) -> bool {
+        if to.protected() {
+            return self.esp_output(to, tos, len, buffer);
+        }
+        self.clear_output(to, tos, len, buffer)
+    }
+
+    #[inline(always)]
+    fn clear_output(&mut self, to: &Adjacency, tos: u8, len: u16, mut buffer: P::Buffer) -> bool {
         let Some(link) = self.link(to.link()) else {
             self.count_drop(DropReason::NoNeighbour);
             return false;

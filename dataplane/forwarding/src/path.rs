@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!             port ── eth_input ── local_input ── gre_input ── inner_input ──┐
+//!              └───── eth_input ── local_input ── esp_input ── gre_input ── inner_input ──┤
 //!   (LAN)      └───── eth_input ── local_input ─────────────── inner_input ──┤
 //!   TUN twin ────────────────────────────────────────────────── inner_input ──┤
 //!   own (ICMP errors) ─────────────────────────────────────────────────────────┤
@@ -25,18 +26,22 @@ use crate::local_input::{datagram_input, port_input};
 use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL, Verdict};
 use crate::nbma::Key;
 use crate::sink::Sink;
-use crate::turn::Turn;
+use crate::turn::{Origin, Turn};
 use arrayvec::ArrayVec;
 use shm::cpu;
 use shm::drops::DropReason;
 use shm::message::{PortId, TunnelId};
 use wire::buffer::{BufferPool, PacketBuffer};
 
+/// Place of the time that opening takes among the stages.
+const OPEN: usize = 4;
+/// The same for sealing.
+const SEAL: usize = 5;
 /// Packets that are loaded ahead of the one being parsed.
 const AHEAD: usize = 4;
 
 /// What is known of each packet of a burst.
-type Metas = ArrayVec<Meta, BURST>;
+pub(crate) type Metas = ArrayVec<Meta, BURST>;
 
 impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// Frames received on a port. With `TIMED` each pass adds the cycles it took, which costs some itself.
@@ -45,7 +50,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else {
             return burst.clear();
         };
-        let mut octets = 0;
+        let (mut octets, mut esp) = (0, false);
         let mut metas = Metas::new();
         for (index, buffer) in burst.iter().enumerate() {
             if let Some(first) = burst.get(index + AHEAD).and_then(|later| later.data().first()) {
@@ -54,6 +59,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             let data = buffer.data();
             octets += data.len() as u64;
             let meta = port_input(self.tables, port, data);
+            esp |= matches!(meta.verdict, Verdict::Esp(_));
             self.ask(&meta);
             metas.push(meta);
         }
@@ -61,15 +67,30 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             traffic.rx_packets.add(burst.len() as u64);
             traffic.rx_bytes.add(octets);
         }
-        self.lap::<TIMED>(0, start);
+        let start = self.lap::<TIMED>(0, start);
+        if esp {
+            self.esp_burst(&mut metas, burst);
+            self.lap::<TIMED>(OPEN, start);
+        }
         self.finish::<TIMED>(&mut metas, burst);
         self.follow_up();
+        let start = self.clock::<TIMED>();
+        self.seal();
+        self.lap::<TIMED>(SEAL, start);
+    }
+
+    /// Datagrams that another worker has handed over.
+    pub(crate) fn handed_burst(&mut self, burst: &mut Burst<P::Buffer>) {
+        self.datagram_burst(burst);
+        self.follow_up();
+        self.seal();
     }
 
     /// IP packets that the kernel sent into a TUN twin.
     pub(crate) fn twin_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
         self.hub_burst(tunnel, burst);
         self.follow_up();
+        self.seal();
     }
 
     /// What came into being on the way: datagrams out of fragments, and the hub's own packets.
@@ -87,14 +108,24 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     #[cold]
     fn reassembled_burst(&mut self) {
         let mut whole = self.state.whole.take();
-        let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else { return };
+        let before = std::mem::replace(&mut self.origin, Origin::Whole);
+        self.datagram_burst(&mut whole);
+        self.origin = before;
+    }
+
+    /// Outer datagrams without frames.
+    fn datagram_burst(&mut self, burst: &mut Burst<P::Buffer>) {
+        let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else {
+            return burst.clear();
+        };
         let mut metas = Metas::new();
-        for buffer in &whole {
+        for buffer in burst.iter() {
             let meta = datagram_input(self.tables, port, buffer.data(), 0);
             self.ask(&meta);
             metas.push(meta);
         }
-        self.finish::<false>(&mut metas, &mut whole);
+        self.esp_burst(&mut metas, burst);
+        self.finish::<false>(&mut metas, burst);
     }
 
     fn hub_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
@@ -115,12 +146,35 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
 
     /// Asks for the lines that the second pass reads.
     #[inline(always)]
-    fn ask(&self, meta: &Meta) {
-        if meta.verdict == Verdict::Forward {
-            self.tables.fib.prefetch_first(meta.destination);
+    pub(crate) fn ask(&self, meta: &Meta) {
+        match meta.verdict {
+            Verdict::Forward => self.tables.fib.prefetch_first(meta.destination),
+            Verdict::Esp(_) => return self.sas.prefetch_inbound(meta.source),
+            _ => {}
         }
         if meta.from == From::Spoke {
-            self.tables.nbma.prefetch(Key::new(meta.tunnel, meta.nbma));
+            self.tables.nbma.prefetch(Key::new(meta.tunnel, meta.station()));
+        }
+    }
+
+    /// Asks for what sealing will read of each packet's SA.
+    #[inline(never)]
+    fn ask_outbound(&self, metas: &Metas) {
+        let receivers = || {
+            let to_peers =
+                metas.iter().filter(|meta| meta.verdict == Verdict::Forward && meta.leaf.is_peer());
+            to_peers.map(|meta| self.tables.adjacencies.peek_sa(meta.leaf.index()))
+        };
+        for sa in receivers() {
+            self.sas.prefetch_outbound(sa);
+        }
+        for sa in receivers() {
+            if let Some(outbound) = self.sas.outbound(sa) {
+                cpu::prefetch(&**outbound);
+            }
+            if let Some(cells) = self.sas.cells(sa) {
+                cpu::prefetch(&cells.outbound);
+            }
         }
     }
 
@@ -134,6 +188,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         let start = self.lap::<TIMED>(1, start);
         for meta in metas.iter_mut() {
             self.fib_lookup(meta);
+        }
+        if self.crypto.is_some() {
+            self.ask_outbound(metas);
         }
         let start = self.lap::<TIMED>(2, start);
         for (meta, buffer) in metas.iter().zip(burst.drain(..)) {
@@ -163,14 +220,14 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         now
     }
 
-    /// Who sent it? Data is taken only from NBMA addresses that are registered or mapped on the packet's tunnel.
+    /// Who sent it? Data is taken only from NBMA addresses, or sessions, that are registered or mapped on the packet's tunnel.
     #[inline(always)]
     fn peer_check(&mut self, meta: &mut Meta) {
         if !matches!(meta.verdict, Verdict::Forward | Verdict::Local) {
             return;
         }
         if meta.from == From::Spoke {
-            let Some(peer) = self.tables.nbma.find(Key::new(meta.tunnel, meta.nbma)) else {
+            let Some(peer) = self.tables.nbma.find(Key::new(meta.tunnel, meta.station())) else {
                 meta.verdict = Verdict::Refuse(DropReason::UnknownPeer, None);
                 return;
             };
@@ -205,7 +262,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
                 self.replicate(meta.tunnel, buffer);
             }
             Verdict::Nhrp => self.nhrp_event(meta, &buffer),
+            Verdict::PortTwin if self.origin != Origin::Wire => self.punt_whole(buffer),
             Verdict::PortTwin => self.punt_frame(buffer),
+            Verdict::Ike { port, natt } => self.ike_event(meta, port, natt, &buffer),
+            Verdict::Handoff(owner) => self.handoff(owner, buffer),
+            // All were opened, or given another verdict.
+            Verdict::Esp(_) => self.count_drop(DropReason::EspEngine),
             Verdict::Fragment => {
                 bare(meta, &mut buffer);
                 let whole = self.state.reassembler.input(buffer, self.now, self.counters);

@@ -13,10 +13,11 @@ use crate::recent::hash;
 use crate::sink::Sink;
 use crate::turn::{GLEAN_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
 use shm::drops::DropReason;
-use shm::message::{Event, MAX_PAYLOAD, PortId, TunnelId};
+use shm::message::{Event, IKE_PORT, MAX_PAYLOAD, NAT_T_PORT, PortId, SessionId, TunnelId};
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 use wire::buffer::{BufferPool, PacketBuffer};
+use wire::eth::{self, Mac};
 use wire::ip4::Header;
 
 /// Milliseconds between reports of the same sender and reason.
@@ -82,9 +83,53 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
         let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
         let packet = buffer.data().get(start..end).unwrap_or_default();
-        if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, session: None, packet }) {
+        if !self.sink.event(Event::Nhrp {
+            tunnel: meta.tunnel,
+            nbma,
+            session: SessionId::new(meta.session),
+            packet,
+        }) {
             self.count_drop(DropReason::EventRingFull);
         }
+    }
+
+    /// An IKE message.
+    #[cold]
+    pub(crate) fn ike_event(&mut self, meta: &Meta, port: u16, natt: bool, buffer: &P::Buffer) {
+        if is_nobody(meta.nbma) || self.is_own(meta.nbma) {
+            return self.count_drop(DropReason::IpMartian);
+        }
+        if usize::from(meta.len) > MAX_PAYLOAD {
+            return self.count_drop(DropReason::IkeTooLong);
+        }
+        let nbma = Ipv4Addr::from_bits(meta.nbma);
+        if !self.state.ike.allow(nbma, self.now) {
+            return self.count_drop(DropReason::PuntLimited);
+        }
+        let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
+        let event = Event::Ike {
+            nbma,
+            port,
+            local: Ipv4Addr::from_bits(meta.local),
+            local_port: if natt { NAT_T_PORT } else { IKE_PORT },
+            packet: buffer.data().get(start..end).unwrap_or_default(),
+        };
+        if !self.sink.event(event) {
+            self.count_drop(DropReason::EventRingFull);
+        }
+    }
+
+    /// A datagram that was put together, for the port's twin: it gets a frame again, from a station that is nobody's.
+    #[cold]
+    pub(crate) fn punt_whole(&mut self, mut datagram: P::Buffer) {
+        const NOBODY: Mac = Mac([2, 0, 0, 0, 0, 0]);
+        let Some(port) = self.tables.settings.ports.get(usize::from(self.port)) else { return };
+        let header = datagram.prepend(eth::emitted_len(port.vlan));
+        if header.and_then(|room| eth::emit(room, Mac(port.mac), NOBODY, port.vlan, eth::TYPE_IPV4)).is_none()
+        {
+            return self.count_drop(DropReason::NoHeadroom);
+        }
+        self.punt_frame(datagram);
     }
 
     /// A packet that an operator must hear of. A spoke that is unknown because the tables are not filled yet after a

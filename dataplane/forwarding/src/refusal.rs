@@ -33,7 +33,19 @@ pub enum Refusal {
     /// Deletes what is not there.
     #[error("not present")]
     Absent,
-    /// This build has no ESP.
-    #[error("not served")]
-    Unsupported,
+    /// A tunnel with protection, or one without, where the update needs the other.
+    #[error("protection and the tunnel's configuration do not agree")]
+    Protection,
+    /// An inbound SPI that does not lead to its slot, or a reserved one (RFC 4303 2.1).
+    #[error("SPI that the SA cannot have")]
+    Spi,
+    /// The cells in the segment are armed for another SA or for none: sequence numbers could repeat.
+    #[error("the segment's cells are of another SA")]
+    Tag,
+    /// A replay window that is no power of two or out of bounds.
+    #[error("replay window out of bounds")]
+    Window,
+    /// Key material that the transform does not take.
+    #[error("key material of the wrong length")]
+    Keys,
 }

@@ -60,7 +60,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     #[cold]
     pub(crate) fn continue_replication(&mut self) {
         for _ in 0..COPIES {
-            let Some(job) = self.state.replicator.jobs.first_mut() else { return };
+            let Some(job) = self.state.replicator.jobs.first_mut() else { break };
             let (tunnel, next) = (job.tunnel, job.next);
             match self.tables.members.next(tunnel, next) {
                 Some(peer) => {
@@ -75,6 +75,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
                 }
             }
         }
+        self.seal();
     }
 
     /// Sends a copy of the first job's packet. A copy that cannot be sent is counted; the others are not held up.

@@ -52,6 +52,12 @@ impl<const N: usize> SeqLock<N> {
         })
     }
 
+    /// One word, of whatever write: a hint.
+    #[inline(always)]
+    pub(crate) fn peek(&self, word: usize) -> u64 {
+        self.words.get(word).map_or(0, |word| word.load(Relaxed))
+    }
+
     /// Replaces the record; the low half of `record[0]` is ignored. Only the one writer may call it.
     pub(crate) fn write(&self, record: &[u64; N]) {
         let old = self.words[0].load(Relaxed);

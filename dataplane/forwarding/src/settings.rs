@@ -59,12 +59,18 @@ pub struct TunnelSettings {
     pub redirect: bool,
     /// Milliseconds between redirects for the same peer and pair of networks.
     pub redirect_timeout: u32,
+    /// Whether all its packets travel in ESP: none is sent or taken in the clear.
+    pub protected: bool,
 }
 
 impl TunnelSettings {
-    /// Octets that encapsulation puts before the inner packet: IPv4 and GRE.
+    /// Octets that encapsulation puts before the inner packet in the clear: IPv4 and GRE.
     pub fn overhead(&self) -> u16 {
-        if self.key.is_some() { 28 } else { 24 }
+        wire::ip4::LEN as u16 + self.gre_len()
+    }
+    /// Octets of the GRE header.
+    pub fn gre_len(&self) -> u16 {
+        wire::gre::emitted_len(self.key) as u16
     }
 }
 
@@ -101,6 +107,12 @@ pub enum SettingsError {
     /// No worker.
     #[error("at least one worker is needed")]
     Workers,
+    /// A worker without random octets.
+    #[error("random octets are needed for each worker")]
+    Seeds,
+    /// A crypto engine.
+    #[error(transparent)]
+    Engine(#[from] crate::crypto::EngineError),
     /// Not enough memory for the tables.
     #[error("no memory for tables of {0} peers")]
     Memory(u32),

@@ -15,6 +15,12 @@ pub trait Sink<B> {
     fn to_port_twin(&mut self, port: PortId, frame: B);
     /// Gives an IP packet to the tunnel's TUN twin.
     fn to_tunnel_twin(&mut self, tunnel: TunnelId, packet: B);
+    /// Gives an outer datagram, which came in by a port, to another worker, who owns its SA: it belongs into that worker's
+    /// [`Forwarder::process_handed`](crate::Forwarder::process_handed). `false`: it was not taken. With one worker nothing
+    /// is ever handed over.
+    fn handoff(&mut self, _worker: usize, _port: PortId, _datagram: B) -> bool {
+        false
+    }
     /// Tells control. `false`: the ring is full, nothing was told.
     fn event(&mut self, event: Event<'_>) -> bool;
 }

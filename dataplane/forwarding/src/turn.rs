@@ -1,5 +1,7 @@
 //! What the stages of one turn of the poll loop work with.
 
+use crate::crypto::Crypto;
+use crate::esp_output::Unsealed;
 use crate::forwarder::Burst;
 use crate::limiter::{Bucket, Limiter, Rate};
 use crate::link::Link;
@@ -7,6 +9,7 @@ use crate::now::Now;
 use crate::reassembly::{Limits, Reassembler};
 use crate::recent::Recent;
 use crate::replicate::Replicator;
+use crate::sa_table::SaTable;
 use crate::tables::Tables;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::drops::DropReason;
@@ -20,6 +23,12 @@ const NHRP_RATE: Rate = Rate { per_second: 50_000, burst: 4_000 };
 /// NHRP packets to control from one NBMA address: a site with a thousand spokes behind one NAT address gets through,
 /// and a spoke gone mad leaves room for all others.
 const NHRP_SOURCE_RATE: Rate = Rate { per_second: 500, burst: 1_000 };
+/// IKE messages to control, per worker: 10,000 spokes that come back at once need two or three each.
+const IKE_RATE: Rate = Rate { per_second: 20_000, burst: 2_000 };
+/// IKE messages to control from one address: as many as a site with hundreds of spokes behind one address needs.
+const IKE_SOURCE_RATE: Rate = Rate { per_second: 500, burst: 1_000 };
+/// Reports that a peer's address or port is another now, per worker.
+pub(crate) const MOVED_RATE: Rate = Rate { per_second: 1_000, burst: 1_000 };
 /// Redirect events, per worker (all tunnels together).
 pub(crate) const REDIRECT_RATE: Rate = Rate { per_second: 2_000, burst: 200 };
 /// Reports of refused packets, per worker.
@@ -49,6 +58,8 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) glean_bucket: Bucket,
     pub(crate) punt_bucket: Bucket,
     pub(crate) nhrp: Limiter,
+    pub(crate) ike: Limiter,
+    pub(crate) moved_bucket: Bucket,
     pub(crate) icmp: Limiter,
     pub(crate) reassembler: Reassembler<P::Buffer>,
     pub(crate) replicator: Replicator<P::Buffer>,
@@ -56,6 +67,8 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) whole: Burst<P::Buffer>,
     /// Packets of the hub's own (ICMP errors), for the next pass.
     pub(crate) own: Burst<P::Buffer>,
+    /// Protected packets that lack their encryption; empty between turns.
+    pub(crate) unsealed: Unsealed<P::Buffer>,
 }
 
 impl<P: BufferPool> State<P> {
@@ -75,11 +88,14 @@ impl<P: BufferPool> State<P> {
             glean_bucket: Bucket::full(GLEAN_RATE, start),
             punt_bucket: Bucket::full(PUNT_RATE, start),
             nhrp: Limiter::new(NHRP_RATE, NHRP_SOURCE_RATE),
+            ike: Limiter::new(IKE_RATE, IKE_SOURCE_RATE),
+            moved_bucket: Bucket::full(MOVED_RATE, start),
             icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
             reassembler: Reassembler::new(Limits::of(buffers, workers)),
             replicator: Replicator::new(),
             whole: Burst::new(),
             own: Burst::new(),
+            unsealed: Unsealed::new(),
         }
     }
 
@@ -101,6 +117,17 @@ fn outer_ids(worker: usize, workers: usize) -> (u16, u16) {
     ((worker % step) as u16, step as u16)
 }
 
+/// How the packets of a burst came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// As frames, from a device.
+    Wire,
+    /// As datagrams, put together out of fragments.
+    Whole,
+    /// As datagrams, from another worker.
+    Handed,
+}
+
 /// One turn: tables to read, own memory to write, counters, the time, and where packets leave.
 pub(crate) struct Turn<'a, P: BufferPool, S> {
     pub(crate) tables: &'a Tables,
@@ -111,8 +138,16 @@ pub(crate) struct Turn<'a, P: BufferPool, S> {
     pub(crate) now: Now,
     /// Port that the burst came in by.
     pub(crate) port: PortId,
+    /// How the burst came.
+    pub(crate) origin: Origin,
     /// The link used last.
     pub(crate) link: Option<(LinkId, Link)>,
+    /// The worker's SAs.
+    pub(crate) sas: &'a SaTable,
+    /// `None`: there is no tunnel with protection.
+    pub(crate) crypto: Option<&'a mut Crypto>,
+    /// The worker's number.
+    pub(crate) worker: u8,
 }
 
 impl<P: BufferPool, S> Turn<'_, P, S> {

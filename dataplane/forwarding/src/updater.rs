@@ -5,8 +5,9 @@ use crate::link::Link;
 use crate::peers::{Named, Peer, Peers};
 use crate::refusal::{ApplyError, Refusal};
 use crate::rib::{Rib, network};
+use crate::sas::Sas;
 use crate::tables::Tables;
-use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, Target, Update};
+use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, SaOutbound, Target, Update};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct TableSizes {
     pub peers: u32,
     /// Links.
     pub links: u32,
+    /// Halves of SAs.
+    pub sas: u32,
     /// Second-level groups of the FIB in use or waiting for workers.
     pub fib_groups: u32,
     /// Updates refused since the start.
@@ -42,6 +45,7 @@ pub struct Updater {
     rib: Rib,
     peers: Peers,
     links: BTreeMap<LinkId, Named<LinkState>>,
+    sas: Sas,
     /// The resync that updates belong to.
     generation: u64,
     /// Whether [`Update::Begin`] came without its [`Update::End`] yet.
@@ -58,6 +62,7 @@ impl Updater {
             rib,
             peers: Peers::default(),
             links: BTreeMap::new(),
+            sas: Sas::default(),
             generation: 0,
             open: false,
             refused: 0,
@@ -72,14 +77,17 @@ impl Updater {
             Update::End { generation } => self.end(generation),
             Update::Link { id, port, mac } => self.link(id, port, mac),
             Update::LinkDelete { id } => self.link_delete(id),
-            Update::Peer { id, tunnel, nbma, link, multicast, protection: None } => {
-                self.peer(id, Peer { tunnel, nbma, link, multicast })
+            Update::Peer { id, tunnel, nbma, link, multicast, protection } => {
+                self.peer(id, Peer { tunnel, nbma, link, multicast, protection })
             }
-            // No ESP yet: what should be protected does not leave in the clear.
-            Update::Peer { protection: Some(_), .. }
-            | Update::SaInbound(_)
-            | Update::SaOutbound(_)
-            | Update::SaDelete { .. } => Err(Refusal::Unsupported.into()),
+            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. }
+                if self.sas.is_waiting() =>
+            {
+                self.sas.settle(&self.tables)
+            }
+            Update::SaInbound(ref sa) => self.sas.insert_inbound(&self.tables, sa, self.generation),
+            Update::SaOutbound(ref sa) => self.sa_outbound(sa),
+            Update::SaDelete { id, direction } => self.sas.remove(&self.tables, id, direction),
             Update::PeerDelete { id } => self.peers.remove(&self.tables, id),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
             Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
@@ -96,6 +104,7 @@ impl Updater {
             routes: self.rib.len() as u32,
             peers: self.peers.len() as u32,
             links: self.links.len() as u32,
+            sas: self.sas.len() as u32,
             fib_groups: self.rib.groups() as u32,
             refused: self.refused,
         }
@@ -115,7 +124,6 @@ impl Updater {
         if !self.open || generation != self.generation {
             return Err(Refusal::Generation.into());
         }
-        self.open = false;
         self.rib.sweep((&self.tables.fib, &self.tables.epochs), generation);
         for id in self.peers.stale(generation) {
             self.peers.remove(&self.tables, id)?;
@@ -125,6 +133,8 @@ impl Updater {
         for id in links {
             self.link_delete(id)?;
         }
+        self.sas.sweep(&self.tables, generation)?;
+        self.open = false;
         self.tables.complete.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -145,7 +155,7 @@ impl Updater {
             self.tables.links.write(id, mac.map(|mac| Link::new(port, settings, mac)).as_ref());
         }
         if old.map(|(port, _)| port) != Some(port) {
-            self.peers.link_moved(&self.tables, id, port);
+            self.peers.link_moved(&self.tables, &self.sas, id, port);
         }
         Ok(())
     }
@@ -158,7 +168,18 @@ impl Updater {
 
     fn peer(&mut self, id: PeerId, peer: Peer) -> Result<(), ApplyError> {
         let port = self.links.get(&peer.link).map(|link| link.content.0);
-        self.peers.insert(&self.tables, id, Named { content: peer, generation: self.generation }, port)
+        let named = Named { content: peer, generation: self.generation };
+        self.peers.insert(&self.tables, &self.sas, id, named, port)
+    }
+
+    fn sa_outbound(&mut self, sa: &SaOutbound) -> Result<(), ApplyError> {
+        let result = self.sas.insert_outbound(&self.tables, sa, self.generation);
+        if !matches!(result, Err(ApplyError::Refused(_))) {
+            let links = &self.links;
+            let port_of = |link| links.get(&link).map(|link| link.content.0);
+            self.peers.sa_changed(&self.tables, &self.sas, sa.id, port_of);
+        }
+        result
     }
 
     fn route(&mut self, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
@@ -226,6 +247,7 @@ mod tests {
             network_id: 1,
             redirect: true,
             redirect_timeout: 8000,
+            protected: false,
         };
         let settings = Settings {
             ports: vec![port(1500), port(1400)],

@@ -187,7 +187,7 @@ fn nhrp_goes_to_control_also_from_strangers() {
     let mut world = World::new();
     let stranger = Ipv4Addr::new(198, 51, 100, 200);
     world.port(UNDERLAY, &[gre(stranger, Some(KEY0), 0x2001, b"registration")]);
-    let told = Told::Nhrp { tunnel: 0, nbma: stranger, packet: b"registration".to_vec() };
+    let told = Told::Nhrp { tunnel: 0, nbma: stranger, session: 0, packet: b"registration".to_vec() };
     assert_eq!(world.out.events, [told]);
     assert_eq!(world.drops(), []);
     world.out.deaf = true;

@@ -53,6 +53,17 @@ impl UpdateSender {
     }
 }
 
+/// What [`UpdateReceiver::receive_one`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// There is no update.
+    Nothing,
+    /// One is done, or was malformed, and is acknowledged.
+    Taken,
+    /// One is not done yet and stays the next.
+    Kept,
+}
+
 /// Receives updates.
 #[derive(Debug)]
 pub struct UpdateReceiver {
@@ -84,6 +95,35 @@ impl UpdateReceiver {
         self.words.zeroize();
         self.ring.commit();
         taken
+    }
+
+    /// Applies the next update, and acknowledges it if `apply` says that it is done; else it stays the next one. So does
+    /// it if the receiver dies within: applying twice must do what applying once does.
+    pub fn receive_one(&mut self, apply: impl FnOnce(&Update) -> bool) -> Received {
+        let done = match self.ring.peek(&mut self.words) {
+            Peek::Empty => return Received::Nothing,
+            Peek::Malformed => {
+                self.ring.count_rejected();
+                true
+            }
+            Peek::Message(length) => {
+                let update = decode_update(self.words.get(..length).unwrap_or_default(), self.max_peers);
+                self.words.zeroize();
+                match update {
+                    Ok(update) => apply(&update),
+                    Err(_) => {
+                        self.ring.count_rejected();
+                        true
+                    }
+                }
+            }
+        };
+        if !done {
+            return Received::Kept;
+        }
+        self.ring.advance();
+        self.ring.commit();
+        Received::Taken
     }
 
     /// The position of the next update; within `apply` it is not known.

@@ -80,3 +80,41 @@ impl Crypto {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, Context, Direction, HEADER, Keys, Transform, Wish, overhead};
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_opens_and_a_flipped_bit_does_not() {
+        let choice = Choice::new(Wish::Auto).unwrap();
+        let mut crypto = Crypto::new(&choice, &[1; SEED]).unwrap();
+        for transform in Transform::ALL.iter().copied() {
+            let material: Vec<u8> = (0..transform.material_len() as u8).collect();
+            let keys = Keys::new(transform, &material).unwrap();
+            for esn in [false, true] {
+                let context = |direction| Context::new(&choice, direction, &keys, esn).unwrap();
+                let (outbound, inbound) = (context(Direction::Outbound), context(Direction::Inbound));
+                let sequence = 0x1_0000_0007;
+                let mut packet = vec![0; overhead(transform) + 64];
+                packet[..8].copy_from_slice(&[1, 2, 3, 4, 0, 0, 0, 7]);
+                let mut jobs = [Job::new(&outbound, &mut packet, sequence)];
+                crypto.seal(&mut jobs);
+                assert_eq!(jobs[0].status, Status::Done);
+                for at in 0..packet.len() {
+                    let mut bad = packet.clone();
+                    bad[at] ^= 1;
+                    let mut jobs = [Job::new(&inbound, &mut bad, sequence)];
+                    crypto.open(&mut jobs);
+                    assert_eq!(jobs[0].status, Status::BadIcv, "{transform:?} octet {at}");
+                }
+                let mut jobs = [Job::new(&inbound, &mut packet, sequence)];
+                crypto.open(&mut jobs);
+                assert_eq!(jobs[0].status, Status::Done, "{transform:?}");
+                let text = HEADER + transform.iv_len();
+                assert!(packet[text..text + 64].iter().all(|octet| *octet == 0));
+            }
+        }
+    }
+}

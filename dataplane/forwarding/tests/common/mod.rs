@@ -1,6 +1,9 @@
 //! A small hub in memory: two ports, two tunnels, three spokes, a LAN; and packets for it.
 #![allow(dead_code)]
 
+pub mod sa;
+pub mod secured;
+
 use forwarding::memory::{DATAROOM, MemoryBuffer, MemoryPool};
 use forwarding::{
     Burst, Forwarder, Now, PortAddress, PortSettings, Role, Settings, Sink, TunnelSettings, Updater,
@@ -43,10 +46,12 @@ pub const HOST: [Ipv4Addr; 4] = [
 /// An event with what it borrowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    Nhrp { tunnel: TunnelId, nbma: Ipv4Addr, packet: Vec<u8> },
+    Nhrp { tunnel: TunnelId, nbma: Ipv4Addr, session: u32, packet: Vec<u8> },
     Redirect { tunnel: TunnelId, peer: u32, nbma: Ipv4Addr, packet: Vec<u8> },
     Refused { reason: u8, nbma: Ipv4Addr, local: Ipv4Addr, key: Option<u32> },
     Glean { port: PortId, address: Ipv4Addr },
+    Ike { nbma: Ipv4Addr, port: u16, local: Ipv4Addr, local_port: u16, packet: Vec<u8> },
+    Moved { sa: u32, nbma: Ipv4Addr, port: Option<u16> },
 }
 
 /// Keeps what leaves.
@@ -60,6 +65,8 @@ pub struct Recorder {
     pub deaf: bool,
     /// Payloads come from the test's random octets: their checksums are nobody's fault.
     pub wild: bool,
+    /// Datagrams for another worker.
+    pub handed: Vec<(usize, PortId, Vec<u8>)>,
 }
 
 impl Sink<MemoryBuffer> for Recorder {
@@ -74,20 +81,30 @@ impl Sink<MemoryBuffer> for Recorder {
         check_ip(packet.data(), self.wild);
         self.packets.push((tunnel, packet.data().to_vec()));
     }
+    fn handoff(&mut self, worker: usize, port: PortId, datagram: MemoryBuffer) -> bool {
+        if !self.deaf {
+            self.handed.push((worker, port, datagram.data().to_vec()));
+        }
+        !self.deaf
+    }
     fn event(&mut self, event: Event<'_>) -> bool {
         if self.deaf {
             return false;
         }
         self.events.push(match event {
-            Event::Nhrp { tunnel, nbma, session: _, packet } => {
-                Told::Nhrp { tunnel, nbma, packet: packet.to_vec() }
+            Event::Nhrp { tunnel, nbma, session, packet } => {
+                let session = session.map_or(0, |session| session.get());
+                Told::Nhrp { tunnel, nbma, session, packet: packet.to_vec() }
             }
             Event::Redirect { tunnel, peer, nbma, session: _, packet } => {
                 Told::Redirect { tunnel, peer, nbma, packet: packet.to_vec() }
             }
             Event::Refused { reason, nbma, local, key } => Told::Refused { reason, nbma, local, key },
             Event::Glean { port, address } => Told::Glean { port, address },
-            Event::Ike { .. } | Event::Moved { .. } => panic!("{event:?}"),
+            Event::Ike { nbma, port, local, local_port, packet } => {
+                Told::Ike { nbma, port, local, local_port, packet: packet.to_vec() }
+            }
+            Event::Moved { sa, nbma, port } => Told::Moved { sa, nbma, port },
         });
         true
     }
@@ -160,6 +177,7 @@ pub fn tunnel(key: Option<u32>, address: Ipv4Addr, network_id: u32) -> TunnelSet
         network_id,
         redirect: true,
         redirect_timeout: 8000,
+        protected: false,
     }
 }
 

@@ -1,0 +1,263 @@
+//! ESP output: what stands around a GRE packet when it leaves protected.
+//!
+//! In: an inner packet and a protected adjacency, from everywhere that sends to spokes. Out: frames, sealed together at
+//! the end of the turn; one that is longer than the port takes (NHRP of control's, never data) in fragments. Drops:
+//! `esp_no_sa`, `esp_seq_overflow`, `esp_engine`, `no_neighbour`, `no_headroom`, `no_buffer`. Nothing ever leaves in the clear.
+//! RFC 4303 3.3, RFC 3948 3.
+//!
+//! ```text
+//! Ethernet | IPv4 | [UDP] | SPI, sequence | IV | [IPv4] | GRE | inner packet | padding, length, next header | ICV
+//!                                               tunnel mode
+//! ```
+//! The sequence number comes from the segment, which outlives this process: see [`shm::SaCells`].
+
+use crate::adjacency::{Adjacency, OUTER_KEYED};
+use crate::crypto::{Job, Status};
+use crate::forwarder::BURST;
+use crate::fragment::{self, Fragments};
+use crate::link::Link;
+use crate::sa::{Inner, Outbound};
+use crate::sink::Sink;
+use crate::turn::Turn;
+use arrayvec::ArrayVec;
+use shm::cpu;
+use shm::drops::DropReason;
+use shm::message::{LinkId, PortId, SaId};
+use wire::buffer::{BufferPool, PacketBuffer};
+use wire::esp::{self, next_header};
+use wire::{ip4, udp};
+
+/// Packets that wait to be sealed together.
+pub(crate) type Unsealed<B> = ArrayVec<Packet<B>, BURST>;
+
+/// A packet that lacks only its encryption.
+#[derive(Debug)]
+pub(crate) struct Packet<B> {
+    buffer: B,
+    /// Its sequence number, taken for it alone.
+    sequence: u64,
+    sa: SaId,
+    /// Octets in front of the SPI.
+    at: u16,
+    exit: Exit,
+}
+
+/// How it leaves.
+#[derive(Clone, Copy, Debug)]
+enum Exit {
+    /// It is a frame.
+    Frame(PortId),
+    /// It is an IP packet longer than the link's port takes.
+    Fragments(LinkId),
+}
+
+/// Octets of each part around an inner packet.
+#[derive(Clone, Copy, Debug)]
+struct Lengths {
+    udp: usize,
+    iv: usize,
+    inner: usize,
+    gre: usize,
+    /// Padding, its length, next header.
+    trailer: usize,
+    icv: usize,
+    /// What is encrypted.
+    text: usize,
+    /// The outer packet.
+    total: usize,
+}
+
+impl Lengths {
+    #[inline(always)]
+    fn new(to: &Adjacency, sa: &Outbound, len: usize) -> Self {
+        let udp = if to.udp() != 0 { udp::LEN } else { 0 };
+        let inner = if sa.inner.is_some() { ip4::LEN } else { 0 };
+        let gre = if to.keyed() { wire::gre::LEN_KEYED } else { wire::gre::LEN };
+        let (iv, icv) = (usize::from(sa.shape.iv), usize::from(sa.shape.icv));
+        let payload = inner + gre + len;
+        let trailer = esp::padding(payload, sa.shape.align.into()) + esp::TRAILER;
+        let text = payload + trailer;
+        let total = ip4::LEN + udp + esp::LEN + iv + text + icv;
+        Self { udp, iv, inner, gre, trailer, icv, text, total }
+    }
+}
+
+impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
+    /// Protects the inner packet of `len` octets that `buffer` holds; says whether it could. It leaves with
+    /// [`Turn::seal`].
+    #[inline(always)]
+    pub(crate) fn esp_output(&mut self, to: &Adjacency, tos: u8, len: u16, mut buffer: P::Buffer) -> bool {
+        let Some(link) = self.link(to.link()) else {
+            self.count_drop(DropReason::NoNeighbour);
+            return false;
+        };
+        let sas = self.sas;
+        let found = to.sa().and_then(|id| Some((id, &**sas.outbound(id)?, &sas.cells(id)?.outbound)));
+        let Some((id, sa, cell)) = found else {
+            self.count_drop(DropReason::EspNoSa);
+            return false;
+        };
+        cpu::prefetch_all(&sa.context);
+        let lengths = Lengths::new(to, sa, len.into());
+        let Ok(total) = u16::try_from(lengths.total) else {
+            self.count_drop(DropReason::NoHeadroom);
+            return false;
+        };
+        let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
+        let exit = if total <= mtu { Exit::Frame(link.port()) } else { Exit::Fragments(to.link()) };
+        let header = link.header();
+        let ethernet = match exit {
+            Exit::Frame(_) => header.get(..link.header_len()).unwrap_or_default(),
+            Exit::Fragments(_) => &[],
+        };
+        // Taken before anything is written, so that no packet waits with a number that another SA's keys use.
+        let Some(sequence) = cell.take(sa.tag, 1) else {
+            self.count_drop(DropReason::EspNoSa);
+            return false;
+        };
+        if sequence > sa.last {
+            self.count_drop(DropReason::EspSeqOverflow);
+            return false;
+        }
+        let outer = to.outer(tos, total, self.state.next_id());
+        if wrap(&mut buffer, ethernet, &outer, to, sa, sequence, &lengths).is_none() {
+            self.count_drop(DropReason::NoHeadroom);
+            return false;
+        }
+        cell.add_bytes(lengths.text as u64);
+        if self.state.unsealed.is_full() {
+            self.seal();
+        }
+        // At most a few dozen octets of headers.
+        let at = (ethernet.len() + ip4::LEN + lengths.udp) as u16;
+        self.state.unsealed.push(Packet { buffer, sequence, sa: id, at, exit });
+        true
+    }
+
+    /// Encrypts and sends what waits.
+    #[inline(always)]
+    pub(crate) fn seal(&mut self) {
+        if !self.state.unsealed.is_empty() {
+            self.seal_all();
+        }
+    }
+
+    #[inline(never)]
+    fn seal_all(&mut self) {
+        let sas = self.sas;
+        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
+        for packet in &mut self.state.unsealed {
+            // It was there a moment ago: the table changes between turns only.
+            let Some(sa) = sas.outbound(packet.sa) else { continue };
+            let Some(octets) = packet.buffer.data_mut().get_mut(usize::from(packet.at)..) else { continue };
+            jobs.push(Job::new(&sa.context, octets, packet.sequence));
+        }
+        if let Some(crypto) = self.crypto.as_mut() {
+            crypto.seal(&mut jobs);
+        }
+        let statuses: ArrayVec<Status, BURST> = jobs.iter().map(|job| job.status).collect();
+        drop(jobs);
+        let waiting = self.state.unsealed.len();
+        for (index, packet) in self.state.unsealed.take().into_iter().enumerate() {
+            // Were a job lacking, all would be uncertain: then nothing leaves.
+            if waiting != statuses.len() || statuses.get(index) != Some(&Status::Done) {
+                self.count_drop(DropReason::EspEngine);
+                continue;
+            }
+            match packet.exit {
+                Exit::Frame(port) => self.sink.transmit(port, packet.buffer),
+                Exit::Fragments(link) => self.send_fragments(link, packet.buffer),
+            }
+        }
+    }
+
+    #[cold]
+    fn send_fragments(&mut self, link: LinkId, packet: P::Buffer) {
+        match self.link(link) {
+            Some(link) => self.fragments_output(&link, packet),
+            None => self.count_drop(DropReason::NoNeighbour),
+        }
+    }
+
+    /// Sends an outer packet, cut to what the port takes, as any host does.
+    pub(crate) fn fragments_output(&mut self, link: &Link, packet: P::Buffer) {
+        let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
+        let mut pieces = Fragments::new();
+        match fragment::fragment(packet, usize::from(mtu), &mut self.state.pool, &mut pieces) {
+            Ok(()) => pieces.into_iter().for_each(|piece| self.eth_output(link, piece)),
+            Err(fragment::Refusal::NoBuffer) => self.count_drop(DropReason::NoBuffer),
+            Err(_) => self.count_drop(DropReason::FragTooMany),
+        }
+    }
+}
+
+/// Writes everything around the inner packet. `None`: no room, and what was written leads nowhere.
+#[inline(always)]
+fn wrap<B: PacketBuffer>(
+    buffer: &mut B,
+    ethernet: &[u8],
+    outer: &[u8; OUTER_KEYED],
+    to: &Adjacency,
+    sa: &Outbound,
+    sequence: u64,
+    lengths: &Lengths,
+) -> Option<()> {
+    let &Lengths { udp, iv, inner, gre, trailer, icv, total, .. } = lengths;
+    let next = if sa.inner.is_some() { next_header::IPV4 } else { next_header::GRE };
+    let len = buffer.len();
+    esp::put_trailer(buffer.append(trailer + icv)?.get_mut(..trailer)?, next)?;
+    let front = ethernet.len() + ip4::LEN + udp + esp::LEN + iv + inner + gre;
+    let room = buffer.prepend(front)?;
+    let room = put(room, ethernet)?;
+    let room = put(room, outer.get(..ip4::LEN)?)?;
+    let room = if udp != 0 { put_udp(room, to.udp(), total - ip4::LEN)? } else { room };
+    esp::emit(room, sa.spi, sequence as u32)?;
+    // The engine fills the initialization vector.
+    let room = room.get_mut(esp::LEN + iv..)?;
+    let room = match sa.inner {
+        Some(addresses) => put_inner(room, outer, addresses, to.ttl(), inner + gre + len)?,
+        None => room,
+    };
+    put(room, outer.get(ip4::LEN..ip4::LEN + gre)?)?;
+    Some(())
+}
+
+/// Writes `octets` and gives what is behind them.
+#[inline(always)]
+fn put<'r>(room: &'r mut [u8], octets: &[u8]) -> Option<&'r mut [u8]> {
+    let (front, rest) = room.split_at_mut_checked(octets.len())?;
+    front.copy_from_slice(octets);
+    Some(rest)
+}
+
+/// The UDP header, with checksum 0 (RFC 3948 2.1).
+#[inline(always)]
+fn put_udp(room: &mut [u8], port: u16, length: usize) -> Option<&mut [u8]> {
+    let [s0, s1] = esp::PORT_NATT.to_be_bytes();
+    let [d0, d1] = port.to_be_bytes();
+    let [l0, l1] = u16::try_from(length).ok()?.to_be_bytes();
+    put(room, &[s0, s1, d0, d1, l0, l1, 0, 0])
+}
+
+/// The header of tunnel mode: ToS and identification are those of the outer one (RFC 2983 3.1, RFC 6040 4.1).
+fn put_inner<'r>(
+    room: &'r mut [u8],
+    outer: &[u8; OUTER_KEYED],
+    addresses: Inner,
+    ttl: u8,
+    total: usize,
+) -> Option<&'r mut [u8]> {
+    let header = ip4::Header::of(outer)?;
+    let fields = ip4::Fields {
+        tos: header.tos(),
+        total_len: u16::try_from(total).ok()?,
+        id: header.id(),
+        flags_offset: 0,
+        ttl,
+        protocol: ip4::protocol::GRE,
+        source: addresses.local.into(),
+        destination: addresses.remote.into(),
+    };
+    fields.emit(room)?;
+    room.get_mut(ip4::LEN..)
+}
