@@ -85,11 +85,15 @@ fn tunnel(config: &Config, index: usize, tunnel: &Tunnel, findings: &mut Finding
     }
     let Some(name) = &tunnel.protection else { return };
     let Some(profile) = config.protection_of(tunnel) else {
-        let have: Vec<&str> = config.protection.iter().map(|profile| profile.name.as_str()).collect();
-        let advice = match (nearest(name, &have), have.is_empty()) {
+        let have = || config.protection.iter().map(|profile| profile.name.clone());
+        let lower: Vec<String> = have().map(|name| name.to_ascii_lowercase()).collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        let meant =
+            nearest(name, &lower).and_then(|meant| have().find(|name| name.eq_ignore_ascii_case(meant)));
+        let advice = match (meant, lower.is_empty()) {
             (Some(meant), _) => format!("did you mean \"{meant}\"?"),
             (None, true) => format!("write one, with `name = \"{name}\"`"),
-            (None, false) => format!("there are {}", list(have.iter().map(ToString::to_string))),
+            (None, false) => format!("there are {}", list(have())),
         };
         findings.error(&place, format!("no [[protection]] is called \"{name}\"; {advice}"));
         return;
