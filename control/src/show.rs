@@ -31,7 +31,7 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
     }
     match request {
         Request::Status => Response::Status(Box::new(status(hub, now_ms))),
-        Request::Dmvpn { filter } => Response::Dmvpn(dmvpn(hub, filter, now_ms)),
+        Request::Dmvpn { filter, crypto: _ } => Response::Dmvpn(dmvpn(hub, filter, now_ms)),
         Request::NhrpCache { filter } => Response::NhrpCache(cache::entries(hub, filter, now_ms)),
         Request::NhrpSummary => Response::NhrpSummary(cache::summary(hub, now_ms)),
         Request::NhrpTraffic { interface } => {
@@ -60,6 +60,9 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             Some(what) => Response::Cleared { count: hub.clear(now_ms, what, *include_static) as u64 },
             None => Response::Cleared { count: 0 },
         },
+        Request::CryptoSessions { .. } => Response::CryptoSessions(Vec::new()),
+        Request::IkeStats => error(ErrorCode::Internal, "no tunnel is protected"),
+        Request::ClearCrypto { .. } => Response::Cleared { count: 0 },
         Request::ClearNhrp { prefix } => {
             let what = prefix.map_or(Clear::All, |prefix| Clear::Address {
                 tunnel: None,
@@ -80,7 +83,8 @@ fn named(request: &Request) -> Option<&str> {
         Request::NhrpTraffic { interface }
         | Request::Interfaces { interface }
         | Request::ClearNhrpCounters { interface } => interface.as_deref(),
-        Request::Dmvpn { filter } | Request::ClearDmvpn { filter, .. } => filter.interface.as_deref(),
+        Request::Dmvpn { filter, .. } | Request::ClearDmvpn { filter, .. } => filter.interface.as_deref(),
+        Request::CryptoSessions { filter } | Request::ClearCrypto { filter } => filter.interface.as_deref(),
         Request::NhrpCache { filter } => filter.interface.as_deref(),
         _ => None,
     }

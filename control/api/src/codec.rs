@@ -72,7 +72,7 @@ mod tests {
     fn defaults_may_be_left_out() {
         let line = b"{\"command\":\"dmvpn\"}\n";
         let request = read_line::<Request>(&mut &line[..], 4096).unwrap();
-        assert_eq!(request, Some(Request::Dmvpn { filter: PeerFilter::default() }));
+        assert_eq!(request, Some(Request::Dmvpn { filter: PeerFilter::default(), crypto: false }));
     }
 
     #[test]

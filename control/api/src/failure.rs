@@ -17,11 +17,15 @@ pub struct Failure {
     pub nbma: Option<Ipv4Addr>,
     /// Tunnel address of the spoke, where the packet told it.
     pub tunnel: Option<Ipv4Addr>,
+    /// Whom the spoke claims or has proved to be by IKE. From the network: show it escaped.
+    #[serde(default)]
+    pub identity: Option<String>,
     /// Seconds since it last happened.
     pub age: u64,
     /// How often it happened.
     pub count: u64,
-    /// Particulars: the key seen, the NBMA address that holds the registration. Never a password.
+    /// Particulars: the key seen, the NBMA address that holds the registration, what was offered and what is wanted.
+    /// Never a password or key. May hold words from the network: show it escaped.
     pub detail: Option<String>,
 }
 
@@ -86,6 +90,44 @@ causes! {
         "See the detail for its code, and the log of the spoke.";
     Dropped = "An NHRP packet was dropped for the reason that the detail names.",
         "See `show ip nhrp traffic` for how often.";
+    IkeProposal = "No common IKE proposal.",
+        "See the detail for what was offered and what is wanted; compare `crypto ikev2 proposal` on the spoke with `proposals` of [ike] in hub.toml.";
+    IkeGroup = "The key exchange group of the spoke is not acceptable, and it did not try another.",
+        "Compare the `group` of `crypto ikev2 proposal` on the spoke with `proposals` of [ike] in hub.toml.";
+    IkeAuthentication = "IKE authentication failed: another pre-shared key, or a signature that does not fit.",
+        "Compare the pre-shared key on the spoke with its [[ike.key]] in hub.toml.";
+    UnknownIdentity = "No pre-shared key is for the identity or address of the spoke.",
+        "Write an [[ike.key]] for it in hub.toml, or correct `identity local` on the spoke.";
+    Certificate = "The spoke's certificate is not trusted, has expired or is revoked.",
+        "See the detail; compare its CA with `authority` and `crl` of [ike] in hub.toml, and the clocks.";
+    EspProposal = "No common ESP proposal.",
+        "See the detail for what was offered and what is wanted; compare `crypto ipsec transform-set` on the spoke with `proposals` of the [[protection]] in hub.toml.";
+    PfsMismatch = "One side wants perfect forward secrecy and the other does not, or the groups differ.",
+        "Compare `set pfs` on the spoke with the key exchanges in `proposals` of the [[protection]] in hub.toml.";
+    Selectors = "The spoke wants to protect something else than GRE between itself and the tunnel's source.",
+        "Use `tunnel protection` on the spoke, not a crypto map; see the detail for what it asked for.";
+    ModeMismatch = "The spoke wants the IPsec mode that is not allowed here.",
+        "Compare `mode` of `crypto ipsec transform-set` on the spoke with `mode` of the [[protection]] in hub.toml.";
+    IkeMalformed = "The spoke sent an authentic IKE message that makes no sense.",
+        "Check the software of the spoke; see the detail.";
+    IkeUnanswered = "The spoke no longer answers IKE.",
+        "The spoke or the path to it is down: ping its NBMA address from the hub.";
+    IkeIncomplete = "The spoke began IKE and did not go on: our answer may be lost on the way, or it refuses our key or certificate.",
+        "See the spoke's log; check that UDP 500 and 4500 pass in both directions, also long packets.";
+    IkeDuplicate = "Another IKE session of the same identity is up, and `unique` is \"keep\".",
+        "Two spokes may have the same identity; or clear the old session, or set `unique = \"replace\"`.";
+    IkeFull = "No room for another IKE session or child SA.",
+        "Raise `max-peers` in hub.toml, or find out why so many connect.";
+    IkeRejected = "The spoke refused what the hub proposed in a rekey.",
+        "See the detail; compare the proposals on both sides.";
+    SessionEnded = "The IKE session ended: the spoke deleted it, or it was cleared here.",
+        "See the spoke's log if it does not come back.";
+    EspBlocked = "IKE is up, but nothing that the spoke encrypts arrives.",
+        "A filter on the path lets UDP 500 through and drops ESP (IP protocol 50) or UDP 4500.";
+    Unprotected = "GRE in the clear to a tunnel with protection.",
+        "Set `tunnel protection ipsec profile` on the spoke.";
+    ClaimRefused = "The spoke's identity may not register this tunnel address.",
+        "Compare the spoke's tunnel address with the [[ike.claim]]s in hub.toml; with `claims = \"first-come\"` another identity may have it: see `show dmvpn detail`.";
     Unreachable = "The hub has no underlay route or next hop to the NBMA address.",
         "Check the gateway of the port and the underlay routes of the kernel.";
 }

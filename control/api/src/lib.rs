@@ -12,6 +12,7 @@
 pub mod cache;
 pub mod codec;
 pub mod counters;
+pub mod crypto;
 pub mod failure;
 pub mod interface;
 pub mod nhrp_traffic;
@@ -25,6 +26,10 @@ pub mod status;
 pub use cache::{CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, Requester};
 pub use codec::{CodecError, read_line, write_line};
 pub use counters::{Drop, Stage, Worker, Workers};
+pub use crypto::{
+    ChildSa, CryptoFilter, CryptoSession, FlowMode, IkeCount, IkeSa, IkeState, IkeStats, Received, Sent,
+    SessionStatus,
+};
 pub use failure::{Cause, Failure};
 pub use interface::{Interface, KernelTraffic, Loss, Medium, Traffic};
 pub use nhrp_traffic::{NhrpTraffic, Refused, TypeCounts};

@@ -1,6 +1,6 @@
 //! Peers of a tunnel interface, as `show dmvpn` lists them.
 
-use crate::{CacheEntry, Failure, Kind, Prefix, Traffic};
+use crate::{CacheEntry, CryptoSession, Failure, Kind, Prefix, Traffic};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -29,8 +29,12 @@ pub struct Dmvpn {
     /// Name of the IPsec profile that protects it; `None`: in the clear.
     pub protection: Option<String>,
     /// Peers, one element per tunnel address, sorted by NBMA address (unknown last), then by tunnel address. Holds
-    /// what is registered or statically mapped, what is being resolved, and what was there and is down.
+    /// what is registered or statically mapped, what is being resolved, what was there and is down, and on a protected
+    /// interface who has an IKE session and is not registered, with the tunnel address 0.0.0.0.
     pub peers: Vec<Peer>,
+    /// IKE sessions of its source address, if the request wanted them; of a filtered request those of its peers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<CryptoSession>,
 }
 
 /// One tunnel address of one peer.
@@ -45,6 +49,12 @@ pub struct Peer {
     pub tunnel: Ipv4Addr,
     /// The prefix that the entry covers, usually `tunnel/32`.
     pub network: Prefix,
+    /// Number of its IKE session; `None`: in the clear, or it has none now.
+    #[serde(default)]
+    pub session: Option<u32>,
+    /// Whom it proved to be by IKE, also if its session is gone. From the network: show it escaped.
+    #[serde(default)]
+    pub identity: Option<String>,
     /// How far it is.
     pub state: PeerState,
     /// Seconds since it came up or went down; `None`: it was never up.
@@ -67,11 +77,12 @@ pub struct Peer {
 pub enum PeerState {
     /// Registered or mapped: packets flow.
     Up,
-    /// Not registered: waiting for NHRP. Also a peer that was up and whose registration ran out.
+    /// Not registered: waiting for NHRP. Also a peer that was up and whose registration ran out. On a protected
+    /// interface its session has a child SA.
     Nhrp,
-    /// Waiting for IKE.
+    /// Waiting for IKE: a protected interface's peer without an authenticated session, be it registered or not.
     Ike,
-    /// Waiting for IPsec.
+    /// Waiting for IPsec: it is authenticated and has no child SA.
     Ipsec,
     /// The tunnel interface itself is not up.
     Intf,

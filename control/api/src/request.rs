@@ -2,7 +2,7 @@
 //!
 //! Unknown fields are refused: a `clear` whose filter an older server did not understand would clear everything.
 
-use crate::{Kind, Prefix};
+use crate::{CryptoFilter, Kind, Prefix};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -17,7 +17,19 @@ pub enum Request {
         /// Which peers.
         #[serde(default)]
         filter: PeerFilter,
+        /// With [`crate::Dmvpn::sessions`], for `show dmvpn detail`.
+        #[serde(default)]
+        crypto: bool,
     },
+    /// `show crypto session`, `show crypto ikev2 sa`, `show crypto ipsec sa`: answered with
+    /// [`crate::Response::CryptoSessions`], sorted by remote address and port, then by number.
+    CryptoSessions {
+        /// Which sessions.
+        #[serde(default)]
+        filter: CryptoFilter,
+    },
+    /// `show crypto ikev2 stats`: answered with [`crate::Response::IkeStats`].
+    IkeStats,
     /// `show ip nhrp`: answered with [`crate::Response::NhrpCache`], sorted by interface, then by address.
     NhrpCache {
         /// Which entries.
@@ -64,6 +76,13 @@ pub enum Request {
         /// Static mappings too: their state is started afresh, the mapping itself stays configured.
         #[serde(default, rename = "static")]
         include_static: bool,
+    },
+    /// `clear crypto session`: deletes IKE SAs with their child SAs and tells the peers; they come back when they
+    /// connect. Answered with [`crate::Response::Cleared`].
+    ClearCrypto {
+        /// Which sessions.
+        #[serde(default)]
+        filter: CryptoFilter,
     },
     /// `clear ip nhrp`: removes dynamic and incomplete cache entries. Answered with [`crate::Response::Cleared`].
     ClearNhrp {

@@ -1,7 +1,8 @@
 //! What the server answers.
 
 use crate::{
-    CacheEntry, Dmvpn, Drop, Failure, Interface, NhrpSummary, NhrpTraffic, Route, Status, Why, Workers,
+    CacheEntry, CryptoSession, Dmvpn, Drop, Failure, IkeStats, Interface, NhrpSummary, NhrpTraffic, Route,
+    Status, Why, Workers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ pub enum Response {
     Status(Box<Status>),
     /// To [`crate::Request::Dmvpn`].
     Dmvpn(Vec<Dmvpn>),
+    /// To [`crate::Request::CryptoSessions`].
+    CryptoSessions(Vec<CryptoSession>),
+    /// To [`crate::Request::IkeStats`].
+    IkeStats(IkeStats),
     /// To [`crate::Request::NhrpCache`].
     NhrpCache(Vec<CacheEntry>),
     /// To [`crate::Request::NhrpSummary`].

@@ -58,7 +58,8 @@ fn show_dmvpn(words: &[String]) -> Result<(Request, View), String> {
             }
         }
     }
-    Ok((Request::Dmvpn { filter }, view))
+    let crypto = view == View::Detail;
+    Ok((Request::Dmvpn { filter, crypto }, view))
 }
 
 /// `peer {nbma | tunnel} ADDRESS`
@@ -169,12 +170,13 @@ mod tests {
     fn abbreviated_like_a_router() {
         let address = Some(Ipv4Addr::new(10, 0, 0, 2));
         for (line, request, view) in [
-            ("show dmvpn", Request::Dmvpn { filter: PeerFilter::default() }, View::Plain),
-            ("sh dm det", Request::Dmvpn { filter: PeerFilter::default() }, View::Detail),
+            ("show dmvpn", Request::Dmvpn { filter: PeerFilter::default(), crypto: false }, View::Plain),
+            ("sh dm det", Request::Dmvpn { filter: PeerFilter::default(), crypto: true }, View::Detail),
             (
                 "sh dm int tu 0 peer nb 10.0.0.2 d",
                 Request::Dmvpn {
                     filter: PeerFilter { interface: Some("Tunnel0".into()), nbma: address, tunnel: None },
+                    crypto: true,
                 },
                 View::Detail,
             ),

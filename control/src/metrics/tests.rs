@@ -103,6 +103,7 @@ fn peer(n: u32, state: PeerState) -> Peer {
         interface: Some("Tunnel0".into()),
         nbma: None,
         tunnel: Some(tunnel),
+        identity: None,
         age: 5,
         count: 1,
         detail: None,
@@ -112,6 +113,8 @@ fn peer(n: u32, state: PeerState) -> Peer {
         claimed_nbma: None,
         tunnel,
         network: Prefix::host(tunnel),
+        session: None,
+        identity: None,
         state,
         since: Some(60),
         kind: Kind::Dynamic,
@@ -135,6 +138,7 @@ fn dmvpn(peers: Vec<Peer>) -> Vec<Dmvpn> {
         phase: 3,
         protection: None,
         peers,
+        sessions: Vec::new(),
     }]
 }
 

@@ -20,6 +20,7 @@ pub fn one(hub: &Hub, record: &PeerRecord, now_ms: u64) -> Failure {
         interface: record.tunnel.map(|tunnel| hub.tunnel_name(tunnel)),
         nbma: Some(record.station.nbma),
         tunnel: record.protocol,
+        identity: None,
         age: ago(now_ms, record.last_ms),
         count: record.count,
         detail: detail(&record.failure),

@@ -56,8 +56,9 @@ fn interface(hub: &Hub, id: TunnelId, now_ms: u64) -> Option<Dmvpn> {
         key: tunnel.key,
         network_id: tunnel.nhrp.network_id,
         phase: tunnel.nhrp.phase,
-        protection: None,
+        protection: tunnel.protection.clone(),
         peers: Vec::new(),
+        sessions: Vec::new(),
     })
 }
 
@@ -77,6 +78,8 @@ fn bound(hub: &Hub, binding: &Binding, line_up: bool, failures: &Failures<'_>, n
         claimed_nbma: binding.is_natted().then_some(binding.claimed),
         tunnel: binding.protocol,
         network: Prefix::host(binding.protocol),
+        session: None,
+        identity: None,
         state: if line_up { PeerState::Up } else { PeerState::Intf },
         since: Some(ago(now_ms, binding.created_ms)),
         kind: if binding.kind == nhrp::Kind::Static { Kind::Static } else { Kind::Dynamic },
@@ -94,6 +97,8 @@ fn absent(hub: &Hub, record: &PeerRecord, tunnel: Ipv4Addr, now_ms: u64) -> Peer
         claimed_nbma: None,
         tunnel,
         network: Prefix::host(tunnel),
+        session: None,
+        identity: None,
         state: PeerState::Nhrp,
         since: was_up.then(|| ago(now_ms, record.first_ms)),
         kind: Kind::Incomplete,

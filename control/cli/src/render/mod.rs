@@ -33,6 +33,7 @@ pub fn text(view: &View, earlier: Option<&Response>, response: &Response) -> Res
         (Response::Dmvpn(interfaces), _) => dmvpn::brief(interfaces),
         (Response::Why(why), _) => failures::why(why),
         (Response::Failures(failures), _) => failures::list(failures),
+        (Response::CryptoSessions(_) | Response::IkeStats(_), _) => String::new(),
         (Response::NhrpCache(entries), View::Detail) => cache::detail(entries),
         (Response::NhrpCache(entries), View::Brief) => cache::brief(entries),
         (Response::NhrpCache(entries), _) => cache::plain(entries),
