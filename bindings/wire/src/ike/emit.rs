@@ -2,7 +2,7 @@
 
 use super::chain::CRITICAL;
 use super::error::ParseError;
-use super::header::{Header, LENGTH_AT, NEXT_AT};
+use super::header::Header;
 use super::number::{AuthMethod, IdType, KeyExchangeId, NotifyType, PayloadType};
 use super::proposal::{ProposalSpec, SecurityAssociation};
 use super::selector::{Selectors, TrafficSelector};
@@ -185,5 +185,3 @@ impl Default for PayloadType {
         Self::None
     }
 }
-
-const _: () = assert!(NEXT_AT < LENGTH_AT && LENGTH_AT + 4 == HEADER_LEN);

@@ -14,6 +14,7 @@
 //! +---------------------------------------------------------------+
 //! ```
 
+use super::PAYLOAD_HEADER_LEN;
 use super::chain::Payload;
 use super::error::ParseError;
 use super::number::PayloadType;
@@ -106,6 +107,12 @@ impl<'a> Encrypted<'a> {
         };
         let head = message.get(..message.len() - sealed.len()).unwrap_or_default();
         Ok(Self { first: payload.next, fragment, head, sealed, octets: message })
+    }
+
+    /// Where in the message its generic header begins.
+    pub fn at(&self) -> usize {
+        let numbers = if self.fragment.is_some() { FRAGMENT_LEN } else { 0 };
+        self.head.len() - numbers - PAYLOAD_HEADER_LEN
     }
 
     /// Where its parts are under `layout`. The checksum is for who has the keys.

@@ -2,7 +2,7 @@
 
 use super::emit::{Chain, TooLong};
 use super::encrypted::{FRAGMENT_LEN, Fragment, Layout};
-use super::header::Header;
+use super::header::{FIRST_LENGTH_AT, Header, LENGTH_AT};
 use super::number::PayloadType;
 use super::{HEADER_LEN, MAX_MESSAGE, PAYLOAD_HEADER_LEN};
 use std::ops::Range;
@@ -81,15 +81,10 @@ impl Envelope {
         let (Ok(pad_length), true) = (u8::try_from(padding), length <= MAX_MESSAGE) else {
             return Err(TooLong(length));
         };
-        let kind = if fragment.is_some() { PayloadType::EncryptedFragment } else { PayloadType::Encrypted };
-        let mut octets = Vec::with_capacity(length);
-        header.emit(&mut octets, kind, length as u32);
-        octets.extend_from_slice(&[first.0, 0]);
-        octets.extend_from_slice(&((PAYLOAD_HEADER_LEN + body) as u16).to_be_bytes());
-        if let Some(Fragment { number, total }) = fragment {
-            octets.extend_from_slice(&number.to_be_bytes());
-            octets.extend_from_slice(&total.to_be_bytes());
-        }
+        let mut octets = header.encrypted_head(first, fragment);
+        octets.reserve_exact(length - octets.len());
+        put(&mut octets, LENGTH_AT, &(length as u32).to_be_bytes());
+        put(&mut octets, FIRST_LENGTH_AT, &((PAYLOAD_HEADER_LEN + body) as u16).to_be_bytes());
         let iv_at = octets.len();
         octets.resize(iv_at + layout.iv, 0);
         let start = octets.len();
@@ -118,6 +113,12 @@ impl Envelope {
     /// The message, once it is encrypted and authenticated.
     pub fn finish(self) -> Vec<u8> {
         self.octets
+    }
+}
+
+fn put<const N: usize>(octets: &mut [u8], at: usize, value: &[u8; N]) {
+    if let Some(field) = octets.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *field = *value;
     }
 }
 

@@ -1,8 +1,9 @@
 //! The header (RFC 7296 3.1).
 
-use super::HEADER_LEN;
+use super::encrypted::{FRAGMENT_LEN, Fragment};
 use super::error::ParseError;
 use super::number::{Exchange, PayloadType};
+use super::{HEADER_LEN, PAYLOAD_HEADER_LEN};
 use zerocopy::byteorder::network_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -22,9 +23,9 @@ pub(super) struct Raw {
 
 const _: () = assert!(size_of::<Raw>() == HEADER_LEN);
 
-/// Where the next payload field is, and where the length field.
-pub(super) const NEXT_AT: usize = 16;
+/// Where the length field is, and that of the payload right after the header.
 pub(super) const LENGTH_AT: usize = 24;
+pub(super) const FIRST_LENGTH_AT: usize = HEADER_LEN + 2;
 
 /// Version 2.0. The minor version of a received message is not looked at (RFC 7296 2.5).
 const VERSION: u8 = 0x20;
@@ -102,6 +103,22 @@ impl Header {
             length: length.into(),
         };
         out.extend_from_slice(raw.as_bytes());
+    }
+}
+
+impl Header {
+    /// A message up to where the initialization vector of its Encrypted payload goes: header and the payload's head, of
+    /// a fragment with its number. Both lengths are zero, for who encrypts the rest to write.
+    pub fn encrypted_head(&self, first: PayloadType, fragment: Option<Fragment>) -> Vec<u8> {
+        let kind = if fragment.is_some() { PayloadType::EncryptedFragment } else { PayloadType::Encrypted };
+        let mut out = Vec::with_capacity(HEADER_LEN + PAYLOAD_HEADER_LEN + FRAGMENT_LEN);
+        self.emit(&mut out, kind, 0);
+        out.extend_from_slice(&[first.0, 0, 0, 0]);
+        if let Some(Fragment { number, total }) = fragment {
+            out.extend_from_slice(&number.to_be_bytes());
+            out.extend_from_slice(&total.to_be_bytes());
+        }
+        out
     }
 }
 

@@ -67,12 +67,6 @@ pub use selector::{Selectors, TrafficSelector};
 pub use trace::Trace;
 pub use transform::{Transform, Transforms};
 
-/// UDP port of IKE (RFC 7296 2).
-pub const PORT: u16 = 500;
-/// UDP port of IKE and ESP behind NAT (RFC 7296 2.23).
-pub const PORT_NAT: u16 = 4500;
-/// What comes before an IKE message on port 4500, where ESP has its SPI (RFC 3948 2.2).
-pub const NON_ESP_MARKER: [u8; 4] = [0; 4];
 /// Octets of the header.
 pub const HEADER_LEN: usize = 28;
 /// Octets of a payload before its body.

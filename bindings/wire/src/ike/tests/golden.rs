@@ -77,7 +77,7 @@ fn dissect(message: &[u8]) -> Option<String> {
     let (spoke, hub) = (Ipv4Addr::new(198, 51, 100, 7), Ipv4Addr::new(192, 0, 2, 1));
     let mut datagram = vec![0; crate::udp::LEN];
     datagram.extend_from_slice(message);
-    crate::udp::emit(&mut datagram, PORT, PORT, spoke, hub).unwrap();
+    crate::udp::emit(&mut datagram, crate::esp::PORT_IKE, crate::esp::PORT_IKE, spoke, hub).unwrap();
     let fields = crate::ip4::Fields {
         tos: 0,
         total_len: (crate::ip4::LEN + datagram.len()) as u16,

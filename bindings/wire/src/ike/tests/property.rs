@@ -131,11 +131,18 @@ proptest! {
             let first = if index == 0 { chain.first() } else { PayloadType::None };
             prop_assert_eq!(encrypted.first, first);
             let expected = Fragment { number: index as u16 + 1, total: total as u16 };
-            prop_assert_eq!(encrypted.fragment, (total > 1).then_some(expected));
+            let expected_fragment = (total > 1).then_some(expected);
+            prop_assert_eq!(encrypted.fragment, expected_fragment);
             let sealed = encrypted.split(layout).unwrap();
             prop_assert_eq!(sealed.ciphertext.len() % layout.block, 0);
             prop_assert_eq!([sealed.associated, sealed.iv, sealed.ciphertext, sealed.icv].concat(), &octets[..]);
             prop_assert_eq!(sealed.signed, &octets[..octets.len() - layout.icv]);
+            let mut head = header.encrypted_head(first, expected_fragment);
+            prop_assert_eq!(head.len(), sealed.associated.len());
+            prop_assert_eq!(encrypted.at() + 4 + if total > 1 { 4 } else { 0 }, head.len());
+            head[24..28].copy_from_slice(&octets[24..28]);
+            head[30..32].copy_from_slice(&octets[30..32]);
+            prop_assert_eq!(&head, sealed.associated);
             plaintext.extend_from_slice(unpad(sealed.ciphertext).unwrap());
         }
         prop_assert_eq!(plaintext, chain.octets());
