@@ -3,6 +3,7 @@
 
 mod files;
 mod forward;
+mod ike;
 mod machine;
 mod port;
 mod scenario;

@@ -87,6 +87,16 @@ impl Client {
         }
     }
 
+    /// Registers anew at once: the way to the hub is there, or there again.
+    pub fn begin(&mut self, now: u64) {
+        (self.waiting, self.next_registration) = (false, now);
+    }
+
+    /// Sends no registration until [`Client::begin`]: there is no way to the hub.
+    pub fn pause(&mut self) {
+        (self.waiting, self.next_registration) = (false, u64::MAX);
+    }
+
     /// Whether the hub has accepted a registration that still holds.
     pub fn registered(&self, now: u64) -> bool {
         now < self.registered_until

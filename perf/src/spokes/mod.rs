@@ -2,21 +2,38 @@
 //!
 //! The network name space must own their NBMA addresses, most simply by `ip route add local PREFIX dev lo`. A spoke
 //! answers pings to its tunnel address and to every address of its LAN, or hands its packets to a TUN device, behind
-//! which a real LAN may be. Everything it does is told as one JSON object per line on standard output.
+//! which a real LAN may be. With a pre-shared key its tunnel is protected: IKEv2 with the hub first, and with another
+//! spoke before it takes the direct way. Everything it does is told as one JSON object per line on standard output.
 
 mod client;
+mod cost;
+mod guard;
 mod message;
 mod plan;
 mod report;
 mod responder;
 mod runner;
+mod secure_sockets;
 mod shortcuts;
 mod traffic;
 mod underlay;
 
+use ::ike::crypto::Group;
 use plan::Lan;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
+
+/// A key exchange method by strongSwan's word for it.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyExchange(Group);
+
+impl std::str::FromStr for KeyExchange {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Group::ALL.into_iter().find(|group| group.name() == text && !group.is_kem());
+        found.map(Self).ok_or_else(|| format!("`{text}` is no key exchange method for IKE_SA_INIT"))
+    }
+}
 
 /// Options of `hub-perf spokes`.
 #[derive(clap::Args, Clone, Debug)]
@@ -48,6 +65,27 @@ pub struct Args {
     /// Cleartext NHRP password, 1 to 8 octets.
     #[arg(long)]
     pub authentication: Option<String>,
+    /// Pre-shared key: tunnels are protected, with IKEv2 and ESP in transport mode (AES-GCM-128).
+    #[arg(long)]
+    pub psk: Option<String>,
+    /// Identity in IKE, such as spoke{n}.example.net; {n} is the spoke's number. Absent: the NBMA address.
+    #[arg(long, requires = "psk")]
+    pub identity: Option<String>,
+    /// Number of the first spoke in --identity.
+    #[arg(long, default_value_t = 1)]
+    pub identity_from: u32,
+    /// Key exchange method that is tried first (x25519, ecp256, ecp384, modp2048 ...); x25519 is offered as well.
+    #[arg(long, default_value = "x25519")]
+    pub group: KeyExchange,
+    /// Claim to be behind a NAT: ESP travels in UDP.
+    #[arg(long, requires = "psk")]
+    pub udp: bool,
+    /// Process id of the hub's control: what a set-up costs it is told.
+    #[arg(long)]
+    pub control_pid: Option<u32>,
+    /// End as soon as every spoke is registered.
+    #[arg(long)]
+    pub until_registered: bool,
     /// Register with the unique flag.
     #[arg(long)]
     pub unique: bool,

@@ -32,6 +32,24 @@ pub enum Report {
         /// Code of the reply's entry.
         code: u8,
     },
+    /// An IKE SA and its child are set up.
+    Protected {
+        /// Number of the spoke.
+        spoke: u32,
+        /// The hub's or another spoke's NBMA address.
+        peer: Ipv4Addr,
+        /// Milliseconds from the first message.
+        took_ms: u64,
+    },
+    /// An IKE SA is lost, or never came to be.
+    Unprotected {
+        /// Number of the spoke.
+        spoke: u32,
+        /// The hub's or another spoke's NBMA address.
+        peer: Ipv4Addr,
+        /// Why.
+        why: String,
+    },
     /// A direct way is known.
     Shortcut {
         /// Number of the spoke.
@@ -104,6 +122,27 @@ pub struct Totals {
     pub receive_drops: u64,
     /// Numbered packets.
     pub traffic: super::traffic::Counts,
+    /// Tunnel protection, if there is any.
+    pub protection: Option<Box<Protection>>,
+}
+
+/// Tunnel protection of all spokes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Protection {
+    /// Spokes with an SA with the hub.
+    pub up: u32,
+    /// Seconds from the start until every spoke had one; 0: that has not been.
+    pub all_up: f64,
+    /// Set-ups with the hub per second until then.
+    pub rate: f64,
+    /// IKE.
+    pub ike: crate::ike::Counts,
+    /// ESP.
+    pub esp: super::guard::EspCounts,
+    /// GRE packets that came in the clear.
+    pub clear: u64,
+    /// What the hub's control has used from the start until every spoke was registered, or until now.
+    pub control: Option<super::cost::Cost>,
 }
 
 /// Writes a line; a reader that went away is no error.

@@ -1,6 +1,9 @@
-//! The event loop: one thread, one raw socket, a heap of deadlines.
+//! The event loop: one thread, raw sockets, a heap of deadlines.
+
+mod protected;
 
 use super::client::{Client, Output, Requests};
+use super::guard::Guard;
 use super::message::Common;
 use super::plan::identities;
 use super::report::{Report, Totals, print};
@@ -48,6 +51,8 @@ pub struct Runner {
     common: Common,
     clients: Vec<Client>,
     underlay: Underlay,
+    guard: Option<Guard>,
+    measured: protected::Measured,
     tuns: Vec<TunTap>,
     /// Deadline and spoke; an entry that is not the spoke's in `scheduled` is void.
     deadlines: BinaryHeap<Reverse<(u64, u32)>>,
@@ -60,6 +65,8 @@ pub struct Runner {
     next_census: Instant,
     drops_before: u64,
     outputs: Vec<Output>,
+    /// A GRE packet that is to be protected.
+    gre: Vec<u8>,
 }
 
 impl Runner {
@@ -92,17 +99,26 @@ impl Runner {
             shortcut: !args.no_shortcut,
         };
         let first = |index: u32| u64::from(index) * 1_000 / u64::from(args.register_rate.max(1));
-        let clients: Vec<Client> = identities.iter().map(|me| Client::new(*me, first(me.index))).collect();
+        let guard = Guard::open(&args, &identities, first)?;
+        // A protected spoke registers when it has an SA with the hub, and begins with that.
+        let start = |index: u32| if guard.is_some() { u64::MAX } else { first(index) };
+        let clients: Vec<Client> = identities.iter().map(|me| Client::new(*me, start(me.index))).collect();
         Ok(Self {
-            scheduled: clients.iter().map(Client::deadline).collect(),
+            scheduled: clients.iter().map(|client| first(client.me.index)).collect(),
             paced: 0,
             next_census: Instant::now(),
-            deadlines: clients.iter().map(|client| Reverse((client.deadline(), client.me.index))).collect(),
+            deadlines: clients
+                .iter()
+                .map(|client| Reverse((first(client.me.index), client.me.index)))
+                .collect(),
             traffic: (args.rate > 0).then(|| Traffic::new(clients.len(), args.size)),
             totals: Totals { spokes: args.count, ..Totals::default() },
             drops_before: Underlay::drops(),
             start: Instant::now(),
             outputs: Vec::new(),
+            gre: Vec::with_capacity(2_048),
+            measured: protected::Measured::start(args.control_pid),
+            guard,
             args,
             common,
             clients,
@@ -124,7 +140,7 @@ impl Runner {
         loop {
             let now = self.now();
             self.tick(now);
-            let received = self.receive(&mut buffer, now);
+            let received = self.receive(&mut buffer, now) + self.receive_protected(&mut buffer, now);
             let read = self.read_tuns(&mut buffer, now);
             phase = self.advance(phase, stop.load(Ordering::Relaxed));
             let sent = self.generate(phase, now);
@@ -159,21 +175,29 @@ impl Runner {
             && deadline <= now
         {
             self.deadlines.pop();
-            let valid = self.scheduled.get_mut(index as usize).filter(|scheduled| **scheduled == deadline);
-            let (Some(scheduled), Some(client)) = (valid, self.clients.get_mut(index as usize)) else {
+            if self.scheduled.get(index as usize) != Some(&deadline) {
                 continue;
-            };
-            client.tick(&self.common, now, &mut self.outputs);
-            *scheduled = client.deadline();
-            self.deadlines.push(Reverse((*scheduled, index)));
-            self.perform(index);
+            }
+            if let Some(guard) = &mut self.guard {
+                guard.tick(index, now);
+                self.notices(now);
+            }
+            if let Some(client) = self.clients.get_mut(index as usize) {
+                client.tick(&self.common, now, &mut self.outputs);
+            }
+            self.perform(index, now);
+            let deadline = self.deadline(index);
+            if let Some(scheduled) = self.scheduled.get_mut(index as usize) {
+                *scheduled = deadline;
+                self.deadlines.push(Reverse((deadline, index)));
+            }
         }
     }
 
     /// Makes sure that a client runs at its deadline, which may have become an earlier one.
     fn schedule(&mut self, index: u32) {
-        let deadline = self.clients.get(index as usize).map(Client::deadline);
-        if let (Some(deadline), Some(scheduled)) = (deadline, self.scheduled.get_mut(index as usize))
+        let deadline = self.deadline(index);
+        if let Some(scheduled) = self.scheduled.get_mut(index as usize)
             && deadline < *scheduled
         {
             *scheduled = deadline;
@@ -182,8 +206,7 @@ impl Runner {
     }
 
     /// Does what a client asked for.
-    fn perform(&mut self, index: u32) {
-        let Some(from) = self.clients.get(index as usize).map(|client| client.me.nbma) else { return };
+    fn perform(&mut self, index: u32, now: u64) {
         for output in std::mem::take(&mut self.outputs) {
             if let Output::Tell(Report::Registered { took_ms, .. }) = &output {
                 self.totals.registrations += 1;
@@ -193,10 +216,11 @@ impl Runner {
                 Output::Tell(report) if self.args.quiet => drop(report),
                 Output::Tell(report) => print(&report),
                 Output::Send(to, packet) => {
-                    if self.underlay.send(from, to, ip4::TOS_CS6, gre::PROTO_NHRP, &packet) {
-                        self.totals.nhrp_sent += 1;
-                    } else {
-                        self.totals.send_errors += 1;
+                    match self.transmit(index, to, ip4::TOS_CS6, gre::PROTO_NHRP, &packet, now) {
+                        Some(true) => self.totals.nhrp_sent += 1,
+                        Some(false) => self.totals.send_errors += 1,
+                        // Counted by the guard; the client sends again what is not answered.
+                        None => {}
                     }
                 }
             }
@@ -207,6 +231,8 @@ impl Runner {
         for taken in 0..BURST {
             match self.underlay.receive(buffer) {
                 None => return taken,
+                // What is to be protected is not to be believed in the clear.
+                Some(_) if self.guard.is_some() => self.measured.clear += 1,
                 Some(None) => self.totals.stray += 1,
                 Some(Some(packet)) => self.packet(packet, now),
             }
@@ -225,7 +251,7 @@ impl Runner {
                 self.totals.nhrp_received += 1;
                 client.packet(&self.common, packet.source, packet.payload, now, &mut self.outputs);
                 self.schedule(index);
-                self.perform(index);
+                self.perform(index, now);
             }
             gre::PROTO_IPV4 => {
                 if packet.source == self.common.hub {
@@ -275,9 +301,17 @@ impl Runner {
         }
         let Some(client) = self.clients.get(index) else { return false };
         let to = client.next_hop(&self.common, destination, now);
-        let sent = self.underlay.send(client.me.nbma, to, tos, gre::PROTO_IPV4, octets);
-        self.totals.send_errors += u64::from(!sent);
-        sent
+        let index = index as u32;
+        let direct = self.transmit(index, to, tos, gre::PROTO_IPV4, octets, now);
+        // Until the direct way is protected, packets take the one through the hub.
+        let sent = match direct {
+            None if to != self.common.hub => {
+                self.transmit(index, self.common.hub, tos, gre::PROTO_IPV4, octets, now)
+            }
+            other => other,
+        };
+        self.totals.send_errors += u64::from(sent == Some(false));
+        sent == Some(true)
     }
 
     fn read_tuns(&mut self, buffer: &mut [u8], now: u64) -> usize {
@@ -305,11 +339,13 @@ impl Runner {
             Phase::Registering if stopped || (self.traffic.is_none() && over(self.start)) => Phase::Done,
             Phase::Registering if now >= self.next_census => {
                 self.next_census = now + CENSUS;
+                self.census();
                 if self.registered() < self.totals.spokes {
                     return phase;
                 }
                 self.totals.all_registered = self.start.elapsed().as_secs_f64();
-                Phase::Running { since: now }
+                self.all_registered();
+                if self.args.until_registered { Phase::Done } else { Phase::Running { since: now } }
             }
             // Without traffic the time counts from the start.
             Phase::Running { .. } if self.traffic.is_none() && over(self.start) => Phase::Done,
@@ -360,6 +396,8 @@ impl Runner {
         }
         let mut wanted = vec![PollFd::new(&self.underlay, PollFlags::IN)];
         wanted.extend(self.tuns.iter().map(|tun| PollFd::from_borrowed_fd(tun.as_fd(), PollFlags::IN)));
+        let protected = self.guard.iter().flat_map(Guard::fds);
+        wanted.extend(protected.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let timeout = Timespec { tv_sec: 0, tv_nsec: nap.subsec_nanos().into() };
         // An interrupted sleep is a short one.
         let _ = poll(&mut wanted, Some(&timeout));
@@ -390,6 +428,7 @@ impl Runner {
             shortcuts,
             receive_drops: Underlay::drops().saturating_sub(self.drops_before),
             traffic: self.traffic.as_ref().map(Traffic::counts).unwrap_or_default(),
+            protection: self.protection(),
             ..self.totals.clone()
         }
     }

@@ -33,8 +33,17 @@ pub struct Received<'a> {
     pub payload: &'a [u8],
 }
 
-fn system(doing: &'static str) -> impl Fn(rustix::io::Errno) -> Error {
+/// An error of the system's while `doing` something.
+pub(super) fn system(doing: &'static str) -> impl Fn(rustix::io::Errno) -> Error {
     move |errno| Error::System { doing, error: errno.into() }
+}
+
+/// Makes room for a burst.
+pub(super) fn receive_buffer(socket: &OwnedFd) -> Result<(), Error> {
+    if sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BUFFER).is_err() {
+        sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER).map_err(system("receive buffer"))?;
+    }
+    Ok(())
 }
 
 impl Underlay {
@@ -44,10 +53,7 @@ impl Underlay {
         // A socket of protocol RAW takes packets with their IP header, whatever the source address, and gets none.
         let send = raw(ipproto::RAW).map_err(system("raw socket (needs root or CAP_NET_RAW)"))?;
         let receive = raw(ipproto::GRE).map_err(system("raw GRE socket"))?;
-        if sockopt::set_socket_recv_buffer_size_force(&receive, RECEIVE_BUFFER).is_err() {
-            sockopt::set_socket_recv_buffer_size(&receive, RECEIVE_BUFFER)
-                .map_err(system("receive buffer"))?;
-        }
+        receive_buffer(&receive)?;
         Ok(Self { send, receive, key, frame: Vec::with_capacity(2_048) })
     }
 
