@@ -186,7 +186,7 @@ impl Responder {
         let Some(signed) = signed else {
             let octets = Self::signed_octets(sa, Role::Responder, &ours.body(), request.id);
             let hashes = sa.embryo().map(|embryo| embryo.hashes).unwrap_or_default();
-            self.wait(sa, cx, spi, request, Work::Sign { key: own.key, hashes, octets });
+            self.wait(sa, cx, spi, request, Work::Sign { key: own.key(), hashes, octets });
             return Ok(());
         };
         let proof = Proof {
@@ -220,9 +220,7 @@ impl Responder {
                     .and_then(|payloads| payloads.single(PayloadType::IdInitiator).ok().flatten())
                     .and_then(|id| Identity::parse(id.body).ok());
                 let cause = match error {
-                    VerifyError::Signature | VerifyError::Method(_) | VerifyError::Algorithm => {
-                        Cause::Authentication
-                    }
+                    VerifyError::Auth(_) => Cause::Authentication,
                     _ => Cause::Certificate,
                 };
                 self.refuse(sa, cx, request, identity.as_ref(), Trouble::new(cause, error.to_string()));
@@ -307,7 +305,7 @@ impl Responder {
         let mut chain = Chain::new();
         chain.raw(PayloadType::IdResponder, &proof.ours.body());
         if let Some(own) = self.config.credentials.own.as_ref().filter(|_| proof.chain) {
-            for data in own.chain.iter() {
+            for data in own.chain() {
                 chain.certificate(&Certificate { encoding: CertEncoding::X509, data });
             }
         }

@@ -4,13 +4,14 @@ mod keyring;
 
 use std::sync::Arc;
 
-use crate::certificate::{PrivateKey, Trust};
+use crate::certificate::Trust;
 use crate::identity::Identity;
 
+pub use crate::certificate::Own;
 pub use keyring::{Keyring, KeyringError, Match};
 
 /// Everything that IKE_AUTH needs to know of us and of peers.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Credentials {
     /// Who we are; `None`: the tunnel's source address.
     pub identity: Option<Identity>,
@@ -20,13 +21,4 @@ pub struct Credentials {
     pub trust: Option<Arc<Trust>>,
     /// Pre-shared keys.
     pub keyring: Arc<Keyring>,
-}
-
-/// Our certificate and its private key.
-#[derive(Clone)]
-pub struct Own {
-    /// DER, ours first, then those above it: data of our CERT payloads.
-    pub chain: Arc<Vec<Vec<u8>>>,
-    /// Its private key.
-    pub key: Arc<PrivateKey>,
 }

@@ -152,7 +152,7 @@ fn auth_is_what_the_daemons_sent() {
                     && message.is_response() == response
                     && (!response || message.octets[8..16] != [0; 8])
             };
-            run.messages.iter().filter(of).next_back().unwrap()
+            run.messages.iter().rfind(of).unwrap()
         };
         let nonces = [field(sa, "Nr"), field(sa, "Ni")];
         for (index, role) in [Role::Initiator, Role::Responder].into_iter().enumerate() {
