@@ -58,14 +58,9 @@ pub enum FileProblem {
     /// Certificate and key.
     #[error("{0}")]
     Own(#[from] OwnError),
-    /// A revocation list is not good.
-    #[error("revocation list {number}: {cause}")]
-    Crl {
-        /// Which one in the file, from 1.
-        number: usize,
-        /// What is wrong.
-        cause: CertificateError,
-    },
+    /// A revocation list is not good: which one in the file, from 1.
+    #[error("revocation list {0} is malformed, or of a kind that is not supported")]
+    Crl(usize),
 }
 
 /// Our certificate, with those above it in the same file, and its private key; both PEM.
@@ -97,10 +92,8 @@ pub fn load_trust(authorities: &[PathBuf], crls: &[PathBuf]) -> Result<Trust, Fi
     }
     for path in crls {
         for (number, der) in (1..).zip(sections::<CertificateRevocationListDer<'_>>(path, "X509 CRL")?) {
-            trust.add_crl(&der).map_err(|cause| FileError {
-                path: path.clone(),
-                problem: FileProblem::Crl { number, cause },
-            })?;
+            let problem = FileProblem::Crl(number);
+            trust.add_crl(&der).map_err(|_| FileError { path: path.clone(), problem })?;
         }
     }
     Ok(trust)

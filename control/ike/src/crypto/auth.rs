@@ -54,3 +54,37 @@ pub fn intermediate(
     let previous = previous.map_or(&[][..], Secret::expose);
     Some(prf.compute(payload_key.expose(), &[previous, &head, inner]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(length: u8, payload: u8) -> Vec<u8> {
+        let mut head = vec![7; 24];
+        head.extend_from_slice(&[0, 0, 0, length]);
+        head.extend_from_slice(&[34, 0, 0, payload]);
+        head
+    }
+
+    /// RFC 9242 3.3.2, spelt out with the prf.
+    #[test]
+    fn intauth_covers_the_message_as_if_it_were_not_encrypted() {
+        let (prf, key) = (Prf::Sha256, Secret::copy_of(&[1; 32]));
+        let inner = [2; 9];
+        // Whatever the lengths are on the wire, A has those of 28 + 4 + 9 and 4 + 9 octets.
+        let first = intermediate(prf, &key, None, &head(99, 71), &inner).unwrap();
+        assert_eq!(first.expose(), prf.compute(&[1; 32], &[&head(41, 13), &inner]).expose());
+        let second = intermediate(prf, &key, Some(&first), &head(0, 0), &[]).unwrap();
+        assert_eq!(second.expose(), prf.compute(&[1; 32], &[first.expose(), &head(32, 4)]).expose());
+        assert!(intermediate(prf, &key, None, &head(0, 0)[1..], &[]).is_none());
+    }
+
+    #[test]
+    fn intauth_is_the_last_of_the_signed_octets() {
+        let signed =
+            Signed { message: b"message", peer_nonce: b"nonce", identity: b"id", intermediate: Some(b"int") };
+        let octets = signed.octets(Prf::Sha256, &Secret::copy_of(b"key"));
+        let identity = Prf::Sha256.compute(b"key", &[b"id"]);
+        assert_eq!(octets, [b"messagenonce", identity.expose(), b"int"].concat());
+    }
+}

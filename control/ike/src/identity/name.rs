@@ -15,7 +15,7 @@ use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 const MAX_ATTRIBUTES: usize = 32;
 
 /// Short names and object identifiers; of several short names for one the first is shown.
-const SHORT_NAMES: [(&str, ObjectIdentifier); 15] = [
+const SHORT_NAMES: [(&str, ObjectIdentifier); 17] = [
     ("CN", oid("2.5.4.3")),
     ("C", oid("2.5.4.6")),
     ("L", oid("2.5.4.7")),
@@ -31,6 +31,9 @@ const SHORT_NAMES: [(&str, ObjectIdentifier); 15] = [
     ("E", EMAIL_ADDRESS),
     ("EMAIL", EMAIL_ADDRESS),
     ("EMAILADDRESS", EMAIL_ADDRESS),
+    // What IOS puts its host name and address in.
+    ("unstructuredName", oid("1.2.840.113549.1.9.2")),
+    ("unstructuredAddress", oid("1.2.840.113549.1.9.8")),
 ];
 const DOMAIN_COMPONENT: ObjectIdentifier = oid("0.9.2342.19200300.100.1.25");
 const EMAIL_ADDRESS: ObjectIdentifier = oid("1.2.840.113549.1.9.1");

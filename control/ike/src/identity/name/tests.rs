@@ -53,6 +53,7 @@ fn escapes_are_read_and_written() {
         assert_eq!(name(&name(text).to_string()), name(text));
     }
     assert_eq!(name("EMAILADDRESS=a@b.c").to_string(), "E=a@b.c");
+    assert_eq!(name("UnstructuredName=spoke1").to_string(), "unstructuredName=spoke1");
 }
 
 #[test]
