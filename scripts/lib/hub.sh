@@ -8,7 +8,8 @@ HUB_METRICS=127.0.0.1:9177
 
 hub_dir() { echo "$RUN/hub"; }
 
-# hub_config [MORE-TOML]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp]. Words and their meaning: README, "Configuration".
+# hub_config [MORE-TOML]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp], HUB_PROTECTION the name
+# of the [[protection]] in MORE-TOML. Words and their meaning: README, "Configuration".
 hub_config() {
     local dir
     dir=$(hub_dir)
@@ -49,6 +50,7 @@ key = 42
 address = "$HUB_TUNNEL/24"
 ip-mtu = 1400
 tcp-adjust-mss = 1360
+${HUB_PROTECTION:+protection = "$HUB_PROTECTION"}
 
 [tunnel.nhrp]
 network-id = 1

@@ -67,12 +67,16 @@ TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.c
 # comes out, which is the same number, in one of 65,536 segments.
 TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
 
-# What tshark holds against packets with this Ethernet source: broken, a bad checksum, or a warning.
+# What tshark holds against packets with this Ethernet source: broken, a bad checksum, a warning, or not decrypted and
+# authenticated by the keys that lie beside the capture.
 capture_complaints() {
-    local file=$1 source=$2
-    tshark "${TSHARK_OPTIONS[@]}" -r "$file" -Y "eth.src == $source and (_ws.malformed
+    local file=$1 source=$2 keys
+    mapfile -t keys < <(keys_options "$(basename "$file" .pcap)")
+    tshark "${TSHARK_OPTIONS[@]}" ${keys[@]+"${keys[@]}"} -r "$file" -Y "eth.src == $source and (_ws.malformed
         or ip.checksum.status == Bad or udp.checksum.status == Bad or (tcp.checksum.status == Bad and not tcp.checksum.ffff)
         or icmp.checksum.status == Bad or gre.checksum.status == Bad or nhrp.hdr.chksum.status == Bad
+        or (esp and not esp.icv_good == 1)
+        or ((isakmp.typepayload == 46 or isakmp.typepayload == 53) and not isakmp.enc.decrypted)
         or (_ws.expert.severity >= 0x00600000 and not ($TSHARK_CONVERSATION)))" \
         -T fields -E separator=' ' -e frame.number -e ip.src -e ip.dst -e _ws.col.Info -e _ws.expert.message 2>/dev/null
 }
@@ -88,4 +92,24 @@ capture_is_clean() {
     }
     [ "$count" -gt 0 ] || { warn "no packet from $2 in $1" && return 1; }
     echo "$count packets"
+}
+
+# ESP of either kind, and what never may be seen beside it.
+ESP='(ip proto 50 or (udp port 4500 and udp[8:4] != 0 and udp[4:2] > 9))'
+# captured_esp NAME FROM-NBMA TO-NBMA
+captured_esp() { captured "$1" "$ESP and src host $2 and dst host $3"; }
+saw_esp() { [ "$(captured_esp "$@")" -gt 0 ]; }
+# nothing_clear NAME [FILTER]: no GRE outside ESP; FILTER excuses a spoke that is to be refused.
+nothing_clear() {
+    local count
+    count=$(captured "$1" "ip proto 47 ${2:+and $2}")
+    echo "$count packets of protocol 47 outside ESP"
+    [ "$count" = 0 ]
+}
+
+# No (SPI, sequence number) of this Ethernet source twice: with AES-GCM that would give both packets away.
+no_sequence_repeats() {
+    local repeated
+    repeated=$(tshark -n -r "$1" -Y "esp and eth.src == $2" -T fields -e ip.dst -e esp.spi -e esp.sequence 2>/dev/null | sort | uniq -d | head -n 5)
+    [ -z "$repeated" ] || { echo "$repeated" && return 1; }
 }

@@ -30,7 +30,7 @@ guest_start() {
     dir=$(guest_dir "$name")
     rm -rf "$dir"
     mkdir -p "$dir/share" "$dir/uml"
-    cp "$GUEST_FILES/router" "$dir/share/"
+    cp "$GUEST_FILES"/{router,protection} "$dir/share/"
     guest_tap "$name" "$bridge"
     mac=02:00:$(printf %s "$name" | md5sum | sed 's/\(..\)\(..\)\(..\)\(..\).*/\1:\2:\3:\4/')
     # Its own session: a Ctrl-C at the terminal is for the lab, which then stops its guests in order.
@@ -54,6 +54,7 @@ group_gone() { ! pgrep -g "$1"; }
 guest_kill() {
     local pid
     pid=$(guest_pid "$1") || return 0
+    keys_keep "$1"
     kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
     # Its processes each run a piece of the guest; the last of them gives the memory back.
     wait_until 10 group_gone "$pid" || warn "guest $1 does not end"

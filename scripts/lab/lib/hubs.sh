@@ -10,7 +10,10 @@ lab_routes() {
     for n in 1 2; do hub_route "$(spoke_lan "$n").0/24" "$(spoke_tunnel "$n")"; done
 }
 
-frr_hub_conf() {
+# hub_conf [NAME=VALUE ...]: what the hub under test is to be, as shell variables: those of a guest's `router` and
+# `protection`, and for ours NHRP, more lines of [tunnel.nhrp], and COOKIE_THRESHOLD.
+hub_conf() {
+    local setting
     cat <<END
 ROLE=hub
 NBMA=$HUB_NBMA/24
@@ -25,31 +28,58 @@ HOLDTIME=60
 UNIQUE=0
 SHORTCUT=0
 ROUTES='$(spoke_lan 1).0/24@$(spoke_tunnel 1) $(spoke_lan 2).0/24@$(spoke_tunnel 2)'
+ID=hub.$LAB_DOMAIN
+CERT=hub
+START=none
+PEER=%any
+NHRP=
+COOKIE_THRESHOLD=
 END
+    protection_conf
+    printf '%s=%q\n' IKE "${LAB_IKE[*]}" ESP "${LAB_ESP[*]}" IKE_LIFE 86400 CHILD_LIFE 3600 DPD 10
+    for setting; do printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"; done
 }
 
-lab_hub_start() {
-    if is_ours; then
-        HUB_NHRP=$(lab_hub_nhrp) hub_config "$(lab_routes)"
-        dataplane_start
-        control_start
-    else
-        guest_start h br-hub
-        guest_wait h
-        frr_hub_conf >"$(guest_dir h)/share/router.conf"
-        guest h '/host/router network && /host/router start'
-    fi
-}
+# In the words of our hub.
+ours_write() (
+    # shellcheck source=/dev/null
+    . "$RUN/hub.conf"
+    HUB_NHRP="redirect-timeout = 2
+$NHRP"
+    HUB_PROTECTION=${AUTH:+DMVPN}
+    hub_config "$(hub_protection_toml)" "$(lab_routes)"
+)
 
-# hub_reconfigure NHRP-TOML: our hub with another line in [tunnel.nhrp], or '', started anew without memory.
-hub_reconfigure() {
+ours_reconfigure() {
     hub_down
     rm -rf "$(hub_dir)/state" "$(hub_dir)/run"
-    HUB_NHRP=$(lab_hub_nhrp "$1") hub_config "$(lab_routes)"
+    ours_write
     dataplane_start
     control_start
 }
-lab_hub_nhrp() { printf '%s\n' 'redirect-timeout = 2' "$@"; }
+
+frr_hub_reconfigure() {
+    guest h '[ ! -e /host/router.conf ] || { /host/router stop; /host/protection stop; }'
+    cp "$RUN/hub.conf" "$(guest_dir h)/share/router.conf"
+    pki_to_guest h
+    guest h '/host/router network && /host/protection start && /host/router start'
+}
+
+# hub_become [NAME=VALUE ...]: configured so, and started anew without memory unless it is already so.
+hub_become() {
+    hub_conf "$@" >"$RUN/hub.conf.new"
+    ! cmp -s "$RUN/hub.conf" "$RUN/hub.conf.new" || return 0
+    mv "$RUN/hub.conf.new" "$RUN/hub.conf"
+    if is_ours; then ours_reconfigure; else frr_hub_reconfigure; fi
+}
+
+lab_hub_start() {
+    if ! is_ours; then
+        guest_start h br-hub
+        guest_wait h
+    fi
+    hub_become
+}
 
 lab_hub_stop() { if is_ours; then hub_down; else guest_kill h; fi; }
 
@@ -78,9 +108,9 @@ all_registered() { spoke_registered 1 && spoke_registered 2 && hub_knows_both; }
 
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
+    if [ "$PROTECTION" = certificate ]; then pki_ready; fi
+    hub_become
     if is_ours; then
-        [ ! -e "$RUN/hub/reconfigured" ] || hub_reconfigure ''
-        rm -f "$RUN/hub/reconfigured"
         hub_runs dataplane || dataplane_start
         hub_runs control || control_start
     fi

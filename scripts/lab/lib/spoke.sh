@@ -26,7 +26,12 @@ HOLDTIME=60
 UNIQUE=0
 SHORTCUT=1
 ROUTES=10.0.0.0/8@$HUB_TUNNEL
+ID=spoke$n.$LAB_DOMAIN
+CERT=spoke$n
+START=trap
+PEER=%any
 END
+        protection_conf
         for setting; do printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"; done
     } >"$(guest_dir "s$n")/router.conf"
 }
@@ -44,13 +49,14 @@ spoke_configured() {
     cmp -s "$dir/router.conf" "$dir/share/router.conf"
 }
 
-# spoke_apply N: lay the network of the current configuration; FRR is down afterwards.
+# spoke_apply N: lay the network of the current configuration, and protect it; FRR is down afterwards.
 spoke_apply() {
     local dir
     dir=$(guest_dir "s$1")
-    guest "s$1" '[ ! -e /host/router.conf ] || /host/router stop'
+    guest "s$1" '[ ! -e /host/router.conf ] || { /host/router stop; /host/protection stop; }'
     cp "$dir/router.conf" "$dir/share/router.conf"
-    guest "s$1" '/host/router network'
+    pki_to_guest "s$1"
+    guest "s$1" '/host/router network; /host/protection start'
 }
 
 spoke_start() { guest "s$1" '/host/router start'; }

@@ -5,8 +5,7 @@ HUBS="ours"
 CROWD=203.0.113.101
 
 scenario() {
-    touch "$RUN/hub/reconfigured"
-    hub_reconfigure 'authentication = "secret"'
+    hub_become NHRP='authentication = "secret"'
     holds_within 40 "the hub names spoke 1 and the cause" hub_blames "$(spoke_nbma 1)" authentication-missing
     holds "the log names it" grep -q "$(spoke_nbma 1)" "$(hub_dir)/control.log"
     holds_not "spoke 1 is not registered" hub_knows_spoke 1
