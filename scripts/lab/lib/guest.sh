@@ -24,6 +24,11 @@ guest_tap() {
     ip -n "$NET_ID-inet" link set "tap-$name" master "$bridge" up
 }
 
+# guest_plug NAME BRIDGE: its cable goes there.
+guest_plug() { ip -n "$NET_ID-inet" link set "tap-$1" master "$2"; }
+
+guest_unplug() { ip -n "$NET_ID-inet" link set "tap-$1" nomaster; }
+
 # guest_start NAME BRIDGE: begin to boot; guest_wait follows.
 guest_start() {
     local name=$1 bridge=$2 dir mac

@@ -41,6 +41,7 @@ END
 }
 
 # In the words of our hub.
+# shellcheck disable=SC2034  # hub_config reads them
 ours_write() (
     # shellcheck source=/dev/null
     . "$RUN/hub.conf"
@@ -66,6 +67,7 @@ frr_hub_reconfigure() {
 }
 
 # hub_become [NAME=VALUE ...]: configured so, and started anew without memory unless it is already so.
+# shellcheck disable=SC2120,SC2119  # scenarios pass some
 hub_become() {
     hub_conf "$@" >"$RUN/hub.conf.new"
     ! cmp -s "$RUN/hub.conf" "$RUN/hub.conf.new" || return 0
@@ -78,6 +80,7 @@ lab_hub_start() {
         guest_start h br-hub
         guest_wait h
     fi
+    # shellcheck disable=SC2119
     hub_become
 }
 
@@ -99,6 +102,16 @@ hub_knows() {
     fi
 }
 
+# hub_has_session N: an IKE SA with spoke N and a child in it, by the hub's own account.
+hub_has_session() {
+    if is_ours; then
+        hubctl --json show crypto session | jq -e --arg identity "spoke$1.$LAB_DOMAIN" \
+            '[.. | objects | select((.identity? // .phase1_id?) == $identity and (.status? | tostring | test("up-active"; "i")))] | length > 0'
+    else
+        guest h 'swanctl --list-sas' | grep "ESTABLISHED" -A 12 | grep "remote 'spoke$1.$LAB_DOMAIN'"
+    fi
+}
+
 hub_knows_spoke() { hub_knows "$(spoke_tunnel "$1")" "$(spoke_nbma "$1")"; }
 hub_knows_both() { hub_knows_spoke 1 && hub_knows_spoke 2; }
 
@@ -109,6 +122,7 @@ all_registered() { spoke_registered 1 && spoke_registered 2 && hub_knows_both; }
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
     if [ "$PROTECTION" = certificate ]; then pki_ready; fi
+    # shellcheck disable=SC2119
     hub_become
     if is_ours; then
         hub_runs dataplane || dataplane_start
@@ -117,10 +131,11 @@ lab_baseline() {
     local n
     for n in 1 2; do
         guest_runs "s$n" || spokes_boot "$n"
+        guest_plug "s$n" br-spokes
         # What a scenario that failed left behind would make new shortcuts.
-        guest "s$n" 'pkill -x ping || true'
-        spoke_become "$n"
+        guest "s$n" 'pkill -x ping || true; iptables-legacy -F INPUT'
     done
+    spokes_become
     wait_until 30 spoke_registered 1 || die "spoke 1 does not register"
     wait_until 30 spoke_registered 2 || die "spoke 2 does not register"
     for n in 1 2; do spoke_forget_shortcuts "$n"; done

@@ -2,7 +2,7 @@
 # A small PKI in $RUN/pki, made when the first scenario asks for it:
 #   ca            issues hub (ECDSA P-384), spoke1 (ECDSA P-256), spoke2 (RSA 2048), and has a list of revoked certificates
 #   revoked       on that list
-#   long          a spoke whose chain of three is about 6000 octets: IKE has to cut it into fragments
+#   long          a spoke, and long-hub the hub, whose chain is about 5000 octets: IKE has to cut it into fragments
 #   stranger      of a CA that nobody knows
 
 LAB_DOMAIN=example.net
@@ -60,6 +60,8 @@ pki_make() (
     pki_ca long.issuer1 ca "$(pki_ballast)"
     pki_ca long.issuer2 long.issuer1 "$(pki_ballast)"
     pki_end long P-256 long.issuer2 spoke2
+    pki_end long-hub P-384 long.issuer2 hub
+    cat long-hub.pem long.issuer2.pem long.issuer1.pem >long-hub.chain.pem
     pki_ca other-ca other-ca
     pki_end stranger P-256 other-ca spoke2
     pki_crl

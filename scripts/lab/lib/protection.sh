@@ -59,8 +59,30 @@ hub_protection_toml() {
 hub_certificate_toml() {
     local pki
     pki=$(pki_dir)
-    echo "certificate = \"$pki/hub.pem\""
-    echo "private-key = \"$pki/hub.key\""
+    echo "certificate = \"$pki/$CERT$([ ! -e "$pki/$CERT.chain.pem" ] || echo .chain).pem\""
+    echo "private-key = \"$pki/$CERT.key\""
     echo "authority = [\"$pki/ca.pem\"]"
     echo "crl = [\"$pki/ca.crl\"]"
+}
+
+# What charon of spoke N has written since its start: how often this happened.
+spoke_says() { guest "s$1" "grep -cE '$2' /run/keys/charon.log || true"; }
+# Child SAs and IKE SAs that spoke N has made so far, by whoever's wish.
+children_of() { spoke_says "$1" 'CHILD_SA dmvpn.* established with SPIs'; }
+ike_sas_of() { spoke_says "$1" 'IKE_SA dmvpn.* (established|rekeyed) between'; }
+
+# spoke_kernel_uses N TEXT: the SAs of its kernel are of this kind.
+spoke_kernel_uses() { guest "s$1" ip xfrm state | grep -E "$2"; }
+
+# Pings that go through the hub all the time: flood_begin COUNT MILLISECONDS-BETWEEN; flood_end waits for the last and
+# claims that none was lost. Spoke 1 must take no shortcut.
+flood_begin() {
+    FLOOD=$1
+    in_lan 1 -t 120 ping -q -i "0.$(printf %03d "$2")" -c "$1" -W 5 "$(spoke_host 2)" >"$RUN/flood" 2>&1 &
+    FLOODING=$!
+}
+flood_goes_on() { holds "${1:-the flood lasted longer}" alive "$FLOODING"; }
+flood_end() {
+    wait "$FLOODING" || true
+    holds "$FLOOD of $FLOOD pings: $(grep -o '[0-9]* received.*loss' "$RUN/flood")" grep -q " $FLOOD received, 0% packet loss" "$RUN/flood"
 }

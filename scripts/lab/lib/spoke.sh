@@ -74,11 +74,24 @@ spoke_become() {
     fi
 }
 
-# in_lan N COMMAND-LINE: on the host behind spoke N.
+# spokes_become [NAME=VALUE ...]: both, side by side.
+spokes_become() {
+    local other
+    spoke_become 2 "$@" &
+    other=$!
+    spoke_become 1 "$@"
+    wait "$other"
+}
+
+# in_lan N [-t SECONDS] COMMAND-LINE: on the host behind spoke N.
 in_lan() {
-    local n=$1
+    local n=$1 seconds=60
     shift
-    guest "s$n" "ip netns exec lan $*"
+    if [ "$1" = -t ]; then
+        seconds=$2
+        shift 2
+    fi
+    guest "s$n" -t "$seconds" "ip netns exec lan $*"
 }
 
 spoke_vtysh() {
