@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# A QEMU machine with PCI NICs and an IOMMU, without KVM and without hardware: Debian's kernel over the spokes' root image.
+# Commands are run in it as in any guest.
+
+MACHINE_KERNEL=$LAB_DIR/machine/vmlinuz
+MACHINE_INITRD=$LAB_DIR/machine/initrd.cpio
+MACHINE_MODULES=$LAB_DIR/machine/modules
+MACHINE_BOOT_SECONDS=${MACHINE_BOOT_SECONDS:-180}
+# What the initrd loads to find its disk and the directory that it shares with the host, and what the hub needs.
+MACHINE_EARLY=(virtio_pci virtio_blk squashfs overlay 9pnet_virtio 9p)
+MACHINE_LATE=(tun vfio-pci)
+
+machine_current() { [ -f "$LAB_DIR/machine/fingerprint" ] && [ "$(cat "$LAB_DIR/machine/fingerprint")" = "$(machine_fingerprint)" ]; }
+machine_fingerprint() { cat "$LAB_DIR/fingerprint" "$ROOT/scripts/lab/lib/machine.sh" | sha256sum | cut -c1-16; }
+
+# modules_of TREE VERSION MODULE...: their files, each behind those that it needs.
+modules_of() {
+    local tree=$1 version=$2
+    shift 2
+    modprobe -d "$tree" -S "$version" -a --show-depends "$@" | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+}
+
+machine_build() (
+    set -euo pipefail
+    umask 022
+    exec 9>"$LAB_DIR/lock"
+    flock 9
+    ! machine_current || exit 0
+    work=$(mktemp -d "$LAB_DIR/work.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    say "lab: unpacking a kernel for the PCI machine"
+    package=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
+    (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$package")
+    dpkg -x "$work"/linux-image-*.deb "$work/kernel"
+    version=$(ls "$work/kernel/lib/modules")
+    depmod -b "$work/kernel" "$version"
+    rm -rf "$LAB_DIR/machine"
+    mkdir -p "$MACHINE_MODULES" "$work"/initrd/{bin,modules}
+    cp "$work"/kernel/boot/vmlinuz-* "$MACHINE_KERNEL"
+    modules_of "$work/kernel" "$version" "${MACHINE_LATE[@]}" | while read -r module; do
+        cp "$module" "$MACHINE_MODULES/"
+        basename "$module"
+    done >"$work/order"
+    mv "$work/order" "$MACHINE_MODULES/order"
+    unsquashfs -q -n -d "$work/root" "$IMAGE_ROOT" bin/busybox usr/bin/busybox >/dev/null
+    cp "$(find "$work/root" -type f -name busybox | head -1)" "$work/initrd/bin/"
+    install -m 755 "$GUEST_FILES/init" "$work/initrd/init"
+    modules_of "$work/kernel" "$version" "${MACHINE_EARLY[@]}" | while read -r module; do
+        cp "$module" "$work/initrd/modules/"
+        basename "$module"
+    done >"$work/initrd/modules/order"
+    (cd "$work/initrd" && find . | cpio -o -H newc --quiet) >"$MACHINE_INITRD"
+    machine_fingerprint >"$LAB_DIR/machine/fingerprint"
+)
+
+# machine_nic NAME: a TAP with two queues, the wire of one NIC.
+machine_nic() { ip -n "$NET_ID-inet" tuntap add dev "$1" mode tap multi_queue; }
+
+# machine_start NAME NIC...: boot it with one virtio NIC of two queues for each TAP, in slots 10, 11, ... of bus 0.
+# guest_wait follows.
+machine_start() {
+    local name=$1 dir nic slot=16 options=()
+    shift
+    dir=$(guest_dir "$name")
+    mkdir -p "$dir/share/modules"
+    cp "$MACHINE_MODULES"/* "$dir/share/modules/"
+    for nic; do
+        # What a wire carries is finished: no offloads. Two interrupts a queue and two more.
+        options+=(-netdev "tap,id=$nic,ifname=$nic,script=no,downscript=no,queues=2"
+            -device "virtio-net-pci,netdev=$nic,mac=52:54:00:00:00:$(printf %02x "$slot"),addr=$(printf 0x%x "$slot"),mq=on,vectors=6,rss=on,hash=on,csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off,iommu_platform=on,disable-legacy=on")
+        slot=$((slot + 1))
+    done
+    in_ns_exec inet setsid qemu-system-x86_64 -M q35 -device intel-iommu,intremap=on -accel tcg,thread=multi,tb-size=96 \
+        -cpu max,la57=off -smp 3 -m 1024 -nodefaults -no-user-config -display none -no-reboot \
+        -kernel "$MACHINE_KERNEL" -initrd "$MACHINE_INITRD" \
+        -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on hugepagesz=2M hugepages=160 intel_iommu=on iommu=pt lab.machine=qemu lab.name=$name" \
+        -drive "if=none,id=root,file=$IMAGE_ROOT,format=raw,readonly=on,file.locking=off" -device virtio-blk-pci,drive=root,addr=0x4 \
+        -virtfs "local,path=$dir/share,mount_tag=host,security_model=none,multidevs=remap" \
+        -monitor "unix:$dir/monitor,server=on,wait=off" -serial stdio \
+        "${options[@]}" </dev/null >"$dir/console.log" 2>&1 &
+    echo $! >"$dir/pid"
+    disown
+}
+
+machine_monitor() { printf '%s\n' "$2" | timeout 5 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.recv(4096)
+s.sendall(sys.stdin.read().encode())
+s.recv(4096)' "$(guest_dir "$1")/monitor"; }
+
+# machine_bind NAME SLOT...: take these NICs from the kernel, whose disk is of the same kind, and give them to vfio-pci.
+machine_bind() {
+    local name=$1 slot
+    shift
+    # shellcheck disable=SC2016  # the guest's variable
+    guest "$name" 'while read -r module; do insmod "/host/modules/$module" || true; done </host/modules/order'
+    for slot; do
+        guest "$name" "cd /sys/bus/pci && echo $slot >devices/$slot/driver/unbind && echo vfio-pci >devices/$slot/driver_override &&
+            echo $slot >drivers/vfio-pci/bind"
+    done
+}
