@@ -67,11 +67,11 @@ frr_hub_reconfigure() {
 }
 
 # hub_become [NAME=VALUE ...]: configured so, and started anew without memory unless it is already so.
-# shellcheck disable=SC2120,SC2119  # scenarios pass some
 hub_become() {
     hub_conf "$@" >"$RUN/hub.conf.new"
     ! cmp -s "$RUN/hub.conf" "$RUN/hub.conf.new" || return 0
     mv "$RUN/hub.conf.new" "$RUN/hub.conf"
+    spokes_are_stale
     if is_ours; then ours_reconfigure; else frr_hub_reconfigure; fi
 }
 
@@ -80,7 +80,6 @@ lab_hub_start() {
         guest_start h br-hub
         guest_wait h
     fi
-    # shellcheck disable=SC2119
     hub_become
 }
 
@@ -122,8 +121,7 @@ all_registered() { spoke_registered 1 && spoke_registered 2 && hub_knows_both; }
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
     if [ "$PROTECTION" = certificate ]; then pki_ready; fi
-    # shellcheck disable=SC2119
-    hub_become
+    hub_become ${HUB_IS[@]+"${HUB_IS[@]}"}
     if is_ours; then
         hub_runs dataplane || dataplane_start
         hub_runs control || control_start
@@ -135,7 +133,7 @@ lab_baseline() {
         # What a scenario that failed left behind would make new shortcuts.
         guest "s$n" 'pkill -x ping || true; iptables-legacy -F INPUT'
     done
-    spokes_become
+    spokes_become ${SPOKES_ARE[@]+"${SPOKES_ARE[@]}"}
     wait_until 30 spoke_registered 1 || die "spoke 1 does not register"
     wait_until 30 spoke_registered 2 || die "spoke 2 does not register"
     for n in 1 2; do spoke_forget_shortcuts "$n"; done

@@ -46,7 +46,13 @@ spokes_boot() {
 spoke_configured() {
     local dir
     dir=$(guest_dir "s$1")
-    cmp -s "$dir/router.conf" "$dir/share/router.conf"
+    [ ! -e "$dir/stale" ] && cmp -s "$dir/router.conf" "$dir/share/router.conf"
+}
+
+# The hub remembers nothing of them: they have to begin anew as well.
+spokes_are_stale() {
+    local dir
+    for dir in "$RUN"/guests/s*/; do [ ! -d "$dir" ] || : >"$dir/stale"; done
 }
 
 # spoke_apply N: lay the network of the current configuration, and protect it; FRR is down afterwards.
@@ -55,6 +61,7 @@ spoke_apply() {
     dir=$(guest_dir "s$1")
     guest "s$1" '[ ! -e /host/router.conf ] || { /host/router stop; /host/protection stop; }'
     cp "$dir/router.conf" "$dir/share/router.conf"
+    rm -f "$dir/stale"
     pki_to_guest "s$1"
     guest "s$1" '/host/router network; /host/protection start'
 }

@@ -11,6 +11,6 @@ scenario() {
     holds "LAN 1 pings LAN 2" in_lan 1 ping -c 5 -i 0.2 -W 2 "$(spoke_host 2)"
     is_ours || return 0
     spoke_become 2 CERT=revoked
-    holds_within 20 "a revoked certificate is refused and named" hub_blames "$(spoke_nbma 2)" certificate-revoked
+    holds_within 20 "a revoked certificate is refused and named" hub_blames "$(spoke_nbma 2)" certificate
     holds_not "its tunnel carries nothing" guest s2 ping -c 2 -i 0.2 -W 1 "$HUB_TUNNEL"
 }

@@ -2,13 +2,13 @@
 TITLE="a protected spoke behind NAT, and the NAT gives it another port"
 HUBS="ours frr"
 PROTECTION=psk
+SPOKES_ARE=(SHORTCUT=0)
 
 from_port_range() { captured "$HUB_SIDE" "udp and src host $NAT_PUBLIC and src portrange $1-$(($1 + 999)) and dst host $HUB_NBMA and dst port 4500"; }
 to_port_range() { captured "$HUB_SIDE" "udp and dst host $NAT_PUBLIC and dst portrange $1-$(($1 + 999)) and src host $HUB_NBMA and src port 4500"; }
 hub_follows() { [ "$(to_port_range "$1")" -gt 0 ]; }
 
 scenario() {
-    spoke_become 1 SHORTCUT=0
     nat_masquerade 30000
     spoke_behind_nat 2 SHORTCUT=0
     holds_within 20 "spoke 2 registers" spoke_registered 2

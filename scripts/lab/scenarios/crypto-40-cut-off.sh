@@ -2,13 +2,12 @@
 TITLE="a protected spoke is cut off: dead peer detection finds it gone; it returns by itself"
 HUBS="ours frr"
 PROTECTION=psk
+HUB_IS=(DPD=3)
+SPOKES_ARE=(DPD=3)
 
 hub_has_no_session() { ! hub_has_session 2; }
 
 scenario() {
-    hub_become DPD=3
-    spokes_become DPD=3
-    holds_within 20 "both spokes are registered" all_registered
     holds "the hub has a session with spoke 2" hub_has_session 2
     guest_unplug s2
     holds_within 60 "cut off, its session ends" hub_has_no_session

@@ -2,14 +2,13 @@
 TITLE="a flood of half-open exchanges: cookies are asked for, and spokes still get in"
 HUBS="ours"
 PROTECTION=psk
+HUB_IS=(COOKIE_THRESHOLD=20)
 
 COOKIES="src host $HUB_NBMA and udp src port 500 and udp[24] = 41 and udp[42:2] = 16390"
 
 asked_for_cookies() { [ "$(captured "$HUB_SIDE" "$COOKIES")" -gt 0 ]; }
 
 scenario() {
-    hub_become COOKIE_THRESHOLD=20
-    holds_within 30 "both spokes are registered" all_registered
     [ -e "/run/netns/$NET_ID-crowd" ] || crowd_up
     in_ns_exec crowd python3 "$LAB/lib/half-open.py" 203.0.113.101 "$HUB_NBMA" 300 20 >"$RUN/half-open" 2>&1 &
     local flooding=$!

@@ -16,10 +16,10 @@ refused() {
 }
 
 scenario() {
-    refused wrong-psk "another pre-shared key" PSK=guess
-    refused no-proposal-ike "an IKE proposal that the hub has not" IKE=aes128-sha1-modp1536
-    refused no-proposal-esp "an ESP proposal that the hub has not" ESP=aes192ctr-sha1
+    refused authentication "another pre-shared key" PSK=guess
+    refused ike-proposal "an IKE proposal that the hub has not" IKE=aes128-sha1-modp1536
+    refused esp-proposal "an ESP proposal that the hub has not" ESP=aes192ctr-sha1
     hub_become ESP=aes256gcm16-ecp384
-    refused pfs-mismatch "another group for PFS" ESP=aes256gcm16-modp2048
+    refused pfs "another group for PFS" ESP=aes256gcm16-modp2048
     holds_not "neither key is in the log" grep -e "$LAB_PSK" -e guess "$(hub_dir)/control.log"
 }
