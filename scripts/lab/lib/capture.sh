@@ -67,6 +67,11 @@ TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.c
 # comes out, which is the same number, in one of 65,536 segments.
 TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
 
+# SPIs whose packets tshark can decrypt and not check, for a display filter.
+unchecked_spis() {
+    { echo 0 && sed -n 's/.*"\(0x[0-9a-f]*\)".*No Checking.*/\1/p' "${1%.pcap}.esp_sa" 2>/dev/null; } | paste -sd,
+}
+
 # What tshark holds against packets with this Ethernet source: broken, a bad checksum, a warning, or not decrypted and
 # authenticated by the keys that lie beside the capture.
 capture_complaints() {
@@ -77,7 +82,8 @@ capture_complaints() {
     tshark "${options[@]}" ${keys[@]+"${keys[@]}"} -r "$file" -Y "eth.src == $source and (_ws.malformed
         or ip.checksum.status == Bad or udp.checksum.status == Bad or (tcp.checksum.status == Bad and not tcp.checksum.ffff)
         or icmp.checksum.status == Bad or gre.checksum.status == Bad or nhrp.hdr.chksum.status == Bad
-        or (esp and not esp.icv_good == 1)
+        or (esp and not (esp.icv_good == 1 or esp.spi in {$(unchecked_spis "$file")}))
+        or (esp and not gre)
         or ((isakmp.typepayload == 46 or isakmp.typepayload == 53) and not isakmp.enc.decrypted)
         or (_ws.expert.severity >= 0x00600000 and not ($TSHARK_CONVERSATION)))" \
         -T fields -E separator=' ' -e frame.number -e ip.src -e ip.dst -e _ws.col.Info -e _ws.expert.message 2>/dev/null

@@ -20,6 +20,8 @@ ESP_HASHES = {
     "hmac(sha384)": "HMAC-SHA-384-192 [RFC4868]",
     "hmac(sha512)": "HMAC-SHA-512-256 [RFC4868]",
 }
+# Wireshark does not know the half of an extended sequence number that is not sent: it may decrypt and not check.
+ESN_UNCHECKED = "ANY %d-bits of Authentication [No Checking]"
 # Length of the key of an IKE SA's HMAC: digest, octets of the checksum, Wireshark's word.
 IKE_HASHES = {
     20: ("sha1", 12, "HMAC_SHA1_96 [RFC2404]"),
@@ -44,13 +46,15 @@ def esp_rows(directory):
             spi = re.search(r"proto esp spi (0x[0-9a-f]+)", block)
             aead = re.search(r"aead (\S+) (0x[0-9a-f]+)", block)
             cipher = re.search(r"enc (\S+) (0x[0-9a-f]+)", block)
-            digest = re.search(r"auth-trunc (\S+) (0x[0-9a-f]+)", block)
+            digest = re.search(r"auth-trunc (\S+) (0x[0-9a-f]+) (\d+)", block)
             if not spi or not (aead or (cipher and digest)):
                 continue
             if aead:
                 keys = (ESP_CIPHERS[aead[1]], aead[2], "NULL", "")
             else:
-                keys = (ESP_CIPHERS[cipher[1]], cipher[2], ESP_HASHES[digest[1]], digest[2])
+                esn = re.search(r"flag.* esn", block)
+                check = ESN_UNCHECKED % int(digest[3]) if esn else ESP_HASHES[digest[1]]
+                keys = (ESP_CIPHERS[cipher[1]], cipher[2], check, "" if esn else digest[2])
             rows[row(("IPv4", "*", "*", spi[1]) + keys)] = int(spi[1], 16)
     return rows
 
@@ -118,7 +122,7 @@ def contents(path):
             message = message[4:]
         elif 500 not in ports:
             continue
-        if len(message) > 60 and message[16] in (ENCRYPTED, FRAGMENT):
+        if len(message) > 52 and message[16] in (ENCRYPTED, FRAGMENT):
             messages.setdefault(message[:16], message)
     return spis, messages
 
