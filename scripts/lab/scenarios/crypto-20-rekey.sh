@@ -22,7 +22,7 @@ under_flood() {
 scenario() {
     holds_within 10 "the way is open" in_lan 1 ping -c 1 -W 1 "$(spoke_host 2)"
     under_flood 3 1
-    hub_become CHILD_LIFE=3 IKE_LIFE=7
+    hub_become CHILD_LIFE=5 IKE_LIFE=7
     spokes_become SHORTCUT=0
     holds_within 40 "the hub rekeys, and both spokes are registered" all_registered
     holds_within 10 "the way is open" in_lan 1 ping -c 1 -W 1 "$(spoke_host 2)"

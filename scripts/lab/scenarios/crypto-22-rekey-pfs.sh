@@ -2,7 +2,7 @@
 TITLE="rekeying with perfect forward secrecy, in CBC with ESN, by both ends at once"
 HUBS="ours frr"
 PROTECTION=psk
-HUB_IS=("ESP=aes256-sha256-ecp384-esn aes256gcm16-x25519" CHILD_LIFE=3)
+HUB_IS=("ESP=aes256-sha256-ecp384-esn aes256gcm16-x25519" CHILD_LIFE=5)
 SPOKES_ARE=(SHORTCUT=0 CHILD_LIFE=3 ESP=aes256gcm16-x25519)
 
 scenario() {
