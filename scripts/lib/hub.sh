@@ -11,8 +11,9 @@ hub_dir() { echo "$RUN/hub"; }
 # hub_config [MORE-TOML]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp], HUB_PROTECTION the name
 # of the [[protection]] in MORE-TOML. Words and their meaning: README, "Configuration".
 hub_config() {
-    local dir
+    local dir protection=
     dir=$(hub_dir)
+    [ -z "${HUB_PROTECTION:-}" ] || protection="protection = \"$HUB_PROTECTION\""
     mkdir -p "$dir/run" "$dir/state"
     cat >"$dir/hub.toml" <<END
 [hub]
@@ -50,7 +51,7 @@ key = 42
 address = "$HUB_TUNNEL/24"
 ip-mtu = 1400
 tcp-adjust-mss = 1360
-${HUB_PROTECTION:+protection = "$HUB_PROTECTION"}
+$protection
 
 [tunnel.nhrp]
 network-id = 1
