@@ -1,4 +1,4 @@
-//! One thread, one loop: the kernel's sockets, the clients of the CLI, and a tick.
+//! One thread, one loop: the kernel's sockets, the clients of the CLI, results of the threads, and a tick.
 //!
 //! The workers ring no bell, so the rings are looked at every [`BUSY`], or up to [`IDLE`] when nothing happens: at
 //! 100,000 spokes that is a handful of packets each time, and a quiet hub sleeps.
@@ -7,7 +7,7 @@ use crate::api_server::ApiServer;
 use crate::hub::{Ending, Hub};
 use crate::metrics_server::MetricsServer;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,10 @@ const BUSY: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_millis(10);
 /// Tokens of the kernel's sockets; the API server's follow.
 const KERNEL: [Token; 2] = [Token(0), Token(1)];
+/// Token of the threads that compute for IKE.
+const COMPUTED: Token = Token(2);
 /// First token of the API server.
-pub const FIRST_API_TOKEN: usize = 2;
+pub const FIRST_API_TOKEN: usize = 3;
 
 /// Runs until `stop` is set, or the hub cannot go on as it is: then says why.
 pub fn run(
@@ -32,6 +34,9 @@ pub fn run(
     let mut poll = Poll::new()?;
     for (fd, token) in hub.netlink.descriptors().iter().zip(KERNEL) {
         poll.registry().register(&mut SourceFd(fd), token, Interest::READABLE)?;
+    }
+    if let Some(ike) = &hub.ike {
+        ike.pool.wake(Waker::new(poll.registry(), COMPUTED)?);
     }
     api.register(poll.registry())?;
     let mut events = Events::with_capacity(256);

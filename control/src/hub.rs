@@ -5,13 +5,16 @@
 
 mod attach;
 mod events;
+mod ike;
 mod kernel;
 mod restore;
+mod rules;
 
+use crate::ike::{Ike, IkeError};
 use crate::journal::{self, Journal, Record};
 use crate::neighbours::Neighbours;
 use crate::netlink::{Command, Netlink};
-use crate::outbox::{Outbox, Way};
+use crate::outbox::{Outbox, Parcel, Way};
 use crate::plane::{EVENTS_KEEP_MS, Plane, PlaneError};
 use crate::settings;
 use crate::state::{Effect, State};
@@ -79,6 +82,8 @@ pub struct Hub {
     pub server: Server,
     /// The data plane, when attached.
     pub plane: Option<Plane>,
+    /// IKE; `None`: no tunnel is protected.
+    pub ike: Option<Ike>,
     /// Packets on their way.
     pub outbox: Outbox,
     /// Counters.
@@ -105,6 +110,8 @@ pub struct Hub {
     failed: Throttle<Command>,
     last: Last,
     check_twins: bool,
+    /// When the vault is tried again after an error.
+    vault_again_ms: u64,
     /// Interfaces on which IPv6 was switched off.
     quiet: BTreeSet<u32>,
 }
@@ -121,6 +128,9 @@ pub enum StartError {
     /// The configuration cannot be served.
     #[error(transparent)]
     Nhrp(#[from] nhrp::ConfigError),
+    /// Neither can its IKE part.
+    #[error(transparent)]
+    Ike(#[from] IkeError),
 }
 
 impl Hub {
@@ -151,6 +161,7 @@ impl Hub {
             state: State::new(&config),
             server: Server::new(settings::server(&config)?)?,
             plane,
+            ike: Ike::start(&config)?,
             outbox: Outbox::default(),
             counters: Counters::default(),
             netlink,
@@ -168,6 +179,7 @@ impl Hub {
             failed: Throttle::new(COMMAND_AGAIN, 1_024),
             last: Last::default(),
             check_twins: true,
+            vault_again_ms: 0,
             quiet: BTreeSet::new(),
             config,
             config_path,
@@ -191,13 +203,15 @@ impl Hub {
             if self.server.next_deadline().is_some_and(|deadline| deadline <= now_ms) {
                 self.server.tick(now_ms, &mut self.actions);
             }
+            busy |= self.turn_ike(now_ms);
             self.act(now_ms);
-            busy |= self.push();
+            busy |= self.push(now_ms);
         }
         if self.check_twins {
             self.set_up_twins(now_ms);
         }
         // What a spoke is told has to survive us: on file first, then on the wire.
+        self.write_vault(now_ms);
         self.write_journal();
         self.send(now_ms);
         self.take_effects(now_ms);
@@ -209,11 +223,15 @@ impl Hub {
         busy || self.outbox.len() > 0
     }
 
-    /// Carries out what the NHRP server wants done.
+    /// Carries out what IKE and the NHRP server want done.
     pub fn act(&mut self, now_ms: u64) {
+        // A session first: what it registers follows from it, and ends with it.
+        self.act_ike(now_ms);
         for action in std::mem::take(&mut self.actions) {
             match action {
-                Action::Send { tunnel, to, packet } => self.outbox.push(now_ms, tunnel, to.nbma, packet),
+                Action::Send { tunnel, to, packet } => {
+                    self.outbox.push(now_ms, Parcel::Nhrp { tunnel, to, packet });
+                }
                 Action::Bind { binding, .. } | Action::Refresh { binding } => self.bind(now_ms, &binding),
                 Action::Unbind { tunnel, protocol, .. } => {
                     self.state.unbind(tunnel, protocol);
@@ -227,6 +245,12 @@ impl Hub {
 
     /// Forgets bindings; static ones, where they are meant too, are started afresh.
     pub fn clear(&mut self, now_ms: u64, what: nhrp::Clear, static_too: bool) -> usize {
+        if let nhrp::Clear::Address { tunnel, protocol, prefix_len: 32 } = what {
+            let tunnels = (0..self.config.tunnel.len()).map(|id| id as TunnelId);
+            let meant: Vec<TunnelId> =
+                tunnels.filter(|id| tunnel.is_none_or(|tunnel| tunnel == *id)).collect();
+            meant.into_iter().for_each(|tunnel| self.unpin(tunnel, protocol));
+        }
         let mut count = self.server.clear(now_ms, what, &mut self.actions);
         if static_too {
             count += self.server.clear_static(now_ms, what, &mut self.actions);
@@ -241,26 +265,41 @@ impl Hub {
     }
 
     fn bind(&mut self, now_ms: u64, binding: &nhrp::Binding) {
-        if !self.state.bind(binding.tunnel, binding.protocol, binding.nbma, binding.multicast) {
+        if !self.state.bind(binding.tunnel, binding.protocol, binding.station(), binding.multicast) {
             self.counters.peers_full += 1;
             self.complain(now_ms, "no peer number left: raise max-peers");
         }
         // The peer's number first: a binding without it would get another one after a restart.
         self.take_effects(now_ms);
+        self.pin(binding);
         if binding.kind == Kind::Dynamic {
             self.journal.append(&Record::Bind(restore::record(binding, now_ms, wall_ms())));
         }
     }
 
+    /// Who registers an address under IPsec is remembered, where first come is what counts.
+    fn pin(&mut self, binding: &nhrp::Binding) {
+        let Some(ike) = &mut self.ike else { return };
+        let Some(session) = binding.session.and_then(|session| ike.sessions.get(session)) else { return };
+        let (identity, tunnel, protocol) = (&session.identity, binding.tunnel, binding.protocol);
+        if ike.claims.registered(identity, tunnel, protocol) {
+            self.journal.append(&Record::Pin(tunnel, protocol, identity.clone()));
+        }
+    }
+
     /// Tells the data plane what changed; `true`: not all of it fitted.
-    fn push(&mut self) -> bool {
+    fn push(&mut self, now_ms: u64) -> bool {
         let Some(plane) = &mut self.plane else { return false };
         if let Some(why) = plane.needs_resync() {
             self.generation = (self.generation + 1).max(wall_ms());
             tracing::info!("resync {}: {why}", self.generation);
             self.state.sync.resync(self.generation);
             self.outbox.restart();
+            self.ike.iter_mut().for_each(|ike| ike.slots.restart());
+            self.exhaust_unarmed(now_ms);
+            self.act(now_ms);
         }
+        let Some(plane) = &mut self.plane else { return false };
         if !plane.is_there() {
             return false;
         }
@@ -268,6 +307,14 @@ impl Hub {
         let done = self.state.sync.push(&mut plane.updates);
         if done {
             self.outbox.barrier(plane.updates.position());
+        }
+        if let Some(ike) = &mut self.ike {
+            let sync = &self.state.sync;
+            if done {
+                let told = |sa| sync.inbound.is_told(&sa) || sync.outbound.is_told(&sa);
+                ike.slots.barrier(plane.updates.position(), told);
+            }
+            ike.slots.acknowledged(plane.updates.acknowledged());
         }
         if self.state.sync.resyncs != before {
             let sync = &self.state.sync;
@@ -284,10 +331,13 @@ impl Hub {
     fn send(&mut self, now_ms: u64) {
         let Some(plane) = &mut self.plane else { return };
         let (state, inject) = (&mut self.state, &mut plane.inject);
-        let way = |nbma| match state.way(nbma) {
-            Some((link, true)) if state.sync.links.is_current(&link) => Way::Ready(link),
-            Some(_) => Way::Unresolved,
-            None => Way::None,
+        let way = |parcel: &Parcel| {
+            let Some(envelope) = state.envelope(parcel) else { return Way::Unresolved };
+            match state.way(envelope.nbma) {
+                Some((link, true)) if state.sync.links.is_current(&link) => Way::Ready(link, envelope),
+                Some(_) => Way::Unresolved,
+                None => Way::None,
+            }
         };
         self.outbox.drain(now_ms, plane.updates.acknowledged(), way, |packet| inject.send(packet));
     }
@@ -300,12 +350,12 @@ impl Hub {
                     let base = self.plane.as_ref().map(|plane| plane.totals(id)).unwrap_or_default();
                     if let Some(peer) = self.state.peers.get_mut(id) {
                         peer.base = base;
-                        self.journal.append(&Record::Peer(id, peer.tunnel, peer.nbma, base));
+                        self.journal.append(&Record::Peer(id, peer.tunnel, peer.station, base));
                     }
                 }
                 Effect::PeerMoved(id) => {
                     if let Some(peer) = self.state.peers.get(id) {
-                        self.journal.append(&Record::Peer(id, peer.tunnel, peer.nbma, peer.base));
+                        self.journal.append(&Record::Peer(id, peer.tunnel, peer.station, peer.base));
                     }
                 }
                 Effect::PeerGone(id) => self.journal.append(&Record::PeerGone(id)),
@@ -321,6 +371,7 @@ impl Hub {
         self.check_twins = true;
         self.resolving.expire(now_ms);
         self.reattach(now_ms);
+        self.blame_silence(now_ms);
         self.state.ask_again();
         if let Some(line) = self.neighbours.check(self.state.links.len() as u64) {
             tracing::warn!("{line}");
@@ -330,7 +381,8 @@ impl Hub {
             self.state.keep_alive();
         }
         if self.ready && self.journal.wants_compaction() {
-            let live = restore::live(&self.config, &self.server, &self.state, now_ms, wall_ms());
+            let ike = self.ike.as_ref();
+            let live = restore::live(&self.config, &self.server, &self.state, ike, now_ms, wall_ms());
             if let Err(error) = self.journal.compact(live) {
                 self.complain(now_ms, &format!("journal: {error}"));
             }

@@ -12,7 +12,7 @@
 
 mod record;
 
-pub use record::{Binding, Record};
+pub use record::{Binding, MAX_IDENTITY, Record, crc32};
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

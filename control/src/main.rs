@@ -3,8 +3,10 @@
 
 mod api_server;
 mod event_loop;
+mod hardening;
 mod hub;
 mod ids;
+mod ike;
 mod journal;
 mod kernel;
 mod links;
@@ -17,6 +19,7 @@ mod peers;
 mod plane;
 mod prefix;
 mod rib;
+mod secrets;
 mod settings;
 mod show;
 mod state;
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     log.with_target(false).with_ansi(colours).init();
+    hardening::harden();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -4,6 +4,7 @@
 //! workers are not asked: their counters lie in the segment. The number of series depends on ports, tunnels, workers
 //! and reasons, not on peers, unless series per peer are asked for.
 
+mod crypto;
 mod exposition;
 mod hub;
 mod per_peer;
@@ -17,6 +18,7 @@ use crate::{outbox, show};
 use api::{
     Cause, Dmvpn, Drop, Interface, Kind, NhrpTraffic, PeerFilter, PeerState, Status, Traffic, Workers,
 };
+pub use crypto::Crypto;
 use shm::message::TunnelId;
 use std::collections::BTreeMap;
 
@@ -50,6 +52,8 @@ pub struct View {
     pub outbox: outbox::Counters,
     /// Events of the workers.
     pub events: Counters,
+    /// IKE and IPsec; `None`: no tunnel is protected.
+    pub crypto: Option<Crypto>,
 }
 
 /// Takes a snapshot.
@@ -67,6 +71,7 @@ pub fn view(hub: &Hub, per_peer: bool, now_ms: u64) -> View {
         peers: per_peer.then(|| show::dmvpn(hub, &PeerFilter::default(), now_ms)),
         outbox: hub.outbox.counters,
         events: hub.counters,
+        crypto: Crypto::of(hub),
     }
 }
 
@@ -77,6 +82,7 @@ pub fn render(view: &View) -> String {
     if let Some(workers) = &view.workers {
         families.extend(workers::families(workers, &view.worker_traffic));
     }
+    families.extend(view.crypto.iter().flat_map(crypto::families));
     if let Some(interfaces) = &view.peers {
         families.extend(per_peer::families(interfaces));
     }

@@ -1,16 +1,21 @@
-//! NHRP packets on their way to the data plane.
+//! NHRP packets and IKE messages on their way to the data plane.
 //!
 //! A packet waits until the updates that belong to it are in the tables (a registration is confirmed when the spoke
-//! can be reached, not before) and until its next hop is resolved. Both waits are short and bounded.
+//! can be reached, a child SA when its packets can be decrypted, not before) and until its next hop is resolved. Both
+//! waits are short and bounded.
 
-use shm::message::{Inject, LinkId, TunnelId};
+mod parcel;
+
+pub use parcel::{Envelope, Parcel};
+
+use parcel::Recipient;
+use shm::message::{Inject, LinkId};
 use std::collections::{HashMap, VecDeque};
-use std::net::Ipv4Addr;
 
-/// Most packets that wait.
+/// Most packets of a protocol that wait.
 pub const MAX_WAITING: usize = 8_192;
-/// Most packets that wait for the same station.
-pub const MAX_PER_STATION: usize = 16;
+/// Most packets that wait for the same station. As many as the fragments of an IKE message may be.
+pub const MAX_PER_STATION: usize = 64;
 /// How long a packet waits at most: then its sender has asked again.
 pub const PATIENCE_MS: u64 = 3_000;
 
@@ -23,16 +28,14 @@ pub struct Counters {
     pub full: u64,
     /// No route to the station in the underlay.
     pub no_route: u64,
-    /// The next hop was not resolved, or the data plane not there, in time.
+    /// The next hop was not resolved, the data plane not there, or no SA to send with, in time.
     pub timeout: u64,
     /// The ring to the data plane was full.
     pub ring_full: u64,
 }
 
 struct Waiting {
-    tunnel: TunnelId,
-    nbma: Ipv4Addr,
-    packet: Vec<u8>,
+    parcel: Parcel,
     /// Position that the data plane must have acknowledged; `None`: not known yet.
     barrier: Option<u64>,
     deadline_ms: u64,
@@ -42,7 +45,9 @@ struct Waiting {
 #[derive(Default)]
 pub struct Outbox {
     queue: VecDeque<Waiting>,
-    per_station: HashMap<Ipv4Addr, usize>,
+    per_station: HashMap<Recipient, usize>,
+    /// Those of them that are IKE's.
+    ike: usize,
     /// What became of packets.
     pub counters: Counters,
 }
@@ -50,8 +55,8 @@ pub struct Outbox {
 /// What to do with a packet now.
 pub enum Way {
     /// Send it over this link.
-    Ready(LinkId),
-    /// The next hop is not resolved yet.
+    Ready(LinkId, Envelope),
+    /// The next hop is not resolved, or there is no SA, yet.
     Unresolved,
     /// There is no way.
     None,
@@ -59,15 +64,20 @@ pub enum Way {
 
 impl Outbox {
     /// Takes a packet.
-    pub fn push(&mut self, now_ms: u64, tunnel: TunnelId, nbma: Ipv4Addr, packet: Vec<u8>) {
-        let waiting = self.per_station.entry(nbma).or_default();
-        if self.queue.len() >= MAX_WAITING || *waiting >= MAX_PER_STATION {
+    pub fn push(&mut self, now_ms: u64, parcel: Parcel) {
+        let is_ike = parcel.is_ike();
+        // Neither protocol's storm takes the other's room.
+        let same = if is_ike { self.ike } else { self.queue.len() - self.ike };
+        let recipient = parcel.recipient();
+        let waiting = self.per_station.get(&recipient).copied().unwrap_or(0);
+        if same >= MAX_WAITING || waiting >= MAX_PER_STATION {
             self.counters.full += 1;
             return;
         }
-        *waiting += 1;
+        self.per_station.insert(recipient, waiting + 1);
+        self.ike += usize::from(is_ike);
         let deadline_ms = now_ms + PATIENCE_MS;
-        self.queue.push_back(Waiting { tunnel, nbma, packet, barrier: None, deadline_ms });
+        self.queue.push_back(Waiting { parcel, barrier: None, deadline_ms });
     }
 
     /// All updates so far are in the ring: packets without a barrier wait for this position.
@@ -90,17 +100,16 @@ impl Outbox {
         &mut self,
         now_ms: u64,
         acknowledged: u64,
-        mut way: impl FnMut(Ipv4Addr) -> Way,
+        mut way: impl FnMut(&Parcel) -> Way,
         mut send: impl FnMut(&Inject<'_>) -> bool,
     ) {
         for _ in 0..self.queue.len() {
             let Some(waiting) = self.queue.pop_front() else { break };
             let passed = waiting.barrier.is_some_and(|barrier| acknowledged >= barrier);
-            let way = if passed { way(waiting.nbma) } else { Way::Unresolved };
+            let way = if passed { way(&waiting.parcel) } else { Way::Unresolved };
             match way {
-                Way::Ready(link) => {
-                    let Waiting { tunnel, nbma, packet, .. } = &waiting;
-                    if send(&Inject::Nhrp { tunnel: *tunnel, nbma: *nbma, link, protection: None, packet }) {
+                Way::Ready(link, envelope) => {
+                    if send(&waiting.parcel.inject(link, envelope)) {
                         self.counters.sent += 1;
                     } else {
                         self.counters.ring_full += 1;
@@ -113,7 +122,7 @@ impl Outbox {
                     continue;
                 }
             }
-            self.forget(waiting.nbma);
+            self.forget(&waiting.parcel);
         }
     }
 
@@ -122,11 +131,13 @@ impl Outbox {
         self.queue.len()
     }
 
-    fn forget(&mut self, nbma: Ipv4Addr) {
-        if let Some(waiting) = self.per_station.get_mut(&nbma) {
+    fn forget(&mut self, parcel: &Parcel) {
+        self.ike -= usize::from(parcel.is_ike());
+        let recipient = parcel.recipient();
+        if let Some(waiting) = self.per_station.get_mut(&recipient) {
             *waiting -= 1;
             if *waiting == 0 {
-                self.per_station.remove(&nbma);
+                self.per_station.remove(&recipient);
             }
         }
     }
@@ -135,15 +146,32 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
+
+    const TO: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 11);
+
+    fn nhrp(packet: Vec<u8>) -> Parcel {
+        Parcel::Nhrp { tunnel: 0, to: TO.into(), packet }
+    }
+
+    fn ike(port: u16) -> Parcel {
+        let path = ike::Path { local: (Ipv4Addr::LOCALHOST, 4500), remote: (TO, port) };
+        Parcel::Ike { path, datagram: Vec::new() }
+    }
 
     #[test]
     fn a_packet_waits_for_its_updates_then_for_its_next_hop_and_not_for_ever() {
         let mut outbox = Outbox::default();
-        let to = Ipv4Addr::new(203, 0, 113, 11);
-        outbox.push(0, 0, to, vec![1]);
+        outbox.push(0, nhrp(vec![1]));
         let mut sent = Vec::new();
         let mut drain = |outbox: &mut Outbox, now, acknowledged, resolved| {
-            let way = |_| if resolved { Way::Ready(5) } else { Way::Unresolved };
+            let way = |_: &Parcel| {
+                if resolved {
+                    Way::Ready(5, Envelope { nbma: TO, protection: None })
+                } else {
+                    Way::Unresolved
+                }
+            };
             outbox.drain(now, acknowledged, way, |inject| {
                 sent.push((inject.link(), inject.packet().to_vec()));
                 true
@@ -155,7 +183,7 @@ mod tests {
         assert_eq!(drain(&mut outbox, 2, 99, true), 0);
         assert_eq!(drain(&mut outbox, 3, 100, false), 0);
         assert_eq!(drain(&mut outbox, 4, 100, true), 1);
-        outbox.push(10, 0, to, vec![2]);
+        outbox.push(10, nhrp(vec![2]));
         outbox.barrier(100);
         assert_eq!(drain(&mut outbox, 10 + PATIENCE_MS, 100, false), 1);
         assert_eq!((outbox.len(), outbox.counters.timeout, outbox.per_station.len()), (0, 1, 0));
@@ -165,8 +193,22 @@ mod tests {
     fn one_station_cannot_fill_the_box() {
         let mut outbox = Outbox::default();
         for _ in 0..100 {
-            outbox.push(0, 0, Ipv4Addr::new(203, 0, 113, 11), vec![]);
+            outbox.push(0, nhrp(vec![]));
         }
         assert_eq!((outbox.len(), outbox.counters.full), (MAX_PER_STATION, 100 - MAX_PER_STATION as u64));
+    }
+
+    #[test]
+    fn peers_behind_one_address_and_the_two_protocols_have_room_of_their_own() {
+        let mut outbox = Outbox::default();
+        for port in 0..10_000 {
+            outbox.push(0, ike(port));
+        }
+        assert_eq!((outbox.len(), outbox.counters.full), (MAX_WAITING, 10_000 - MAX_WAITING as u64));
+        outbox.push(0, nhrp(vec![]));
+        assert_eq!(outbox.len(), MAX_WAITING + 1);
+        outbox.barrier(0);
+        outbox.drain(0, 0, |_| Way::None, |_| true);
+        assert_eq!((outbox.len(), outbox.ike, outbox.per_station.len()), (0, 0, 0));
     }
 }

@@ -1,11 +1,12 @@
-//! Adjacencies to spokes: one per tunnel and NBMA address, whatever number of protocol addresses it registered.
+//! Adjacencies to spokes: one per tunnel and station, whatever number of protocol addresses it registered.
 //!
 //! A peer keeps its number as long as it lives, also across restarts of control (the journal holds it), so that a
 //! resync disturbs nothing. Numbers of the dead are used again as late as possible.
 
 use crate::ids::Ids;
+use nhrp::{Owner, Session, Station};
 use shm::message::{PeerId, TunnelId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// Counters as they stood when a peer got its number: what the former owner of the number left in them.
@@ -41,8 +42,8 @@ impl Totals {
 pub struct Peer {
     /// Tunnel.
     pub tunnel: TunnelId,
-    /// NBMA address.
-    pub nbma: Ipv4Addr,
+    /// Whose it is, and where.
+    pub station: Station,
     /// Protocol addresses bound to it.
     pub bindings: u32,
     /// Those of them that want multicast.
@@ -55,19 +56,25 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct Peers {
     ids: Ids,
-    by_key: BTreeMap<(Ipv4Addr, TunnelId), PeerId>,
+    by_key: BTreeMap<(Owner, TunnelId), PeerId>,
+    by_nbma: BTreeSet<(Ipv4Addr, PeerId)>,
     slots: BTreeMap<PeerId, Peer>,
 }
 
 impl Peers {
     /// No peer, room for `max`.
     pub fn new(max: u32) -> Self {
-        Self { ids: Ids::new(0, max), by_key: BTreeMap::new(), slots: BTreeMap::new() }
+        Self {
+            ids: Ids::new(0, max),
+            by_key: BTreeMap::new(),
+            by_nbma: BTreeSet::new(),
+            slots: BTreeMap::new(),
+        }
     }
 
     /// The number of a peer.
-    pub fn id(&self, tunnel: TunnelId, nbma: Ipv4Addr) -> Option<PeerId> {
-        self.by_key.get(&(nbma, tunnel)).copied()
+    pub fn id(&self, tunnel: TunnelId, owner: Owner) -> Option<PeerId> {
+        self.by_key.get(&(owner, tunnel)).copied()
     }
 
     /// The peer with a number.
@@ -87,7 +94,18 @@ impl Peers {
 
     /// Numbers of the peers whose NBMA address lies between two addresses (inclusive).
     pub fn within(&self, first: Ipv4Addr, last: Ipv4Addr) -> impl Iterator<Item = PeerId> + '_ {
-        self.by_key.range((first, TunnelId::MIN)..=(last, TunnelId::MAX)).map(|(_, id)| *id)
+        self.by_nbma.range((first, PeerId::MIN)..=(last, PeerId::MAX)).map(|(_, id)| *id)
+    }
+
+    /// Numbers of the peers that a session is, one for each tunnel.
+    pub fn of_session(&self, session: Session) -> impl Iterator<Item = PeerId> + '_ {
+        let owner = Owner::Session(session);
+        self.by_key.range((owner, TunnelId::MIN)..=(owner, TunnelId::MAX)).map(|(_, id)| *id)
+    }
+
+    /// Whether a tunnel has a peer at an NBMA address.
+    pub fn is_at(&self, tunnel: TunnelId, nbma: Ipv4Addr) -> bool {
+        self.within(nbma, nbma).any(|id| self.get(id).is_some_and(|peer| peer.tunnel == tunnel))
     }
 
     /// How many there are.
@@ -104,45 +122,50 @@ impl Peers {
     pub fn create(
         &mut self,
         tunnel: TunnelId,
-        nbma: Ipv4Addr,
+        station: Station,
         busy: impl Fn(PeerId) -> bool,
     ) -> Option<PeerId> {
         let id = self.ids.take(busy)?;
-        self.insert(id, tunnel, nbma, Totals::default());
+        self.insert(id, tunnel, station, Totals::default());
         Some(id)
     }
 
-    /// Makes a peer with the number it had before; `false`: number or address is taken.
-    pub fn restore(&mut self, id: PeerId, tunnel: TunnelId, nbma: Ipv4Addr, base: Totals) -> bool {
-        if self.by_key.contains_key(&(nbma, tunnel)) || !self.ids.reserve(id) {
+    /// Makes a peer with the number it had before; `false`: number or station is taken.
+    pub fn restore(&mut self, id: PeerId, tunnel: TunnelId, station: Station, base: Totals) -> bool {
+        if self.by_key.contains_key(&(station.owner(), tunnel)) || !self.ids.reserve(id) {
             return false;
         }
-        self.insert(id, tunnel, nbma, base);
+        self.insert(id, tunnel, station, base);
         true
     }
 
-    /// Gives a peer another NBMA address (a spoke that moved); `false`: that address has a peer.
-    pub fn rekey(&mut self, id: PeerId, nbma: Ipv4Addr) -> bool {
+    /// Gives a peer's number to a station (a spoke that moved); `false`: the station has one.
+    pub fn rekey(&mut self, id: PeerId, station: Station) -> bool {
         let Some(peer) = self.slots.get_mut(&id) else { return false };
-        if self.by_key.contains_key(&(nbma, peer.tunnel)) {
+        let key = (station.owner(), peer.tunnel);
+        if self.by_key.get(&key).is_some_and(|other| *other != id) {
             return false;
         }
-        self.by_key.remove(&(peer.nbma, peer.tunnel));
-        self.by_key.insert((nbma, peer.tunnel), id);
-        peer.nbma = nbma;
+        self.by_key.remove(&(peer.station.owner(), peer.tunnel));
+        self.by_key.insert(key, id);
+        self.by_nbma.remove(&(peer.station.nbma, id));
+        self.by_nbma.insert((station.nbma, id));
+        peer.station = station;
         true
     }
 
     /// Removes a peer.
     pub fn remove(&mut self, id: PeerId) -> Option<Peer> {
         let peer = self.slots.remove(&id)?;
-        self.by_key.remove(&(peer.nbma, peer.tunnel));
+        self.by_key.remove(&(peer.station.owner(), peer.tunnel));
+        self.by_nbma.remove(&(peer.station.nbma, id));
         self.ids.give(id);
         Some(peer)
     }
 
-    fn insert(&mut self, id: PeerId, tunnel: TunnelId, nbma: Ipv4Addr, base: Totals) {
-        self.by_key.insert((nbma, tunnel), id);
-        self.slots.insert(id, Peer { tunnel, nbma, bindings: 0, multicast: 0, base });
+    fn insert(&mut self, id: PeerId, tunnel: TunnelId, station: Station, base: Totals) {
+        self.by_key.insert((station.owner(), tunnel), id);
+        self.by_nbma.insert((station.nbma, id));
+        self.slots.insert(id, Peer { tunnel, station, bindings: 0, multicast: 0, base });
     }
 }

@@ -57,7 +57,14 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
         }
         Request::Failures => Response::Failures(failures::all(hub, now_ms)),
         Request::ClearDmvpn { filter, include_static } => match peer_clear(hub, filter) {
-            Some(what) => Response::Cleared { count: hub.clear(now_ms, what, *include_static) as u64 },
+            Some(what) => {
+                let sessions = hub.sessions_of(what);
+                let count = hub.clear(now_ms, what, *include_static);
+                sessions.into_iter().for_each(|session| {
+                    hub.clear_sessions(now_ms, ike::Clear::Session(session));
+                });
+                Response::Cleared { count: count as u64 }
+            }
             None => Response::Cleared { count: 0 },
         },
         Request::CryptoSessions { .. } => Response::CryptoSessions(Vec::new()),

@@ -5,6 +5,7 @@
 //! all inputs by one function. So the order in which things happened leaves no trace in the result.
 
 mod adjacency;
+mod carrier;
 mod overlay;
 mod refresh;
 
@@ -15,9 +16,12 @@ use crate::prefix::Prefix;
 use crate::rib::Rib;
 use crate::sync::Sync;
 use config::Config;
+use nhrp::{Session, Station};
 use shm::message::{LinkId, PeerId, PortId, Target, TunnelId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+
+pub use carrier::Carrier;
 
 /// Most routes given to the data plane.
 pub const MAX_ROUTES: usize = 1_000_000;
@@ -27,9 +31,9 @@ const MAX_ASKED: usize = 1_000;
 /// A binding, as far as forwarding is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bound {
-    nbma: Ipv4Addr,
+    station: Station,
     multicast: bool,
-    /// `None`: no peer number was left.
+    /// `None`: no peer number was left, or it is a static map whose peer has no session.
     peer: Option<PeerId>,
 }
 
@@ -40,7 +44,7 @@ pub enum Effect {
     Resolve(PortId, Ipv4Addr),
     /// A peer got a number: for the journal.
     PeerNew(PeerId),
-    /// A peer has another NBMA address: for the journal.
+    /// A peer is another station, or at another NBMA address: for the journal.
     PeerMoved(PeerId),
     /// A peer's number is free again: for the journal.
     PeerGone(PeerId),
@@ -54,6 +58,9 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct State {
     tunnels: Vec<Prefix>,
+    /// Whether a tunnel has protection.
+    protected: Vec<bool>,
+    carriers: BTreeMap<Session, Carrier>,
     /// The kernel's view.
     pub kernel: Kernel,
     /// Its routes as we use them.
@@ -86,6 +93,8 @@ impl State {
         sync.links.set(NO_LINK, Some(NO_LINK_ROW));
         Self {
             tunnels: config.tunnel.iter().map(|t| t.address).collect(),
+            protected: config.tunnel.iter().map(|t| t.protection.is_some()).collect(),
+            carriers: BTreeMap::new(),
             kernel: Kernel::new(config),
             rib: Rib::new(config),
             peers: Peers::new(config.hub.max_peers),
@@ -133,23 +142,34 @@ impl State {
         }
     }
 
-    /// A protocol address is bound to an NBMA address; `false`: there is no room for another peer.
-    pub fn bind(&mut self, tunnel: TunnelId, protocol: Ipv4Addr, nbma: Ipv4Addr, multicast: bool) -> bool {
+    /// A protocol address is bound to a station; `false`: there is no room for another peer.
+    pub fn bind(
+        &mut self,
+        tunnel: TunnelId,
+        protocol: Ipv4Addr,
+        station: impl Into<Station>,
+        multicast: bool,
+    ) -> bool {
+        let mut station = station.into();
+        // Where a session is, its carrier knows: the packet may have been under way while it moved.
+        if let Some(carrier) = station.session.and_then(|session| self.carriers.get(&session)) {
+            station.nbma = carrier.nbma;
+        }
         let key = (protocol, tunnel);
         let old = self.bindings.get(&key).copied();
-        if old.is_some_and(|old| old.nbma == nbma && old.multicast == multicast && old.peer.is_some()) {
+        if old.is_some_and(|old| old.station == station && old.multicast == multicast && old.peer.is_some()) {
             return true;
         }
-        let moved = old.and_then(|old| self.move_peer(old, nbma));
+        let moved = old.and_then(|old| self.move_peer(old, station));
         if let Some(old) = old {
             self.detach(old);
         }
-        let peer = moved.or_else(|| self.peer(tunnel, nbma));
+        let peer = moved.or_else(|| self.peer(tunnel, station));
         if let Some(peer) = peer.and_then(|id| self.peers.get_mut(id)) {
             peer.bindings += 1;
             peer.multicast += u32::from(multicast);
         }
-        self.bindings.insert(key, Bound { nbma, multicast, peer });
+        self.bindings.insert(key, Bound { station, multicast, peer });
         if let Some(id) = peer {
             self.refresh_peer(id);
         }
@@ -157,7 +177,7 @@ impl State {
         if let Some(old) = old {
             self.reap(old);
         }
-        peer.is_some()
+        peer.is_some() || self.is_asleep(tunnel, &station)
     }
 
     /// A binding is gone.
@@ -170,8 +190,14 @@ impl State {
     }
 
     /// Gives a peer the number it had before the restart. Bindings that lead to it follow.
-    pub fn restore_peer(&mut self, id: PeerId, tunnel: TunnelId, nbma: Ipv4Addr, base: Totals) -> bool {
-        self.peers.restore(id, tunnel, nbma, base)
+    pub fn restore_peer(
+        &mut self,
+        id: PeerId,
+        tunnel: TunnelId,
+        station: impl Into<Station>,
+        base: Totals,
+    ) -> bool {
+        self.peers.restore(id, tunnel, station.into(), base)
     }
 
     /// Drops restored peers to which no binding leads any more.

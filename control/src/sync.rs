@@ -1,13 +1,16 @@
 //! Desired state to updates.
 //!
-//! The order within one push keeps every reference valid: links, then peers, then routes; deletes the other way
-//! round. A resync is the same push with all that was told forgotten, between `Begin` and `End`: whatever the data
+//! The order within one push keeps every reference valid: links and SAs, then peers, then routes; deletes the other
+//! way round. A resync is the same push with all that was told forgotten, between `Begin` and `End`: whatever the data
 //! plane holds and was not named is then swept by it. Nothing here waits: a full ring ends the push, and the next
 //! turn of the loop goes on where it stopped.
 
 use crate::prefix::Prefix;
+use crate::secrets::Secrets;
 use crate::table::Table;
-use shm::message::{LinkId, PeerId, PortId, Target, TunnelId, Update};
+use shm::message::{
+    Direction, LinkId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, Target, TunnelId, Update,
+};
 use std::net::Ipv4Addr;
 
 /// A link as the data plane should know it.
@@ -30,6 +33,8 @@ pub struct PeerRow {
     pub link: LinkId,
     /// Receives multicast.
     pub multicast: bool,
+    /// Under IPsec: whose it is, and how its packets leave.
+    pub protection: Option<Protection>,
 }
 
 /// Where updates go; `false`: no room, try later.
@@ -51,6 +56,10 @@ enum Phase {
 pub struct Sync {
     /// Links.
     pub links: Table<LinkId, LinkRow>,
+    /// Inbound halves of child SAs.
+    pub inbound: Secrets<SaId, SaInbound>,
+    /// Outbound halves of child SAs.
+    pub outbound: Secrets<SaId, SaOutbound>,
     /// Peers.
     pub peers: Table<PeerId, PeerRow>,
     /// Overlay routes.
@@ -66,6 +75,8 @@ impl Default for Sync {
     fn default() -> Self {
         Self {
             links: Table::default(),
+            inbound: Secrets::default(),
+            outbound: Secrets::default(),
             peers: Table::default(),
             routes: Table::default(),
             phase: Phase::Incremental,
@@ -79,6 +90,8 @@ impl Sync {
     /// Everything will be told again, as resync `generation`.
     pub fn resync(&mut self, generation: u64) {
         self.links.forget();
+        self.inbound.forget();
+        self.outbound.forget();
         self.peers.forget();
         self.routes.forget();
         self.phase = Phase::Begin(generation);
@@ -86,7 +99,8 @@ impl Sync {
 
     /// How many rows still have to be told.
     pub fn pending(&self) -> usize {
-        self.links.pending() + self.peers.pending() + self.routes.pending()
+        let sas = self.inbound.pending() + self.outbound.pending();
+        self.links.pending() + sas + self.peers.pending() + self.routes.pending()
     }
 
     /// Tells what the outlet takes; `true`: all of it.
@@ -118,9 +132,23 @@ impl Sync {
             }
             self.links.tell(id);
         }
+        while let Some((id, row)) = self.inbound.upsert() {
+            let update = Update::SaInbound(row.clone());
+            if !self.tell(outlet, update) {
+                return false;
+            }
+            self.inbound.tell(id);
+        }
+        while let Some((id, row)) = self.outbound.upsert() {
+            let update = Update::SaOutbound(row.clone());
+            if !self.tell(outlet, update) {
+                return false;
+            }
+            self.outbound.tell(id);
+        }
         while let Some((id, row)) = self.peers.upsert() {
-            let PeerRow { tunnel, nbma, link, multicast } = row;
-            if !self.tell(outlet, Update::Peer { id, tunnel, nbma, link, multicast, protection: None }) {
+            let PeerRow { tunnel, nbma, link, multicast, protection } = row;
+            if !self.tell(outlet, Update::Peer { id, tunnel, nbma, link, multicast, protection }) {
                 return false;
             }
             self.peers.tell(id);
@@ -146,6 +174,18 @@ impl Sync {
                 return false;
             }
             self.peers.tell(id);
+        }
+        while let Some(id) = self.outbound.delete() {
+            if !self.tell(outlet, Update::SaDelete { id, direction: Direction::Outbound }) {
+                return false;
+            }
+            self.outbound.tell(id);
+        }
+        while let Some(id) = self.inbound.delete() {
+            if !self.tell(outlet, Update::SaDelete { id, direction: Direction::Inbound }) {
+                return false;
+            }
+            self.inbound.tell(id);
         }
         while let Some(id) = self.links.delete() {
             if !self.tell(outlet, Update::LinkDelete { id }) {

@@ -1,5 +1,6 @@
 //! Lines for operators. Mnemonics are those that monitoring systems already look for.
 
+use crate::ike::sessions::Session;
 use config::Config;
 use nhrp::{LogEvent, LogKind};
 use shm::drops::DropReason;
@@ -46,6 +47,39 @@ pub fn nhrp(config: &Config, event: &LogEvent) {
         _ if event.kind.is_warning() => tracing::warn!("%NHRP-3-PAKERROR: {name}: {event}"),
         _ => tracing::info!("%NHRP-6-NOTICE: {name}: {event}"),
     }
+}
+
+/// Logs what the IKE responder has to say. Of what fails, which end has to be changed is in the text.
+pub fn ike(event: &ike::LogEvent) {
+    use ike::LogKind as Kind;
+    match &event.kind {
+        Kind::Up { .. } => tracing::info!("%CRYPTO-5-SESSION_STATUS: Crypto tunnel is UP: {event}"),
+        Kind::Down(_) if event.kind.is_warning() => {
+            tracing::warn!("%CRYPTO-5-SESSION_STATUS: Crypto tunnel is DOWN: {event}");
+        }
+        Kind::Down(_) => tracing::info!("%CRYPTO-5-SESSION_STATUS: Crypto tunnel is DOWN: {event}"),
+        Kind::ChildUp { .. } | Kind::ChildDown { .. } => {
+            tracing::debug!("%CRYPTO-6-IPSEC_SA: {event}");
+        }
+        Kind::Rekeyed => tracing::debug!("%IKEV2-6-REKEY: {event}"),
+        Kind::Moved { .. } => tracing::info!("%IKEV2-5-MOVED: {event}"),
+        Kind::Failed { .. } => tracing::warn!("%IKEV2-3-NEG_ABORT: {event}"),
+    }
+}
+
+/// A peer with which IKE works, and whose ESP does not arrive.
+pub fn esp_blocked(session: &Session, held: u64) {
+    let (address, port) = session.path.remote;
+    let lets = match session.encapsulation {
+        ike::Encapsulation::Plain => "IP protocol 50",
+        ike::Encapsulation::Udp(_) => "UDP port 4500 both ways, also for packets of full length",
+    };
+    let more = if held > 0 { format!(" ({held} more at this address left out)") } else { String::new() };
+    tracing::warn!(
+        "%CRYPTO-4-ESP_BLOCKED: peer {} at {address}:{port}: IKE is up and nothing was decrypted: \
+         ESP blocked on the path; let pass {lets}{more}",
+        session.identity
+    );
 }
 
 /// A GRE packet that the data plane refused: who sent it, and what is wrong with it.

@@ -130,6 +130,19 @@ impl AddressPattern {
         Some(octets.into())
     }
 
+    /// Whether some numbers in the places of the placeholders give this address.
+    pub fn covers(&self, address: Ipv4Addr) -> bool {
+        let mut captured = Captured::new();
+        for (number, octet) in address.octets().into_iter().zip(self.0) {
+            match octet {
+                Octet::Fixed(fixed) if fixed != number => return false,
+                Octet::Fixed(_) => {}
+                Octet::Number(letter) => captured.push((letter, number)),
+            }
+        }
+        self.fill(&captured) == Some(address)
+    }
+
     /// A placeholder that `identity` does not have.
     pub(crate) fn unknown(&self, identity: &IdentityPattern) -> Option<char> {
         self.0.iter().find_map(|octet| match octet {
@@ -196,6 +209,15 @@ mod tests {
         assert_eq!(claimed("b{a}-{b}@x", "10.{a}.0.{b}", "b3-4@x"), Some("10.3.0.4".into()));
         assert_eq!(claimed("branch", "10.0.0.9", "Branch"), Some("10.0.0.9".into()));
         assert_eq!(claimed("{n}", "10.0.0.{n}", "0"), Some("10.0.0.0".into()));
+    }
+
+    #[test]
+    fn an_address_is_covered_if_one_number_fits_all_its_places() {
+        let covers =
+            |pattern: &str, address: [u8; 4]| AddressPattern::parse(pattern).unwrap().covers(address.into());
+        assert!(covers("10.0.0.{n}", [10, 0, 0, 9]) && !covers("10.0.0.{n}", [10, 0, 1, 9]));
+        assert!(covers("10.{n}.0.{n}", [10, 7, 0, 7]) && !covers("10.{n}.0.{n}", [10, 7, 0, 8]));
+        assert!(covers("10.0.0.5", [10, 0, 0, 5]) && !covers("10.0.0.5", [10, 0, 0, 6]));
     }
 
     #[test]

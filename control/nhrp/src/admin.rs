@@ -34,6 +34,11 @@ pub enum Clear {
 }
 
 impl Clear {
+    /// Whether it is about this binding.
+    pub fn means(&self, binding: &Binding) -> bool {
+        self.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
+    }
+
     fn covers(&self, tunnel: Option<TunnelId>, nbma: Ipv4Addr, protocol: Option<Ipv4Addr>) -> bool {
         let on = |wanted: Option<TunnelId>| wanted.is_none() || wanted == tunnel;
         match *self {
@@ -138,9 +143,7 @@ impl Server {
 
     /// Forgets dynamic bindings, and peers that failed; returns how many bindings. Static ones stay.
     pub fn clear(&mut self, now_ms: u64, what: Clear, actions: &mut Vec<Action>) -> usize {
-        let slots = self.cache.of_kind(Kind::Dynamic, |binding| {
-            what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
-        });
+        let slots = self.cache.of_kind(Kind::Dynamic, |binding| what.means(binding));
         for slot in &slots {
             self.unbind(now_ms, *slot, UnbindReason::Cleared, actions);
         }
@@ -151,9 +154,7 @@ impl Server {
     /// Starts static bindings afresh: whoever was told about them hears a purge, then they are bound as configured.
     /// Returns how many.
     pub fn clear_static(&mut self, now_ms: u64, what: Clear, actions: &mut Vec<Action>) -> usize {
-        let slots = self.cache.of_kind(Kind::Static, |binding| {
-            what.covers(Some(binding.tunnel), binding.nbma, Some(binding.protocol))
-        });
+        let slots = self.cache.of_kind(Kind::Static, |binding| what.means(binding));
         for slot in &slots {
             let Some(old) = self.cache.get(*slot).map(|entry| entry.binding) else { continue };
             self.unbind(now_ms, *slot, UnbindReason::Cleared, actions);

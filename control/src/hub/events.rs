@@ -1,13 +1,46 @@
 //! What the workers report.
 
 use super::Hub;
+use super::rules::Rules;
+use crate::ike::Ike;
+use crate::plane::Plane;
 use crate::state::Effect;
 use crate::words::Refusal;
+use config::Config;
+use ike::Path;
+use nhrp::{Session, Station};
 use shm::drops::DropReason;
-use shm::message::Event;
+use shm::message::{Event, TunnelId};
+use std::net::Ipv4Addr;
 
 /// Events taken from one worker in one turn.
 const EVENTS_PER_TURN: usize = 256;
+
+/// Keeps apart what must not meet: stations in the clear and those with a session.
+struct Guard<'a> {
+    config: &'a Config,
+    ike: Option<&'a mut Ike>,
+}
+
+impl Guard<'_> {
+    /// Who sent a packet. `None`: of a session that is gone by now, or in another form than its tunnel has.
+    fn station(&mut self, tunnel: TunnelId, nbma: Ipv4Addr, session: Option<Session>) -> Option<Station> {
+        let protected = self
+            .config
+            .tunnel
+            .get(usize::from(tunnel))
+            .is_some_and(|t| self.config.protection_of(t).is_some());
+        let ike = self.ike.as_mut().filter(|_| protected || session.is_some());
+        let Some(ike) = ike else { return (!protected).then_some(Station { nbma, session }) };
+        let known = protected && session.is_some_and(|session| ike.sessions.get(session).is_some());
+        ike.strays += u64::from(!known);
+        known.then_some(Station { nbma, session })
+    }
+
+    fn rules<'a>(&'a self, state: &'a crate::state::State) -> Rules<'a> {
+        Rules { state, ike: self.ike.as_ref().map(|ike| (&ike.sessions, &ike.claims)) }
+    }
+}
 
 impl Hub {
     pub(super) fn take_events(&mut self, now_ms: u64) -> bool {
@@ -15,16 +48,38 @@ impl Hub {
         let mut taken = 0;
         let (server, state, actions) = (&mut self.server, &self.state, &mut self.actions);
         let counters = &mut self.counters;
+        let mut guard = Guard { config: &self.config, ike: self.ike.as_mut() };
         let (mut gleaned, mut refused) = (Vec::new(), Vec::new());
-        for events in &mut plane.events {
+        let Plane { events, segment, .. } = plane;
+        for events in events {
             taken += events.receive(EVENTS_PER_TURN, |event| match event {
-                Event::Nhrp { tunnel, nbma, packet, .. } => {
+                Event::Nhrp { tunnel, nbma, session, packet } => {
                     counters.nhrp += 1;
-                    server.packet(now_ms, tunnel, nbma, packet, state, actions);
+                    if let Some(station) = guard.station(tunnel, nbma, session) {
+                        server.packet(now_ms, tunnel, station, packet, &guard.rules(state), actions);
+                    }
                 }
-                Event::Redirect { tunnel, nbma, packet, .. } => {
+                Event::Redirect { tunnel, nbma, session, packet, .. } => {
                     counters.redirects += 1;
-                    server.redirect(now_ms, tunnel, nbma, packet, state, actions);
+                    if let Some(station) = guard.station(tunnel, nbma, session) {
+                        server.redirect(now_ms, tunnel, station, packet, &guard.rules(state), actions);
+                    }
+                }
+                Event::Ike { nbma, port, local, local_port, packet } => {
+                    let path = Path { local: (local, local_port), remote: (nbma, port) };
+                    if let Some(ike) = &mut guard.ike {
+                        ike.received += 1;
+                        ike.with(Some(segment), &state.sync.inbound, |responder, process, actions| {
+                            responder.datagram(now_ms, &path, packet, process, actions);
+                        });
+                    }
+                }
+                Event::Moved { sa, nbma, port } => {
+                    if let Some(ike) = &mut guard.ike {
+                        ike.with(Some(segment), &state.sync.inbound, |responder, process, actions| {
+                            responder.moved(now_ms, sa, nbma, port, process, actions);
+                        });
+                    }
                 }
                 Event::Refused { reason, nbma, local, key } => {
                     counters.refused += 1;
@@ -36,7 +91,6 @@ impl Hub {
                     counters.gleans += 1;
                     gleaned.push(Effect::Resolve(port, address));
                 }
-                Event::Ike { .. } | Event::Moved { .. } => {}
             });
         }
         self.state.effects.append(&mut gleaned);
@@ -48,7 +102,7 @@ impl Hub {
         let tunnel = refusal.tunnel(&self.config);
         // A data plane that starts has not been told the peers when the first packets come, or tells of a packet from
         // before the registration: who is registered now is not to be blamed.
-        let registered = || tunnel.is_some_and(|tunnel| self.state.peers.id(tunnel, refusal.nbma).is_some());
+        let registered = || tunnel.is_some_and(|tunnel| self.state.peers.is_at(tunnel, refusal.nbma));
         if refusal.reason == DropReason::UnknownPeer && registered() {
             return;
         }

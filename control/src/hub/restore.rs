@@ -1,10 +1,11 @@
 //! The journal's records and what they stand for.
 
 use super::{Hub, wall_ms};
+use crate::ike::Ike;
 use crate::journal::{Binding, Record};
 use crate::state::State;
 use config::Config;
-use nhrp::{Kind, Restored, Server};
+use nhrp::{Kind, Restored, Server, Station};
 use shm::message::TunnelId;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -13,7 +14,8 @@ use std::net::Ipv4Addr;
 #[derive(Debug, Default)]
 struct Survivors {
     bindings: BTreeMap<(TunnelId, Ipv4Addr), Binding>,
-    peers: BTreeMap<u32, (TunnelId, Ipv4Addr, crate::peers::Totals)>,
+    peers: BTreeMap<u32, (TunnelId, Station, crate::peers::Totals)>,
+    pins: BTreeMap<(TunnelId, Ipv4Addr), String>,
 }
 
 impl Hub {
@@ -30,13 +32,24 @@ impl Hub {
             tracing::warn!("journal: the last {} octets are torn and were left out", contents.lost);
         }
         let survivors = survivors(&self.config, contents.records);
-        for (id, (tunnel, nbma, base)) in survivors.peers {
-            self.state.restore_peer(id, tunnel, nbma, base);
+        self.restore_sessions(now_ms);
+        for ((tunnel, protocol), identity) in survivors.pins {
+            self.ike.iter_mut().for_each(|ike| ike.claims.pin(tunnel, protocol, &identity));
+        }
+        for (id, (tunnel, station, base)) in survivors.peers {
+            self.state.restore_peer(id, tunnel, station, base);
         }
         self.server.start(now_ms, &mut self.actions);
         let (mut count, wall) = (0, wall_ms());
         for binding in survivors.bindings.values() {
-            let Some(restored) = revive(binding, wall) else { continue };
+            // Under IPsec a registration lives as long as its session.
+            let Some(restored) = self
+                .admits(usize::from(binding.tunnel), binding.session)
+                .then(|| revive(binding, wall))
+                .flatten()
+            else {
+                continue;
+            };
             self.server.restore(now_ms, &restored, &mut self.actions);
             count += 1;
         }
@@ -44,7 +57,7 @@ impl Hub {
         self.state.drop_orphans();
         self.take_effects(now_ms);
         tracing::info!("{count} registrations brought back, {} peers", self.state.peers.len());
-        let live = live(&self.config, &self.server, &self.state, now_ms, wall);
+        let live = live(&self.config, &self.server, &self.state, self.ike.as_ref(), now_ms, wall);
         if let Err(error) = self.journal.compact(live) {
             self.complain(now_ms, &format!("journal: {error}"));
         }
@@ -74,12 +87,22 @@ fn survivors(config: &Config, records: Vec<Record>) -> Survivors {
                     alive.bindings.remove(&(*tunnel, protocol));
                 }
             }
-            Record::Peer(id, then, nbma, base) => {
+            Record::Peer(id, then, station, base) => {
                 if let Some(tunnel) = tunnels.get(&then) {
-                    alive.peers.insert(id, (*tunnel, nbma, base));
+                    alive.peers.insert(id, (*tunnel, station, base));
                 }
             }
             Record::PeerGone(id) => drop(alive.peers.remove(&id)),
+            Record::Pin(then, protocol, identity) => {
+                if let Some(tunnel) = tunnels.get(&then) {
+                    alive.pins.insert((*tunnel, protocol), identity);
+                }
+            }
+            Record::Unpin(then, protocol) => {
+                if let Some(tunnel) = tunnels.get(&then) {
+                    alive.pins.remove(&(*tunnel, protocol));
+                }
+            }
         }
     }
     alive
@@ -95,7 +118,7 @@ fn revive(binding: &Binding, wall: u64) -> Option<Restored> {
             tunnel: binding.tunnel,
             protocol: binding.protocol,
             nbma: binding.nbma,
-            session: None,
+            session: binding.session,
             claimed: binding.claimed,
             kind: Kind::Dynamic,
             unique: binding.unique,
@@ -121,6 +144,7 @@ pub(super) fn record(binding: &nhrp::Binding, now_ms: u64, wall: u64) -> Binding
         tunnel: binding.tunnel,
         protocol: binding.protocol,
         nbma: binding.nbma,
+        session: binding.session,
         claimed: binding.claimed,
         unique: binding.unique,
         nat_capable: binding.nat_capable,
@@ -138,14 +162,20 @@ pub(super) fn live<'a>(
     config: &'a Config,
     server: &'a Server,
     state: &'a State,
+    ike: Option<&'a Ike>,
     now_ms: u64,
     wall: u64,
 ) -> impl Iterator<Item = Record> + 'a {
+    let pins = ike.into_iter().flat_map(|ike| ike.claims.pins());
+    let pins = pins.map(|((tunnel, protocol), identity)| Record::Pin(tunnel, protocol, identity.into()));
     let tunnels = config.tunnel.iter().enumerate();
     let tunnels = tunnels.map(|(id, tunnel)| Record::Tunnel(id as TunnelId, tunnel.interface.clone()));
-    let peers = state.peers.iter().map(|(id, peer)| Record::Peer(id, peer.tunnel, peer.nbma, peer.base));
+    let peers = state.peers.iter().map(|(id, peer)| Record::Peer(id, peer.tunnel, peer.station, peer.base));
     let bindings = server.bindings().filter(|binding| binding.kind == Kind::Dynamic);
-    tunnels.chain(peers).chain(bindings.map(move |binding| Record::Bind(record(binding, now_ms, wall))))
+    tunnels
+        .chain(pins)
+        .chain(peers)
+        .chain(bindings.map(move |binding| Record::Bind(record(binding, now_ms, wall))))
 }
 
 #[cfg(test)]
@@ -158,6 +188,7 @@ mod tests {
             tunnel: 0,
             protocol: at,
             nbma: at,
+            session: None,
             claimed: at,
             unique: false,
             nat_capable: false,
@@ -208,8 +239,8 @@ nhrp = { network-id = 1 }
             Record::Tunnel(1, "gre7".into()),
             Record::Bind(binding(60, 5)),
             Record::Bind(other),
-            Record::Peer(3, 1, at, Default::default()),
-            Record::Peer(4, 0, at, Default::default()),
+            Record::Peer(3, 1, at.into(), Default::default()),
+            Record::Peer(4, 0, at.into(), Default::default()),
             Record::PeerGone(9),
         ];
         let alive = survivors(&config, records);

@@ -1,11 +1,14 @@
 //! One line of the journal.
 
 use crate::peers::Totals;
+use nhrp::{Session, Station};
 use shm::message::{PeerId, TunnelId};
 use std::net::Ipv4Addr;
 
 /// Longest body that is read, in octets.
-pub(super) const MAX_BODY: usize = 1_024;
+pub(super) const MAX_BODY: usize = 4_096;
+/// Longest identity that a record holds, in octets.
+pub const MAX_IDENTITY: usize = MAX_BODY - 6;
 /// Octets before the body.
 const HEAD: usize = 6;
 
@@ -19,6 +22,8 @@ pub struct Binding {
     pub protocol: Ipv4Addr,
     /// NBMA address.
     pub nbma: Ipv4Addr,
+    /// Session of who registered it, under IPsec.
+    pub session: Option<Session>,
     /// NBMA address that the spoke believes to have.
     pub claimed: Ipv4Addr,
     /// Registered as unique.
@@ -49,9 +54,13 @@ pub enum Record {
     /// A registration ended.
     Unbind(TunnelId, Ipv4Addr),
     /// A peer has this number.
-    Peer(PeerId, TunnelId, Ipv4Addr, Totals),
+    Peer(PeerId, TunnelId, Station, Totals),
     /// A number is free.
     PeerGone(PeerId),
+    /// This identity registered the address first: no other may have it.
+    Pin(TunnelId, Ipv4Addr, String),
+    /// Whoever comes first may have the address.
+    Unpin(TunnelId, Ipv4Addr),
 }
 
 /// Appends a record with its length and checksum.
@@ -72,22 +81,33 @@ pub fn encode(record: &Record, to: &mut Vec<u8>) {
             to.extend(b.request_id.to_le_bytes());
             to.extend(b.created.to_le_bytes());
             to.extend(b.expires.to_le_bytes());
+            session(b.session, to);
         }
         Record::Unbind(tunnel, protocol) => {
             to.extend([3, *tunnel]);
             to.extend(protocol.octets());
         }
-        Record::Peer(id, tunnel, nbma, base) => {
+        Record::Peer(id, tunnel, station, base) => {
             to.extend([4, *tunnel]);
             to.extend(id.to_le_bytes());
-            to.extend(nbma.octets());
+            to.extend(station.nbma.octets());
             for count in [base.rx_packets, base.rx_bytes, base.tx_packets, base.tx_bytes] {
                 to.extend(count.to_le_bytes());
             }
+            session(station.session, to);
         }
         Record::PeerGone(id) => {
             to.push(5);
             to.extend(id.to_le_bytes());
+        }
+        Record::Pin(tunnel, protocol, identity) => {
+            to.extend([6, *tunnel]);
+            to.extend(protocol.octets());
+            to.extend(identity.bytes().take(MAX_IDENTITY));
+        }
+        Record::Unpin(tunnel, protocol) => {
+            to.extend([7, *tunnel]);
+            to.extend(protocol.octets());
         }
     }
     let body = to.get(start + HEAD..).unwrap_or_default();
@@ -96,6 +116,13 @@ pub fn encode(record: &Record, to: &mut Vec<u8>) {
         let [a, b] = length.to_le_bytes();
         let [c, d, e, f] = sum.to_le_bytes();
         head.copy_from_slice(&[a, b, c, d, e, f]);
+    }
+}
+
+/// Ends a record: left out in the clear, as earlier versions did.
+fn session(session: Option<Session>, to: &mut Vec<u8>) {
+    if let Some(session) = session {
+        to.extend(session.get().to_le_bytes());
     }
 }
 
@@ -119,10 +146,11 @@ fn decode_body(body: &[u8]) -> Option<Record> {
         2 => {
             let (tunnel, protocol, nbma, claimed, flags) =
                 (r.u8()?, r.address()?, r.address()?, r.address()?, r.u8()?);
-            Record::Bind(Binding {
+            let binding = Binding {
                 tunnel,
                 protocol,
                 nbma,
+                session: None,
                 claimed,
                 unique: flags & 1 != 0,
                 nat_capable: flags & 2 != 0,
@@ -132,16 +160,19 @@ fn decode_body(body: &[u8]) -> Option<Record> {
                 request_id: u32::from_le_bytes(r.take()?),
                 created: r.u64()?,
                 expires: r.u64()?,
-            })
+            };
+            Record::Bind(Binding { session: r.session(), ..binding })
         }
         3 => Record::Unbind(r.u8()?, r.address()?),
         4 => {
             let (tunnel, id, nbma) = (r.u8()?, u32::from_le_bytes(r.take()?), r.address()?);
             let base =
                 Totals { rx_packets: r.u64()?, rx_bytes: r.u64()?, tx_packets: r.u64()?, tx_bytes: r.u64()? };
-            Record::Peer(id, tunnel, nbma, base)
+            Record::Peer(id, tunnel, Station { nbma, session: r.session() }, base)
         }
         5 => Record::PeerGone(u32::from_le_bytes(r.take()?)),
+        6 => Record::Pin(r.u8()?, r.address()?, String::from_utf8(r.0.to_vec()).ok()?),
+        7 => Record::Unpin(r.u8()?, r.address()?),
         _ => return None,
     })
 }
@@ -161,13 +192,16 @@ impl Reader<'_> {
     fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_le_bytes)
     }
+    fn session(&mut self) -> Option<Session> {
+        self.take().map(u32::from_le_bytes).and_then(Session::new)
+    }
     fn address(&mut self) -> Option<Ipv4Addr> {
         self.take::<4>().map(Ipv4Addr::from)
     }
 }
 
 /// CRC-32 as in Ethernet and zlib.
-pub(super) fn crc32(octets: &[u8]) -> u32 {
+pub fn crc32(octets: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut n = 0;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::peers::Totals;
+use nhrp::{Session, Station};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 
@@ -14,15 +15,18 @@ fn record() -> impl Strategy<Value = Record> {
         tx_bytes: d,
     });
     prop_oneof![
+        (any::<u8>(), address.clone(), "[a-z0-9.@]{1,40}").prop_map(|(id, to, who)| Record::Pin(id, to, who)),
+        (any::<u8>(), address.clone()).prop_map(|(id, to)| Record::Unpin(id, to)),
         (any::<u8>(), "[a-z0-9]{1,15}").prop_map(|(id, name)| Record::Tunnel(id, name)),
-        (any::<(u8, [u32; 3], [bool; 3])>(), any::<(u16, u16, u32, u64, u64)>()).prop_map(|(a, b)| {
+        (any::<(u8, [u32; 3], [bool; 3])>(), any::<(u16, u16, u32, u64, u64, u32)>()).prop_map(|(a, b)| {
             let (tunnel, [protocol, nbma, claimed], [unique, nat_capable, multicast]) = a;
-            let (mtu, holding_time, request_id, created, expires) = b;
+            let (mtu, holding_time, request_id, created, expires, session) = b;
             let [protocol, nbma, claimed] = [protocol, nbma, claimed].map(Ipv4Addr::from);
             Record::Bind(Binding {
                 tunnel,
                 protocol,
                 nbma,
+                session: Session::new(session),
                 claimed,
                 unique,
                 nat_capable,
@@ -35,8 +39,11 @@ fn record() -> impl Strategy<Value = Record> {
             })
         }),
         (any::<u8>(), address.clone()).prop_map(|(tunnel, protocol)| Record::Unbind(tunnel, protocol)),
-        (any::<u32>(), any::<u8>(), address, totals)
-            .prop_map(|(id, t, a, base)| Record::Peer(id, t, a, base)),
+        (any::<u32>(), any::<u8>(), address, any::<u32>(), totals).prop_map(
+            |(id, t, nbma, session, base)| {
+                Record::Peer(id, t, Station { nbma, session: Session::new(session) }, base)
+            }
+        ),
         any::<u32>().prop_map(Record::PeerGone),
     ]
 }
@@ -109,7 +116,7 @@ proptest! {
 type Written = (&'static [u8], fn() -> Record);
 
 /// One record of each kind as this version writes them: a later one must still read them.
-const WRITTEN: [Written; 5] = [
+const WRITTEN: [Written; 8] = [
     (b"\x01\x03Tunnel3", || Record::Tunnel(3, "Tunnel3".into())),
     (
         b"\x02\x03\x0a\0\0\x07\xc0\0\x02\x07\xc6\x33\x64\x07\x05\x78\x05\x58\x02\x04\x03\x02\x01\
@@ -119,6 +126,7 @@ const WRITTEN: [Written; 5] = [
                 tunnel: 3,
                 protocol: Ipv4Addr::new(10, 0, 0, 7),
                 nbma: Ipv4Addr::new(192, 0, 2, 7),
+                session: None,
                 claimed: Ipv4Addr::new(198, 51, 100, 7),
                 unique: true,
                 nat_capable: false,
@@ -137,9 +145,19 @@ const WRITTEN: [Written; 5] = [
           \x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0",
         || {
             let totals = Totals { rx_packets: 1, rx_bytes: 2, tx_packets: 3, tx_bytes: 4 };
-            Record::Peer(13, 3, Ipv4Addr::new(192, 0, 2, 7), totals)
+            Record::Peer(13, 3, Ipv4Addr::new(192, 0, 2, 7).into(), totals)
         },
     ),
+    (
+        b"\x04\x03\x0d\0\0\0\xc0\0\x02\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+          \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09\x01\0\0",
+        || {
+            let station = Station { nbma: Ipv4Addr::new(192, 0, 2, 7), session: Session::new(265) };
+            Record::Peer(13, 3, station, Totals::default())
+        },
+    ),
+    (b"\x06\x03\x0a\0\0\x07spoke7", || Record::Pin(3, Ipv4Addr::new(10, 0, 0, 7), "spoke7".into())),
+    (b"\x07\x03\x0a\0\0\x07", || Record::Unpin(3, Ipv4Addr::new(10, 0, 0, 7))),
     (b"\x05\x0d\0\0\0", || Record::PeerGone(13)),
 ];
 

@@ -180,6 +180,7 @@ fn view(up: u64, down: u64, peers: Option<Vec<Dmvpn>>) -> View {
         peers,
         outbox: outbox::Counters::default(),
         events: Counters::default(),
+        crypto: None,
     }
 }
 

@@ -79,7 +79,7 @@ fn lead(hub: &Hub, at: Prefix, hops: &[OverlayHop], target: &message::Target) ->
                 OverlayHop::Lan(..) => None,
             };
             let via = hops.iter().find_map(spoke).unwrap_or(at.address);
-            Target::Peer { interface: hub.tunnel_name(peer.tunnel), via, nbma: peer.nbma }
+            Target::Peer { interface: hub.tunnel_name(peer.tunnel), via, nbma: peer.station.nbma }
         }
         message::Target::Link(id) => {
             let Some((on, via)) = hub.state.links.key(id) else { return Target::Discard };

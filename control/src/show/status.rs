@@ -114,8 +114,21 @@ fn tables(hub: &Hub) -> Vec<Table> {
         ),
         table("outbox", hub.outbox.len(), outbox::MAX_WAITING, hub.outbox.counters.full),
     ];
+    let ike = hub.ike.iter().flat_map(|ike| {
+        let load = ike.responder.load();
+        let config = ike.responder.config();
+        let (pins, max_pins) = ike.claims.len();
+        let sas = hub.plane.as_ref().map_or(0, |plane| plane.segment.geometry().max_sas() as usize);
+        [
+            table("ike-sessions", load.sessions, config.max_sessions, 0),
+            table("ike-half-open", load.half_open, config.half_open, 0),
+            table("ike-tasks", load.tasks, config.max_tasks, ike.pool.full),
+            table("child-sas", ike.slots.len(), sas, ike.slots.full()),
+            table("pinned-addresses", pins, max_pins, 0),
+        ]
+    });
     // The kernel's limit for all neighbours (`gc_thresh3`); used: the next hops that the hub follows.
     let limit = hub.neighbours.limit;
     let neighbours = limit.map(|limit| table("kernel-neighbours", state.links.len(), limit as usize, 0));
-    own.into_iter().chain(buffers).chain(neighbours).collect()
+    own.into_iter().chain(ike).chain(buffers).chain(neighbours).collect()
 }

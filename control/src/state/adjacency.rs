@@ -4,28 +4,47 @@ use super::{Bound, Effect, State};
 use crate::kernel::Interface;
 use crate::links::{self, NO_LINK};
 use crate::sync::{LinkRow, PeerRow};
+use nhrp::Station;
 use shm::message::{LinkId, PeerId, TunnelId};
-use std::net::Ipv4Addr;
 
 impl State {
-    pub(super) fn peer(&mut self, tunnel: TunnelId, nbma: Ipv4Addr) -> Option<PeerId> {
-        if let Some(id) = self.peers.id(tunnel, nbma) {
+    pub(super) fn peer(&mut self, tunnel: TunnelId, station: Station) -> Option<PeerId> {
+        if let Some(id) = self.peers.id(tunnel, station.owner()) {
+            self.relocate(id, station);
             return Some(id);
         }
+        if self.is_asleep(tunnel, &station) {
+            return None;
+        }
         let told = &self.sync.peers;
-        let id = self.peers.create(tunnel, nbma, |id| told.is_told(&id))?;
+        let id = self.peers.create(tunnel, station, |id| told.is_told(&id))?;
         self.effects.push(Effect::PeerNew(id));
         Some(id)
     }
 
+    /// Whether it is a static map on a protected tunnel whose peer has no session: nothing can be sent to it yet.
+    pub(super) fn is_asleep(&self, tunnel: TunnelId, station: &Station) -> bool {
+        station.session.is_none()
+            && self.protected.get(usize::from(tunnel)).is_some_and(|protected| *protected)
+    }
+
+    /// The same station has another address: with all that is bound to it.
+    pub(super) fn relocate(&mut self, id: PeerId, station: Station) {
+        let moves = self.peers.get(id).is_some_and(|peer| peer.station != station);
+        if moves && self.peers.rekey(id, station) {
+            self.effects.push(Effect::PeerMoved(id));
+        }
+    }
+
     /// A spoke that changed its NBMA address keeps its number when nothing else is bound to it: routes to it stay.
-    pub(super) fn move_peer(&mut self, old: Bound, nbma: Ipv4Addr) -> Option<PeerId> {
+    pub(super) fn move_peer(&mut self, old: Bound, station: Station) -> Option<PeerId> {
         let id = old.peer?;
-        if old.nbma == nbma {
+        if old.station.is(&station) {
+            self.relocate(id, station);
             return Some(id);
         }
         let alone = self.peers.get(id).is_some_and(|peer| peer.bindings == 1);
-        if !(alone && self.peers.rekey(id, nbma)) {
+        if !(alone && self.peers.rekey(id, station)) {
             return None;
         }
         self.effects.push(Effect::PeerMoved(id));
@@ -59,8 +78,14 @@ impl State {
 
     pub(super) fn refresh_peer(&mut self, id: PeerId) {
         let Some(&peer) = self.peers.get(id) else { return };
-        let link = self.rib.underlay(peer.nbma).and_then(|key| self.acquire(key)).unwrap_or(NO_LINK);
-        let row = PeerRow { tunnel: peer.tunnel, nbma: peer.nbma, link, multicast: peer.multicast > 0 };
+        let link = self.rib.underlay(peer.station.nbma).and_then(|key| self.acquire(key)).unwrap_or(NO_LINK);
+        let row = PeerRow {
+            tunnel: peer.tunnel,
+            nbma: peer.station.nbma,
+            link,
+            multicast: peer.multicast > 0,
+            protection: peer.station.session.map(|session| self.protection(session)),
+        };
         if let Some(old) = self.sync.peers.set(id, Some(row)) {
             self.release(old.link);
         }

@@ -7,8 +7,9 @@ use crate::prefix as net;
 use crate::sync::Outlet;
 use nhrp::{Overlay, Reach};
 use proptest::prelude::*;
-use shm::message::Update;
-use shm::message::{LinkId, Target};
+use shm::message::{
+    Direction, Encap, Keys, LinkId, Mode, Protection, SaId, SaInbound, SaOutbound, Target, Transform, Update,
+};
 use std::collections::BTreeMap;
 
 const CONFIG: &str = r#"
@@ -19,7 +20,7 @@ max-peers = 6
 name = "wan0"
 device = "net_null0"
 role = "underlay"
-address = ["203.0.113.1/24"]
+address = ["203.0.113.1/24", "203.0.113.2/24"]
 [[port]]
 name = "lan0"
 device = "net_null1"
@@ -38,6 +39,18 @@ source = "203.0.113.1"
 key = 2
 address = "10.254.0.1/24"
 nhrp = { network-id = 2 }
+[[tunnel]]
+name = "Tunnel2"
+interface = "gre2"
+source = "203.0.113.2"
+address = "10.253.0.1/24"
+protection = "DMVPN"
+nhrp = { network-id = 3 }
+[[protection]]
+name = "DMVPN"
+[[ike.key]]
+address = "0.0.0.0/0"
+pre-shared-key = "for tests only"
 "#;
 
 fn config() -> Config {
@@ -52,13 +65,20 @@ fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
+/// The outbound half of an SA.
+const OUT: bool = true;
+
+/// What a resync has named so far.
+type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Prefix>, BTreeSet<(SaId, bool)>);
+
 /// What a data plane makes of updates; refuses those that refer to something it does not have.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Plane {
     links: BTreeMap<LinkId, (PortId, Option<[u8; 6]>)>,
-    peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool)>,
+    peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool, Option<Protection>)>,
     routes: BTreeMap<Prefix, Target>,
-    named: Option<(BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Prefix>)>,
+    sas: BTreeMap<(SaId, bool), (Ipv4Addr, u8)>,
+    named: Option<Named>,
     room: usize,
 }
 
@@ -71,7 +91,8 @@ impl Outlet for Plane {
         match *update {
             Update::Begin { .. } => self.named = Some(Default::default()),
             Update::End { .. } => {
-                let (links, peers, routes) = self.named.take().unwrap();
+                let (links, peers, routes, sas) = self.named.take().unwrap();
+                self.sas.retain(|sa, _| sas.contains(sa));
                 self.routes.retain(|prefix, _| routes.contains(prefix));
                 self.peers.retain(|id, _| peers.contains(id));
                 self.links.retain(|id, _| links.contains(id));
@@ -80,9 +101,12 @@ impl Outlet for Plane {
                 self.links.insert(id, (port, mac));
                 self.named.iter_mut().for_each(|n| n.0.extend([id]));
             }
-            Update::Peer { id, tunnel, nbma, link, multicast, protection: _ } => {
+            Update::Peer { id, tunnel, nbma, link, multicast, protection } => {
                 assert!(self.links.contains_key(&link), "peer over unknown link");
-                self.peers.insert(id, (tunnel, nbma, link, multicast));
+                assert_eq!(protection.is_some(), tunnel == 2, "peer in the clear where it must not be");
+                let sa = protection.and_then(|protection| protection.sa);
+                assert!(sa.is_none_or(|sa| self.sas.contains_key(&(sa, OUT))), "peer over unknown SA");
+                self.peers.insert(id, (tunnel, nbma, link, multicast, protection));
                 self.named.iter_mut().for_each(|n| n.1.extend([id]));
             }
             Update::Route { prefix, len, target } => {
@@ -102,7 +126,20 @@ impl Outlet for Plane {
                 assert!(!self.routes.values().any(|t| *t == Target::Peer(id)), "peer still in use");
                 assert!(self.peers.remove(&id).is_some());
             }
-            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. } => panic!("{update:?}"),
+            Update::SaInbound(ref row) => {
+                self.sas.insert((row.id, !OUT), (row.nbma, row.keys.material()[0]));
+                self.named.iter_mut().for_each(|n| n.3.extend([(row.id, !OUT)]));
+            }
+            Update::SaOutbound(ref row) => {
+                self.sas.insert((row.id, OUT), (Ipv4Addr::UNSPECIFIED, row.keys.material()[0]));
+                self.named.iter_mut().for_each(|n| n.3.extend([(row.id, OUT)]));
+            }
+            Update::SaDelete { id, direction } => {
+                let used = |p: &Option<Protection>| p.and_then(|p| p.sa) == Some(id);
+                let half = direction == Direction::Outbound;
+                assert!(half != OUT || !self.peers.values().any(|p| used(&p.4)), "SA still in use");
+                assert!(self.sas.remove(&(id, half)).is_some());
+            }
             Update::LinkDelete { id } => {
                 assert!(!self.peers.values().any(|p| p.2 == id), "link still in use");
                 assert!(self.links.remove(&id).is_some());
@@ -112,25 +149,29 @@ impl Outlet for Plane {
     }
 }
 
-/// Next hop, its MAC address, multicast.
-type PeerMeaning = (Option<links::Key>, Option<[u8; 6]>, bool);
+/// Next hop, its MAC address, multicast, protection.
+type PeerMeaning = (Option<links::Key>, Option<[u8; 6]>, bool, Option<Protection>);
 
 /// A table without the numbers, which depend on history.
 #[derive(Debug, PartialEq)]
 struct Meaning {
-    peers: BTreeMap<(TunnelId, Ipv4Addr), PeerMeaning>,
+    peers: BTreeMap<(TunnelId, Ipv4Addr, Option<Session>), PeerMeaning>,
     routes: BTreeMap<Prefix, String>,
 }
 
 fn meaning(state: &State, plane: &Plane) -> Meaning {
     let link = |id: LinkId| (state.links.key(id), plane.links[&id].1);
-    let peers = plane.peers.values().map(|(tunnel, nbma, id, multicast)| {
+    let peers = plane.peers.values().map(|(tunnel, nbma, id, multicast, protection)| {
         let (key, mac) = link(*id);
-        ((*tunnel, *nbma), (key, mac, *multicast))
+        let session = protection.map(|protection| protection.session);
+        ((*tunnel, *nbma, session), (key, mac, *multicast, *protection))
     });
     let routes = plane.routes.iter().map(|(prefix, target)| {
         let text = match target {
-            Target::Peer(id) => format!("peer {:?}", &plane.peers[id].1),
+            Target::Peer(id) => {
+                let (tunnel, nbma, _, _, protection) = &plane.peers[id];
+                format!("peer {tunnel} {nbma} {:?}", protection.map(|p| p.session))
+            }
             Target::Link(id) => format!("link {:?}", link(*id)),
             other => format!("{other:?}"),
         };
@@ -161,7 +202,7 @@ fn route(to: &str, index: u32, gateway: Option<&str>) -> Route {
 
 /// Interfaces with their addresses and connected routes, as after a start.
 fn twins(state: &mut State) {
-    for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1")] {
+    for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1"), (6, "gre2")] {
         state.fact(link(index, name));
     }
     for (index, address) in
@@ -360,6 +401,12 @@ enum Step {
     Forget(bool, u8),
     Down(u8),
     Way(u8),
+    /// A session at a spoke's address, or none.
+    Session(u8, Option<u8>),
+    /// A session registers an address.
+    Claim(u8, u8),
+    /// A session gets another child SA.
+    Rekey(u8),
     Push(usize),
     Resync,
     Later,
@@ -368,7 +415,10 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..2u8, 0..8u8, 0..8u8, any::<bool>()).prop_map(|(t, p, n, m)| Step::Bind(t, p, n, m)),
-        2 => (0..2u8, 0..8u8).prop_map(|(t, p)| Step::Unbind(t, p)),
+        2 => (0..3u8, 0..8u8).prop_map(|(t, p)| Step::Unbind(t, p)),
+        2 => (0..4u8, prop::option::of(0..8u8)).prop_map(|(s, n)| Step::Session(s, n)),
+        3 => (0..4u8, 0..7u8).prop_map(|(s, p)| Step::Claim(s, p)),
+        2 => (0..4u8).prop_map(Step::Rekey),
         4 => (0..6u8, 0..8u8, any::<bool>()).prop_map(|(p, h, r)| Step::Route(p, h, r)),
         2 => (0..6u8, 0..8u8).prop_map(|(p, h)| Step::Unroute(p, h)),
         3 => (any::<bool>(), 0..8u8, 0..3u8).prop_map(|(l, a, s)| Step::Neighbour(l, a, s)),
@@ -445,6 +495,14 @@ fn run(state: &mut State, plane: &mut Plane, step: &Step, now: &mut u64) {
             state.fact(Fact::Link(l));
         }
         Step::Way(n) => drop(state.way(spoke(n))),
+        Step::Session(s, n) => session(state, s, n),
+        Step::Claim(s, p) => {
+            if state.carrier(number(s)).is_some() {
+                let station = Station { nbma: spoke(p), session: Some(number(s)) };
+                state.bind(2, protocol(2, p), station, false);
+            }
+        }
+        Step::Rekey(s) => rekey(state, s),
         Step::Push(room) => {
             plane.room = room;
             state.sync.push(plane);
@@ -457,18 +515,113 @@ fn run(state: &mut State, plane: &mut Plane, step: &Step, now: &mut u64) {
     }
 }
 
+fn number(session: u8) -> Session {
+    Session::new(u32::from(session) + 1).unwrap()
+}
+
+/// A session comes, moves or goes, as IKE has it: with its child SA.
+fn session(state: &mut State, s: u8, at: Option<u8>) {
+    let old = state.carrier(number(s)).copied();
+    let sa = old.and_then(|old| old.sa);
+    match at {
+        Some(n) => {
+            let (nbma, udp) = (spoke(n), Some(4_500).filter(|_| n > 3));
+            sa.into_iter()
+                .for_each(|sa| state.sync.inbound.change(sa, |row| (row.nbma, row.udp) = (nbma, udp)));
+            state.carry(number(s), Some(Carrier { nbma, udp, sa }));
+        }
+        None => {
+            state.carry(number(s), None);
+            let its = |(key, bound): (&(Ipv4Addr, TunnelId), &Bound)| {
+                (bound.station.session == Some(number(s))).then_some(*key)
+            };
+            let gone: Vec<_> = state.bindings.iter().filter_map(its).collect();
+            gone.into_iter().for_each(|(protocol, tunnel)| state.unbind(tunnel, protocol));
+            sa.into_iter().for_each(|sa| remove(state, sa));
+        }
+    }
+}
+
+fn remove(state: &mut State, sa: SaId) {
+    state.sync.outbound.set(sa, None);
+    state.sync.inbound.set(sa, None);
+}
+
+/// The slots of a session are its own here: a used one may come again.
+fn rekey(state: &mut State, s: u8) {
+    let Some(carrier) = state.carrier(number(s)).copied() else { return };
+    let id = SaId::from(s) * 2 + carrier.sa.map_or(0, |old| (old + 1) % 2);
+    let (tag, keys) = (std::num::NonZeroU64::MIN, Keys::new(Transform::Gcm128, &[s; 20]).unwrap());
+    let (mode, esn) = (Mode::Transport, false);
+    state.sync.inbound.set(
+        id,
+        Some(SaInbound {
+            id,
+            spi: 0x0100_0000 + id,
+            tag,
+            session: number(s),
+            local: ip("203.0.113.2"),
+            nbma: carrier.nbma,
+            udp: carrier.udp,
+            encap: Encap::Plain,
+            mode,
+            esn,
+            window: 64,
+            keys: keys.clone(),
+        }),
+    );
+    let outbound = SaOutbound { id, spi: 0x1234, tag, mode, esn, hard_packets: 9, keys };
+    state.sync.outbound.set(id, Some(outbound));
+    state.carry(number(s), Some(Carrier { sa: Some(id), ..carrier }));
+    carrier.sa.into_iter().for_each(|old| remove(state, old));
+}
+
+#[test]
+fn a_session_s_peers_follow_it_and_a_sleeping_map_has_none() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    let (mut plane, at) = (Plane::default(), ip("203.0.113.11"));
+    assert!(state.bind(2, protocol(2, 0), at, false), "a static map waits for its peer");
+    assert_eq!(state.peer_of(2, protocol(2, 0)), None);
+    session(&mut state, 0, Some(1));
+    rekey(&mut state, 0);
+    let station = Station { nbma: at, session: Some(number(0)) };
+    assert!(state.bind(2, protocol(2, 0), station, false));
+    // Two behind one address are two.
+    session(&mut state, 1, Some(1));
+    assert!(state.bind(2, protocol(2, 1), Station { session: Some(number(1)), ..station }, false));
+    settle(&mut state, &mut plane);
+    assert_eq!(plane.peers.len(), 2);
+    let id = state.peer_of(2, protocol(2, 0)).unwrap();
+    assert_eq!(plane.peers[&id].4, Some(Protection { session: number(0), sa: Some(0), udp: None }));
+    session(&mut state, 0, Some(5));
+    settle(&mut state, &mut plane);
+    assert_eq!((plane.peers[&id].1, plane.peers[&id].4.unwrap().udp), (spoke(5), Some(4_500)));
+    assert_eq!(plane.sas[&(0, !OUT)].0, spoke(5));
+    rekey(&mut state, 0);
+    state.carry(number(0), Some(Carrier { nbma: spoke(5), udp: None, sa: None }));
+    settle(&mut state, &mut plane);
+    assert_eq!(plane.peers[&id].4, Some(Protection { session: number(0), sa: None, udp: None }));
+    session(&mut state, 0, None);
+    settle(&mut state, &mut plane);
+    assert_eq!(plane.peers.len(), 1);
+}
+
 /// A state that learns the end result only.
 fn afresh(state: &State) -> State {
     let mut config = config();
     config.hub.max_peers = 64;
     let mut fresh = State::new(&config);
-    for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1")] {
+    for (index, name) in [(1, "lo"), (2, "wan0"), (3, "lan0"), (4, "gre0"), (5, "gre1"), (6, "gre2")] {
         fresh.fact(link(index, name));
     }
+    state.carriers.iter().for_each(|(session, carrier)| fresh.carry(*session, Some(*carrier)));
     let bindings: Vec<_> = state.bindings.iter().map(|(k, b)| (*k, *b)).collect();
     for ((protocol, tunnel), bound) in bindings.into_iter().rev() {
-        fresh.bind(tunnel, protocol, bound.nbma, bound.multicast);
+        fresh.bind(tunnel, protocol, bound.station, bound.multicast);
     }
+    state.sync.inbound.iter().for_each(|(id, row)| fresh.sync.inbound.set(*id, Some(row.clone())));
+    state.sync.outbound.iter().for_each(|(id, row)| fresh.sync.outbound.set(*id, Some(row.clone())));
     state.kernel.neighbours().for_each(|(_, n)| fresh.fact(Fact::Neighbour(*n)));
     state.kernel.routes().for_each(|r| fresh.fact(Fact::Route(r.clone(), false)));
     let index = |interface| state.kernel.link(interface).unwrap().index;

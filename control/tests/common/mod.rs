@@ -1,6 +1,9 @@
 //! A private network namespace, a running `hub-control`, and a data plane made of a segment and maps.
 
-use shm::message::{Event, LinkId, PeerId, PortId, Target, TunnelId, Update};
+use shm::message::{
+    Direction, Event, LinkId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, Target, TunnelId,
+    Update,
+};
 use shm::{EventSender, Geometry, InjectReceiver, Segment, Side, UpdateReceiver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -213,7 +216,11 @@ pub struct State {
     /// Links.
     pub links: BTreeMap<LinkId, (PortId, Option<[u8; 6]>)>,
     /// Peers.
-    pub peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool)>,
+    pub peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool, Option<Protection>)>,
+    /// Inbound halves of SAs.
+    pub inbound: BTreeMap<SaId, SaInbound>,
+    /// Outbound halves.
+    pub outbound: BTreeMap<SaId, SaOutbound>,
     /// Routes.
     pub routes: BTreeMap<(Ipv4Addr, u8), Target>,
 }
@@ -226,7 +233,7 @@ impl State {
 }
 
 /// What a resync has named so far.
-type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<(Ipv4Addr, u8)>);
+type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<(Ipv4Addr, u8)>, BTreeSet<(SaId, bool)>);
 
 /// [`State`] and how it came about.
 #[derive(Debug, Default)]
@@ -248,11 +255,13 @@ impl Tables {
         match *update {
             Update::Begin { .. } => self.named = Some(Default::default()),
             Update::End { .. } => {
-                let (links, peers, routes) = self.named.take().expect("End without Begin");
+                let (links, peers, routes, sas) = self.named.take().expect("End without Begin");
                 let before = state.peers.len();
                 state.routes.retain(|key, _| routes.contains(key));
                 state.peers.retain(|id, _| peers.contains(id));
                 state.links.retain(|id, _| links.contains(id));
+                state.inbound.retain(|id, _| sas.contains(&(*id, false)));
+                state.outbound.retain(|id, _| sas.contains(&(*id, true)));
                 self.peers_lost += (before - state.peers.len()) as u64;
                 self.resyncs += 1;
             }
@@ -261,8 +270,8 @@ impl Tables {
                 self.changes += u64::from(old.is_some_and(|old| old != (port, mac)));
                 self.named.iter_mut().for_each(|named| named.0.extend([id]));
             }
-            Update::Peer { id, tunnel, nbma, link, multicast, protection: _ } => {
-                let row = (tunnel, nbma, link, multicast);
+            Update::Peer { id, tunnel, nbma, link, multicast, protection } => {
+                let row = (tunnel, nbma, link, multicast, protection);
                 let old = state.peers.insert(id, row);
                 self.changes += u64::from(old.is_some_and(|old| old != row));
                 self.named.iter_mut().for_each(|named| named.1.extend([id]));
@@ -278,7 +287,18 @@ impl Tables {
                 self.peers_lost += 1;
             }
             Update::LinkDelete { id } => drop(state.links.remove(&id)),
-            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. } => panic!("{update:?}"),
+            Update::SaInbound(ref row) => {
+                let old = state.inbound.insert(row.id, row.clone());
+                self.changes += u64::from(old.is_some_and(|old| old != *row));
+                self.named.iter_mut().for_each(|named| named.3.extend([(row.id, false)]));
+            }
+            Update::SaOutbound(ref row) => {
+                let old = state.outbound.insert(row.id, row.clone());
+                self.changes += u64::from(old.is_some_and(|old| old != *row));
+                self.named.iter_mut().for_each(|named| named.3.extend([(row.id, true)]));
+            }
+            Update::SaDelete { id, direction: Direction::Inbound } => drop(state.inbound.remove(&id)),
+            Update::SaDelete { id, direction: Direction::Outbound } => drop(state.outbound.remove(&id)),
         }
     }
 }

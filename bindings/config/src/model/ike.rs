@@ -168,4 +168,9 @@ impl Claim {
         }
         self.address.fill(&self.identity.capture(identity)?)
     }
+
+    /// Whether some identity may have this address on this tunnel by this claim.
+    pub fn reserves(&self, address: Ipv4Addr, tunnel: usize) -> bool {
+        self.tunnel.is_none_or(|own| own == tunnel) && self.address.covers(address)
+    }
 }

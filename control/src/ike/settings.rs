@@ -1,0 +1,113 @@
+//! The configuration in the responder's words.
+
+use crate::ike::host::fill;
+use crate::ike::pool::MAX_TASKS;
+use config::Config;
+use config::model::{self, KeyPeer, KeySource};
+use ike::credentials::{Credentials, Keyring, KeyringError, Match};
+use ike::crypto::Secret;
+use ike::identity::{Identity, IdentityError, Pattern, PatternError};
+use ike::{Lifetimes, ModePolicy, Protection, Unique};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+/// Octets of the kilobytes in `lifetime-kilobytes`, which are Cisco's.
+const KILOBYTE: u64 = 1_024;
+
+/// What is wrong with the configuration, or with a file that it names.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Something that the responder does not understand.
+    #[error(transparent)]
+    Ike(#[from] ike::ConfigError),
+    /// Whom we say we are.
+    #[error("[ike] identity: {0}")]
+    Identity(#[from] IdentityError),
+    /// Whom a pre-shared key is for.
+    #[error("[[ike.key]] identity = \"{0}\": {1}")]
+    Pattern(String, PatternError),
+    /// A pre-shared key that is none.
+    #[error("[[ike.key]]: {0}")]
+    Key(#[from] KeyringError),
+    /// A pre-shared key's file.
+    #[error("{0}: {1}")]
+    KeyFile(String, io::Error),
+}
+
+/// What the responder is told at start; `None`: no tunnel is protected.
+pub fn responder(config: &Config) -> Result<Option<ike::Config>, SettingsError> {
+    let protections = protections(config);
+    if protections.is_empty() {
+        return Ok(None);
+    }
+    let ours = &config.ike;
+    let mut seed = [0; 8];
+    fill(&mut seed);
+    Ok(Some(ike::Config {
+        credentials: credentials(ours)?,
+        proposals: ours.proposals.iter().map(ToString::to_string).collect(),
+        lifetime_s: ours.lifetime.into(),
+        dpd_s: ours.dpd.into(),
+        half_open: ours.half_open as usize,
+        cookie_threshold: ours.cookie_threshold as usize,
+        unique: match ours.unique {
+            model::Unique::Replace => Unique::Replace,
+            model::Unique::Keep => Unique::Keep,
+        },
+        fragment_size: ours.fragment_size,
+        max_sessions: config.hub.max_peers as usize,
+        max_tasks: MAX_TASKS,
+        protections,
+        seed: u64::from_ne_bytes(seed),
+    }))
+}
+
+/// Who we are, and whom we trust.
+fn credentials(ours: &model::Ike) -> Result<Credentials, SettingsError> {
+    let mut keyring = Keyring::new();
+    for key in &ours.key {
+        let whom = match &key.peer {
+            KeyPeer::Address(prefix) => Match::Address { prefix: prefix.address, length: prefix.len },
+            KeyPeer::Identity(text) => {
+                let pattern: Result<Pattern, PatternError> = text.parse();
+                Match::Identity(pattern.map_err(|error| SettingsError::Pattern(text.clone(), error))?)
+            }
+        };
+        let file = |error| match &key.source {
+            KeySource::File(path) => SettingsError::KeyFile(path.display().to_string(), error),
+            KeySource::Inline(_) => SettingsError::KeyFile("pre-shared-key".into(), error),
+        };
+        let secret = key.source.read().map_err(file)?;
+        keyring.add(whom, Secret::copy_of(secret.octets()))?;
+    }
+    Ok(Credentials {
+        identity: ours.identity.as_deref().map(Identity::from_config).transpose()?,
+        own: None,
+        trust: None,
+        keyring: Arc::new(keyring),
+    })
+}
+
+/// One for each source address: tunnels that share it share the protection, and the SAs.
+fn protections(config: &Config) -> Vec<Protection> {
+    let tunnels = config.tunnel.iter();
+    let by_source: BTreeMap<_, _> =
+        tunnels.filter_map(|tunnel| Some((tunnel.source, config.protection_of(tunnel)?))).collect();
+    let one = |(local, protection): (std::net::Ipv4Addr, &model::Protection)| Protection {
+        local,
+        name: protection.name.clone(),
+        proposals: protection.proposals.iter().map(ToString::to_string).collect(),
+        mode: match protection.mode {
+            model::ModePolicy::Transport => ModePolicy::Transport,
+            model::ModePolicy::Tunnel => ModePolicy::Tunnel,
+            model::ModePolicy::Any => ModePolicy::Any,
+        },
+        lifetimes: Lifetimes {
+            seconds: protection.lifetime_seconds.into(),
+            octets: protection.lifetime_kilobytes.saturating_mul(KILOBYTE),
+            packets: protection.lifetime_packets.unwrap_or(0),
+        },
+    };
+    by_source.into_iter().map(one).collect()
+}
