@@ -3,6 +3,9 @@
 
 use crate::hub;
 use forwarding::Now;
+use forwarding::crypto::{
+    Choice, Context, Crypto, Direction, Engine, HEADER, Job, Keys, SEED, Status, Transform, Wish, overhead,
+};
 use forwarding::fragment::{Fragments, Refusal, fragment as cut};
 use forwarding::icmp_error::{Problem, build};
 use forwarding::memory::{MemoryBuffer, MemoryPool};
@@ -262,4 +265,98 @@ fn audit(out: &hub::Out) -> usize {
         assert_eq!(ip4::parse(packet).unwrap().total_len(), packet.len());
     }
     out.frames.len() + out.port_twin.len() + out.tunnel_twin.len() + out.nhrp.len()
+}
+
+thread_local! {
+    /// The engines that this machine has, the portable one first.
+    static ENGINES: RefCell<Vec<(Choice, Crypto)>> = RefCell::new(
+        Engine::ALL
+            .into_iter()
+            .filter_map(|engine| {
+                let choice = Choice::new(Wish::Only(engine)).ok()?;
+                let crypto = Crypto::new(&choice, &[1; SEED]).ok()?;
+                Some((choice, crypto))
+            })
+            .collect(),
+    );
+}
+
+/// Engines agree. `transform, flags, sequence number (8), key octet`, then packets of `length (2), octets`: first as they
+/// came, to be opened; then as texts, sealed by each engine as a batch and opened by the next.
+pub fn crypto(data: &[u8]) {
+    let Some(([which, flags, sequence @ .., octet], rest)) = data.split_first_chunk::<11>() else { return };
+    let transform = Transform::ALL[usize::from(*which) % Transform::ALL.len()];
+    let esn = flags & 1 != 0;
+    let sequence = u64::from_be_bytes(*sequence);
+    let keys = Keys::new(transform, &vec![*octet; transform.material_len()]).unwrap();
+    let pieces = pieces(rest);
+    ENGINES.with_borrow_mut(|engines| {
+        let contexts: Vec<_> = engines
+            .iter()
+            .map(|(choice, _)| {
+                [Direction::Inbound, Direction::Outbound]
+                    .map(|direction| Context::new(choice, direction, &keys, esn).unwrap())
+            })
+            .collect();
+        let mut first = None;
+        for ((_, crypto), [inbound, _]) in engines.iter_mut().zip(&contexts) {
+            let mut packets = pieces.clone();
+            let statuses = run(&mut packets, inbound, sequence, |jobs| crypto.open(jobs));
+            for (packet, status) in packets.iter_mut().zip(&statuses) {
+                assert!(matches!(status, Status::Done | Status::BadIcv | Status::BadLength));
+                if *status != Status::Done {
+                    packet.clear();
+                }
+            }
+            let outcome = (statuses, packets);
+            assert_eq!(*first.get_or_insert_with(|| outcome.clone()), outcome);
+        }
+
+        let block = if transform.is_gcm() { 1 } else { 16 };
+        let texts: Vec<&[u8]> = pieces.iter().map(|piece| &piece[..piece.len() / block * block]).collect();
+        let start = HEADER + transform.iv_len();
+        for sealer in 0..engines.len() {
+            let opener = (sealer + 1) % engines.len();
+            let mut packets: Vec<Vec<u8>> = texts
+                .iter()
+                .map(|text| {
+                    let mut packet = vec![0; overhead(transform) + text.len()];
+                    packet[start..start + text.len()].copy_from_slice(text);
+                    packet[4..8].copy_from_slice(&(sequence as u32).to_be_bytes());
+                    packet
+                })
+                .collect();
+            let sealed =
+                run(&mut packets, &contexts[sealer][1], sequence, |jobs| engines[sealer].1.seal(jobs));
+            assert!(sealed.iter().all(|status| *status == Status::Done));
+            let opened =
+                run(&mut packets, &contexts[opener][0], sequence, |jobs| engines[opener].1.open(jobs));
+            assert!(opened.iter().all(|status| *status == Status::Done));
+            for (packet, text) in packets.iter().zip(&texts) {
+                assert_eq!(&packet[start..start + text.len()], *text);
+            }
+        }
+    });
+}
+
+fn pieces(mut rest: &[u8]) -> Vec<Vec<u8>> {
+    let mut pieces = Vec::new();
+    while let [high, low, after @ ..] = rest {
+        let size = usize::from(u16::from_be_bytes([high & 7, *low])).min(after.len());
+        let (piece, after) = after.split_at(size);
+        pieces.push(piece.to_vec());
+        rest = after;
+    }
+    pieces
+}
+
+fn run(
+    packets: &mut [Vec<u8>],
+    context: &Context,
+    sequence: u64,
+    work: impl FnOnce(&mut [Job<'_>]),
+) -> Vec<Status> {
+    let mut jobs: Vec<_> = packets.iter_mut().map(|packet| Job::new(context, packet, sequence)).collect();
+    work(&mut jobs);
+    jobs.iter().map(|job| job.status).collect()
 }

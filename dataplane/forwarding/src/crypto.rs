@@ -13,6 +13,8 @@ mod known;
 mod multi_buffer;
 mod portable;
 mod ring_gcm;
+#[cfg(test)]
+mod tests;
 mod transform;
 mod worker;
 

@@ -98,6 +98,20 @@ fn process_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// For each transform, with and without extended sequence numbers, a batch of captured packets.
+fn crypto_seeds() -> Vec<Vec<u8>> {
+    let packets = packets();
+    let seed = |(number, packets): (usize, &[Vec<u8>])| {
+        let mut seed = vec![number as u8 / 2, number as u8, 0, 0, 0, 1, 0, 0, 0, 2, 0x5a];
+        for packet in packets {
+            seed.extend((packet.len() as u16).to_be_bytes());
+            seed.extend(packet);
+        }
+        seed
+    };
+    packets.chunks(5).take(20).enumerate().map(seed).collect()
+}
+
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
     for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
         target(seed);
@@ -119,7 +133,8 @@ fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
 /// A target's name, itself, and what makes its inputs.
 type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
+    ("crypto", harness::crypto, crypto_seeds),
     ("fragment", harness::fragment, fragment_seeds),
     ("leaves", harness::leaves, packets),
     ("process", harness::process, process_seeds),
@@ -132,6 +147,11 @@ fn captures_hold(name: &str, step: usize) {
         let seeds: Vec<_> = seeds().into_iter().step_by(step).collect();
         run(target, name, &seeds);
     }
+}
+
+#[test]
+fn crypto() {
+    captures_hold("crypto", 3);
 }
 
 #[test]

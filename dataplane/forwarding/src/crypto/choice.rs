@@ -147,6 +147,17 @@ impl Choice {
         Self { by_slot: [gcm, cbc, cbc, cbc, cbc], managers: Arc::clone(managers), findings: Vec::new() }
     }
 
+    /// Each engine in each implementation that this processor can run, the portable one first.
+    #[cfg(test)]
+    pub fn every() -> Vec<Self> {
+        let archs = Arch::ALL.into_iter().filter(|arch| Manager::new(*arch).is_some());
+        let archs: Vec<Arch> = archs.collect();
+        let managers = Arc::new(Managers::new(archs.iter().copied()).unwrap_or_default());
+        let multi_buffer = archs.into_iter().map(With::MultiBuffer);
+        let all = [With::Portable, With::Ring].into_iter().chain(multi_buffer);
+        all.map(|with| Self::uniform(with, &managers)).collect()
+    }
+
     #[inline]
     pub(super) fn with(&self, transform: Transform) -> With {
         self.by_slot.get(slot(transform)).copied().unwrap_or(With::Portable)
