@@ -6,6 +6,9 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct gcm_key_data) <= HUB_MB_GCM_KEY, "room for expanded GCM keys");
+_Static_assert(offsetof(struct gcm_key_data, ghash_keys) + sizeof(((struct gcm_key_data *)0)->ghash_keys) <=
+                   HUB_MB_GCM_KEY_DATA,
+               "octets of expanded GCM keys in use");
 _Static_assert(sizeof(struct gcm_context_data) <= HUB_MB_GCM_STATE, "room for GCM's scratch");
 _Static_assert(HUB_MB_SCHEDULE == 15 * 16, "AES-256 has 15 round keys");
 _Static_assert(HUB_MB_BURST <= IMB_MAX_BURST_SIZE, "the library takes our bursts");

@@ -7,6 +7,7 @@
 
 /* Sizes that src/layout.rs has too; shim.c checks them against the library. */
 #define HUB_MB_GCM_KEY 1024
+#define HUB_MB_GCM_KEY_DATA 1008
 #define HUB_MB_GCM_STATE 128
 #define HUB_MB_SCHEDULE 240
 #define HUB_MB_HASH_STATE 64

@@ -2,8 +2,10 @@
 
 use std::ffi::c_void;
 
-/// Octets of expanded GCM keys with hash powers (`struct gcm_key_data`).
+/// Octets of expanded GCM keys with hash powers (`struct gcm_key_data`), rounded up to cache lines.
 pub(crate) const GCM_KEY: usize = 1024;
+/// Of them, what the library writes and reads.
+pub(crate) const GCM_KEY_DATA: usize = 1008;
 /// Octets of GCM's scratch (`struct gcm_context_data`).
 pub(crate) const GCM_STATE: usize = 128;
 /// Octets of an AES-256 key schedule.

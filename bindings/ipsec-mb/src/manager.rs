@@ -1,7 +1,7 @@
 //! One of the library's implementations, with the state that bursts need.
 
 use crate::key::{CbcKey, GcmKey, HashAlg, HmacKey};
-use crate::layout::{GCM_KEY, GcmFunction, GcmFunctions, HASH_STATE, RawManager, SCHEDULE};
+use crate::layout::{GCM_KEY_DATA, GcmFunction, GcmFunctions, HASH_STATE, RawManager, SCHEDULE};
 use crate::sys;
 use std::ptr::NonNull;
 
@@ -40,6 +40,8 @@ pub struct Manager {
     raw: Owned,
     pub(crate) gcm: Gcm,
     arch: Arch,
+    /// Expanded GCM keys are laid out for AVX-512 with VAES.
+    wide: bool,
 }
 
 /// The library's memory, freed when dropped.
@@ -72,7 +74,7 @@ impl Manager {
         unsafe { sys::hub_mb_gcm_get(raw.0.as_ptr(), &mut functions) };
         let GcmFunctions { seal128, open128, seal256, open256 } = functions;
         let gcm = Gcm { seal128: seal128?, open128: open128?, seal256: seal256?, open256: open256? };
-        Some(Self { raw, gcm, arch })
+        Some(Self { raw, gcm, arch, wide: arch == Arch::Avx512 && has_vaes() })
     }
 
     #[inline(always)]
@@ -88,7 +90,7 @@ impl Manager {
     /// Expands an AES-GCM key of 16 or 32 octets.
     pub fn gcm_key(&self, key: &[u8]) -> Option<GcmKey> {
         let octets = aes_octets(key)?;
-        let mut expanded = GcmKey { octets: [0; GCM_KEY] };
+        let mut expanded = GcmKey { octets: [0; GCM_KEY_DATA], wide: self.wide };
         let place = (&raw mut expanded.octets).cast();
         // SAFETY: the key has the octets said, the expanded key the size and alignment that the shim names.
         unsafe { sys::hub_mb_gcm_expand(self.raw.0.as_ptr(), key.as_ptr(), octets.into(), place) };
@@ -119,6 +121,16 @@ impl Manager {
         unsafe { sys::hub_mb_hmac_expand(raw, alg, key.as_ptr(), octets, inner, outer) };
         Some(expanded)
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_vaes() -> bool {
+    is_x86_feature_detected!("vaes") && is_x86_feature_detected!("vpclmulqdq")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_vaes() -> bool {
+    false
 }
 
 fn aes_octets(key: &[u8]) -> Option<u8> {

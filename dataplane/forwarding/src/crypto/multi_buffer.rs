@@ -2,8 +2,8 @@
 
 use super::context::{Context, Expanded, Head};
 use super::ivs::Ivs;
-use super::job::{Aad, Icv, Job, Status, nonce, same_icv, split};
-use super::transform::{Aes, BLOCK, GCM_ICV, GCM_IV, HEADER, Integrity, Kind, MAX_ICV, SALT};
+use super::job::{Aad, GcmNonce, Icv, Job, Status, same_gcm_icv, same_icv, split, split_gcm};
+use super::transform::{Aes, BLOCK, HEADER, Integrity, Kind, MAX_ICV, SALT};
 use arrayvec::ArrayVec;
 use ipsec_mb::{
     Arch, CbcKey, CipherJob, GcmKey, HASH_STATE, HashAlg, HashJob, HmacKey, MAX_BURST, MAX_OCTETS, Manager,
@@ -16,7 +16,7 @@ pub(super) struct Gcm {
     pub head: Head,
     aes: Aes,
     salt: [u8; SALT],
-    key: GcmKey,
+    pub key: GcmKey,
 }
 
 impl Gcm {
@@ -27,27 +27,29 @@ impl Gcm {
 
     #[inline(always)]
     pub fn seal(&self, manager: &Manager, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
-        parts.iv.copy_from_slice(&sequence.to_be_bytes());
-        let (aad, nonce) = (Aad::new(parts.header, sequence, self.head.esn), nonce(self.salt, parts.iv));
+        let Some(parts) = split_gcm(packet) else { return Status::BadLength };
+        *parts.iv = sequence.to_be_bytes();
+        let nonce = GcmNonce::new(self.salt, sequence.to_be_bytes());
+        let aad = Aad::new(parts.header, sequence, self.head.esn);
         let tag = match self.aes {
-            Aes::Aes128 => manager.seal128(&self.key, &nonce, aad.octets(), parts.text),
-            Aes::Aes256 => manager.seal256(&self.key, &nonce, aad.octets(), parts.text),
+            Aes::Aes128 => manager.seal128(&self.key, nonce.octets(), aad.octets(), parts.text),
+            Aes::Aes256 => manager.seal256(&self.key, nonce.octets(), aad.octets(), parts.text),
         };
-        parts.icv.copy_from_slice(&tag);
+        *parts.icv = tag;
         Status::Done
     }
 
     /// The library writes plaintext before the tag is known; where that is wrong it is wiped.
     #[inline(always)]
     pub fn open(&self, manager: &Manager, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
-        let (aad, nonce) = (Aad::new(parts.header, sequence, self.head.esn), nonce(self.salt, parts.iv));
+        let Some(parts) = split_gcm(packet) else { return Status::BadLength };
+        let nonce = GcmNonce::new(self.salt, *parts.iv);
+        let aad = Aad::new(parts.header, sequence, self.head.esn);
         let tag = match self.aes {
-            Aes::Aes128 => manager.open128(&self.key, &nonce, aad.octets(), parts.text),
-            Aes::Aes256 => manager.open256(&self.key, &nonce, aad.octets(), parts.text),
+            Aes::Aes128 => manager.open128(&self.key, nonce.octets(), aad.octets(), parts.text),
+            Aes::Aes256 => manager.open256(&self.key, nonce.octets(), aad.octets(), parts.text),
         };
-        if same_icv(&tag, parts.icv) {
+        if same_gcm_icv(tag, parts.icv) {
             return Status::Done;
         }
         parts.text.fill(0);

@@ -2,8 +2,8 @@
 
 use super::context::Head;
 use super::ivs::Ivs;
-use super::job::{Aad, Icv, Status, nonce, same_icv, split};
-use super::transform::{Aes, BLOCK, GCM_ICV, GCM_IV, Integrity, SALT};
+use super::job::{Aad, GcmNonce, Icv, Status, same_icv, split, split_gcm};
+use super::transform::{Aes, BLOCK, Integrity, SALT};
 use aes::cipher::{
     Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit,
 };
@@ -54,10 +54,11 @@ impl Gcm {
     }
 
     fn seal_with(&self, cipher: &impl Aead, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
-        parts.iv.copy_from_slice(&sequence.to_be_bytes());
-        let (aad, nonce) = (Aad::new(parts.header, sequence, self.head.esn), nonce(self.salt, parts.iv));
-        match cipher.encrypt_inout_detached(&nonce.into(), aad.octets(), parts.text.into()) {
+        let Some(parts) = split_gcm(packet) else { return Status::BadLength };
+        *parts.iv = sequence.to_be_bytes();
+        let nonce = GcmNonce::new(self.salt, *parts.iv);
+        let aad = Aad::new(parts.header, sequence, self.head.esn);
+        match cipher.encrypt_inout_detached(nonce.octets().into(), aad.octets(), parts.text.into()) {
             Ok(tag) => parts.icv.copy_from_slice(&tag),
             Err(_) => return Status::BadLength,
         }
@@ -65,10 +66,11 @@ impl Gcm {
     }
 
     fn open_with(&self, cipher: &impl Aead, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
-        let (aad, nonce) = (Aad::new(parts.header, sequence, self.head.esn), nonce(self.salt, parts.iv));
-        let Ok(icv) = <&[u8; GCM_ICV]>::try_from(&*parts.icv) else { return Status::BadLength };
-        match cipher.decrypt_inout_detached(&nonce.into(), aad.octets(), parts.text.into(), icv.into()) {
+        let Some(parts) = split_gcm(packet) else { return Status::BadLength };
+        let nonce = GcmNonce::new(self.salt, *parts.iv);
+        let aad = Aad::new(parts.header, sequence, self.head.esn);
+        let (nonce, icv) = (nonce.octets().into(), (&*parts.icv).into());
+        match cipher.decrypt_inout_detached(nonce, aad.octets(), parts.text.into(), icv) {
             Ok(()) => Status::Done,
             Err(_) => Status::BadIcv,
         }

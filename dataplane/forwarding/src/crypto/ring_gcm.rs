@@ -1,8 +1,8 @@
 //! AES-GCM by the crate `ring`, which picks AVX2 with VAES at run time.
 
 use super::context::Head;
-use super::job::{Aad, Status, nonce, split};
-use super::transform::{Aes, GCM_ICV, GCM_IV, SALT};
+use super::job::{Aad, GcmNonce, Status, split_gcm};
+use super::transform::{Aes, SALT};
 use ring::aead::{self, AES_128_GCM, AES_256_GCM, LessSafeKey, Nonce, UnboundKey};
 
 /// Expanded keys. "Less safe" is ring's word for a caller who sees to the nonces himself, as an IPsec SA must.
@@ -25,10 +25,10 @@ impl Gcm {
 
     #[inline]
     pub fn seal(&self, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
-        parts.iv.copy_from_slice(&sequence.to_be_bytes());
+        let Some(parts) = split_gcm(packet) else { return Status::BadLength };
+        *parts.iv = sequence.to_be_bytes();
         let aad = Aad::new(parts.header, sequence, self.head.esn);
-        let nonce = Nonce::assume_unique_for_key(nonce(self.salt, parts.iv));
+        let nonce = Nonce::assume_unique_for_key(*GcmNonce::new(self.salt, *parts.iv).octets());
         match self.key.seal_in_place_separate_tag(nonce, aead::Aad::from(aad.octets()), parts.text) {
             Ok(tag) => parts.icv.copy_from_slice(tag.as_ref()),
             Err(_) => return Status::BadLength,
@@ -38,10 +38,10 @@ impl Gcm {
 
     #[inline]
     pub fn open(&self, packet: &mut [u8], sequence: u64) -> Status {
-        let Some(parts) = split(packet, GCM_IV, GCM_ICV) else { return Status::BadLength };
+        let Some(parts) = split_gcm(packet) else { return Status::BadLength };
         let aad = Aad::new(parts.header, sequence, self.head.esn);
-        let nonce = Nonce::assume_unique_for_key(nonce(self.salt, parts.iv));
-        let Ok(icv) = <[u8; GCM_ICV]>::try_from(&*parts.icv) else { return Status::BadLength };
+        let nonce = Nonce::assume_unique_for_key(*GcmNonce::new(self.salt, *parts.iv).octets());
+        let icv = *parts.icv;
         let aad = aead::Aad::from(aad.octets());
         match self.key.open_in_place_separate_tag(nonce, aad, icv.into(), parts.text, 0..) {
             Ok(_) => Status::Done,

@@ -8,6 +8,10 @@ use super::job::{Job, Status};
 use super::multi_buffer::Managers;
 use ipsec_mb::Arch;
 
+/// How many packets ahead keys are asked for: with thousands of SAs they come from memory, and a packet takes about as
+/// long to seal as memory to answer.
+const AHEAD: usize = 3;
+
 /// A worker's crypto: nothing in it allocates, locks or makes a system call once it is made.
 #[derive(Debug)]
 pub struct Crypto {
@@ -31,7 +35,10 @@ impl Crypto {
     pub fn seal(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
-        for job in jobs.iter_mut() {
+        begin(jobs);
+        for at in 0..jobs.len() {
+            look_ahead(jobs, at);
+            let Some(job) = jobs.get_mut(at) else { continue };
             if !job.context.head().outbound {
                 job.status = Status::WrongDirection;
                 continue;
@@ -58,7 +65,10 @@ impl Crypto {
     pub fn open(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
-        for job in jobs.iter_mut() {
+        begin(jobs);
+        for at in 0..jobs.len() {
+            look_ahead(jobs, at);
+            let Some(job) = jobs.get_mut(at) else { continue };
             if job.context.head().outbound {
                 job.status = Status::WrongDirection;
                 continue;
@@ -78,5 +88,23 @@ impl Crypto {
         if bursts {
             self.managers.open_cbc(jobs);
         }
+    }
+}
+
+/// Asks for what the first packets need.
+#[inline(always)]
+fn begin(jobs: &[Job<'_>]) {
+    jobs.iter().take(2 * AHEAD).for_each(|job| shm::cpu::prefetch(job.context));
+    jobs.iter().take(AHEAD).for_each(|job| job.context.prefetch_keys(job.packet.len()));
+}
+
+/// Asks for the keys of a packet that soon has its turn, and for the first line of those of a later one.
+#[inline(always)]
+fn look_ahead(jobs: &[Job<'_>], at: usize) {
+    if let Some(job) = jobs.get(at + 2 * AHEAD) {
+        shm::cpu::prefetch(job.context);
+    }
+    if let Some(job) = jobs.get(at + AHEAD) {
+        job.context.prefetch_keys(job.packet.len());
     }
 }
