@@ -1,6 +1,7 @@
 //! `hub-perf`: benchmarks of the hub and the emulator of spokes that tests and the demo use.
 #![forbid(unsafe_code)]
 
+mod crypto;
 mod files;
 mod forward;
 mod ike;
@@ -26,6 +27,8 @@ enum Command {
     Spokes(Box<spokes::Args>),
     /// Measures the hub's packet path in this process: cycles per packet, no devices.
     Forward(forward::Args),
+    /// Measures the crypto engines by themselves: cycles per packet by transform, size and number of SAs.
+    Crypto(crypto::Args),
     /// Measures latency and loss through a running hub, and through dpdk-testpmd beside it.
     Port(port::Args),
     /// Writes configuration and tables of a hub that knows the benchmark's spokes, and a capture of their frames.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let done: Result<ExitCode, Failure> = match Cli::parse().command {
         Command::Spokes(args) => spokes::run(*args).map_err(Into::into),
         Command::Forward(args) => forward::run(&args).map_err(Into::into),
+        Command::Crypto(args) => crypto::run(&args).map_err(Into::into),
         Command::Port(args) => port::run(&args).map_err(Into::into),
         Command::HubFiles(args) => files::run(&args).map_err(Into::into),
     };

@@ -5,10 +5,10 @@ use forwarding::{
     ApplyError, PortAddress, PortSettings, Reader, Role, Settings, SettingsError, TunnelSettings, Updater,
     tables,
 };
-use shm::message::{Target, Update};
+use shm::message::{Target, Transform, Update};
 use std::net::Ipv4Addr;
 use wire::eth::{self, Mac};
-use wire::{gre, ip4, udp};
+use wire::{esp, gre, ip4, udp};
 
 /// NBMA and tunnel source address of the hub.
 pub const HUB: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -201,6 +201,12 @@ impl Scenario {
         udp::emit(out.get_mut(overhead + ip4::LEN..)?, 4_789, 4_789, inner.source, inner.destination)?;
         Some(total)
     }
+}
+
+/// Octets of ESP's text for an inner packet in GRE and transport mode: GRE, packet, padding, pad length, next header
+/// (RFC 4303 2.4).
+pub fn esp_text_len(transform: Transform, key: Option<u32>, size: u16) -> usize {
+    (gre::emitted_len(key) + usize::from(size) + esp::TRAILER).next_multiple_of(transform.block_len())
 }
 
 /// Random pairs of spokes: the same in every run.
