@@ -41,6 +41,10 @@ pub(crate) enum Purpose {
     DeleteIke,
     /// A new child SA or IKE SA: see [`Ask::venture`].
     Venture,
+    /// A new child SA with this inbound SPI, of which only an earlier process had all that is needed.
+    LostChild(u32),
+    /// A new IKE SA of that kind.
+    LostIke,
 }
 
 /// A request that is to be made.

@@ -311,7 +311,15 @@ impl Responder {
         }
         chain.authentication(AuthMethod(proof.method), &proof.data);
         let nonces = sa.embryo().map(|embryo| std::mem::take(&mut embryo.nonces)).unwrap_or_default();
-        self.establish(sa, cx, claim, &proof, session, key, earlier.is_some());
+        let peer = Peer {
+            session,
+            identity: claim.identity.clone(),
+            local_identity: proof.ours,
+            auth_remote: proof.theirs,
+            auth_local: proof.own,
+            key,
+        };
+        self.establish(sa, cx, peer, earlier.is_some());
         let first = self.first_child(sa, cx, payloads, &mut chain, &nonces);
         if first.is_ok() {
             self.respond(sa, cx, request, &chain);
@@ -322,32 +330,16 @@ impl Responder {
         first
     }
 
-    fn establish(
-        &mut self,
-        sa: &mut IkeSa,
-        cx: &mut Cx<'_>,
-        claim: &Claim<'_>,
-        proof: &Proof,
-        session: crate::SessionId,
-        key: Vec<u8>,
-        replaces: bool,
-    ) {
+    fn establish(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, peer: Peer, replaces: bool) {
         if let Some(embryo) = sa.embryo() {
             let place = embryo.place;
             self.leave_half_open(place);
         }
-        let identity = claim.identity.to_string();
+        let (session, theirs, identity) = (peer.session, peer.auth_remote, peer.identity.to_string());
         self.failures.settle(sa.path.remote.0, &identity);
         self.counters.add(Count::SessionUp);
         sa.phase = Phase::Established;
-        sa.peer = Some(Box::new(Peer {
-            session,
-            identity: claim.identity.clone(),
-            local_identity: proof.ours.clone(),
-            auth_remote: proof.theirs,
-            auth_local: proof.own,
-            key,
-        }));
+        sa.peer = Some(Box::new(peer));
         sa.clocks.up = cx.now;
         sa.clocks.forget_init = Some(cx.now + KEEP_MS);
         self.start_clocks(sa, cx);
@@ -361,7 +353,7 @@ impl Responder {
             restored: false,
         }));
         let suite = sa.secured.as_ref().map(|secured| secured.words()).unwrap_or_default();
-        sa.log(cx, LogKind::Up { suite: format!("{suite}, {}{}", proof.theirs, describe(sa.nat)) });
+        sa.log(cx, LogKind::Up { suite: format!("{suite}, {theirs}{}", describe(sa.nat)) });
     }
 
     /// Clocks of an IKE SA that is new, or newly rekeyed.

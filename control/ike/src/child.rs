@@ -144,7 +144,7 @@ impl Child {
 }
 
 /// For the data plane; `None`: AES with 192 bits, which no proposal for child SAs has.
-fn esp_transform(encryption: Encryption, integrity: Option<Integrity>) -> Option<EspTransform> {
+pub(crate) fn esp_transform(encryption: Encryption, integrity: Option<Integrity>) -> Option<EspTransform> {
     let key = u8::try_from(encryption.key_len()).ok().filter(|key| matches!(key, 16 | 32))?;
     let Some(integrity) = integrity else { return Some(EspTransform::Gcm { key }) };
     let integrity = match integrity {

@@ -68,7 +68,7 @@ impl Responder {
             self.wait(sa, cx, spi, request, Work::KeyExchange { group, peer: ke.data.to_vec() });
             return Ok(());
         }
-        self.add_child(sa, cx, request, &wish, nonce, computed, rekeyed);
+        self.add_child(sa, cx, request, (&wish, nonce), computed, rekeyed);
         Ok(())
     }
 
@@ -114,8 +114,7 @@ impl Responder {
         sa: &mut IkeSa,
         cx: &mut Cx<'_>,
         request: &Request,
-        wish: &Wish,
-        nonce: &[u8],
+        (wish, nonce): (&Wish, &[u8]),
         computed: Option<Exchanged>,
         rekeyed: Option<SaId>,
     ) {

@@ -85,6 +85,17 @@ impl Responder {
                     sa.retire(cx, id, true);
                 }
             }
+            Purpose::LostChild(spi) => {
+                // If the peer has made it, it has to go again.
+                if payloads.single(PayloadType::Sa).is_ok_and(|sa| sa.is_some()) {
+                    sa.ask.want(Want::DeleteChild(spi));
+                }
+            }
+            Purpose::LostIke => {
+                if payloads.single(PayloadType::Sa).is_ok_and(|sa| sa.is_some()) {
+                    self.delete_sa(sa, cx, WhyDown::NotRestored);
+                }
+            }
             Purpose::Venture => {
                 if let Err(error) = self.venture_answered(sa, cx, &payloads) {
                     self.nonsense(sa, cx, exchange, error.to_string());

@@ -14,7 +14,7 @@
 //! | `ike_sa`, `embryo`, `child`, `serve`, `ask` | the state of one IKE SA and its parts |
 //! | `half_open`, `cookie`, `tasks` | what strangers may make us do, and how much of it |
 //! | `sessions`, `moved`, `timers` | who is who, and where, and what is due |
-//! | `admin`, `export`, `view`, `report`, `failures`, `counters`, `log` | operators: clear and rekey, restart, show, log |
+//! | `admin`, `export`, `octets`, `view`, `report`, `failures`, `counters`, `log` | operators: clear and rekey, restart, show, log |
 #![forbid(unsafe_code)]
 
 mod action;
@@ -49,6 +49,7 @@ mod message;
 mod moved;
 mod nat;
 mod negotiation;
+mod octets;
 mod offer;
 pub mod path;
 mod proposal;

@@ -121,10 +121,6 @@ impl Sessions {
         self.up.get(&session).copied()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, u64)> {
-        self.up.iter().map(|(session, spi)| (*session, *spi))
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.up.len()
     }

@@ -215,7 +215,7 @@ impl Responder {
         self.counters.add(Count::Dead);
         let what = match pending.purpose {
             Purpose::Alive => "dead peer detection",
-            Purpose::Venture => "a rekey",
+            Purpose::Venture | Purpose::LostChild(_) | Purpose::LostIke => "a rekey",
             Purpose::DeleteChild(_) | Purpose::DeleteIke => "a delete",
         };
         let text = format!("no answer to {what}, sent {} times", pending.tries);

@@ -83,6 +83,9 @@ impl Got {
     }
 }
 
+/// Nonce and KE of a CREATE_CHILD_SA.
+type Created<'a> = Option<(&'a [u8], Option<(Group, &'a [u8])>)>;
+
 /// The initiator.
 pub(super) struct Spoke {
     pub(super) random: Random,
@@ -440,11 +443,7 @@ impl Spoke {
     }
 
     /// SA and selectors of a child SA; notify of the mode before. With nonce and KE in CREATE_CHILD_SA.
-    pub(super) fn child_payloads(
-        &mut self,
-        chain: &mut Chain,
-        created: Option<(&[u8], Option<(Group, &[u8])>)>,
-    ) -> u32 {
+    pub(super) fn child_payloads(&mut self, chain: &mut Chain, created: Created<'_>) -> u32 {
         let spi = self.new_spi();
         if self.transport {
             chain.status(NotifyType::UseTransportMode, &[]);
