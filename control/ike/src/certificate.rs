@@ -22,7 +22,7 @@ mod trust;
 mod usage;
 
 pub use crate::crypto::signature::PrivateKey;
-pub use error::{CertificateError, VerifyError};
+pub use error::{CertificateError, CrlError, VerifyError};
 pub use files::{FileError, FileProblem, load_own, load_trust};
 pub use own::{Own, OwnError};
 pub use trust::{Revocation, Trust, Verified};

@@ -62,6 +62,37 @@ pub enum CertificateError {
     TooLong,
 }
 
+/// Why a revocation list is refused when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum CrlError {
+    /// Not DER, or without what RFC 5280 5.1.2 demands.
+    #[error("malformed")]
+    Malformed,
+    /// Version 1, which says neither which list it is nor whose key signed it (RFC 5280 5.2.1, 5.2.3).
+    #[error(
+        "of version 1; for version 2, openssl wants `crlnumber` and `crl_extensions` in its configuration"
+    )]
+    Version1,
+    /// Delta lists, indirect lists, and lists for some reasons or with unknown critical extensions.
+    #[error("of a kind that is not supported: a complete list of the authority itself is needed")]
+    Kind,
+}
+
+impl From<Error> for CrlError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnsupportedCrlVersion => Self::Version1,
+            Error::UnsupportedCrlIssuingDistributionPoint
+            | Error::UnsupportedDeltaCrl
+            | Error::UnsupportedIndirectCrl
+            | Error::UnsupportedRevocationReason
+            | Error::UnsupportedRevocationReasonsPartitioning
+            | Error::UnsupportedCriticalExtension => Self::Kind,
+            _ => Self::Malformed,
+        }
+    }
+}
+
 impl From<Error> for CertificateError {
     fn from(error: Error) -> Self {
         match error {

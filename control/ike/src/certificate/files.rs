@@ -7,7 +7,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::{CertificateError, Own, OwnError, PrivateKey, Trust};
+use super::{CertificateError, CrlError, Own, OwnError, PrivateKey, Trust};
 use crate::crypto::signature::KeyError;
 
 /// Octets of a file that are read at most: lists of revoked certificates can be long.
@@ -58,9 +58,14 @@ pub enum FileProblem {
     /// Certificate and key.
     #[error("{0}")]
     Own(#[from] OwnError),
-    /// A revocation list is not good: which one in the file, from 1.
-    #[error("revocation list {0} is malformed, or of a kind that is not supported")]
-    Crl(usize),
+    /// A revocation list is not good.
+    #[error("revocation list {number} is {cause}")]
+    Crl {
+        /// Which one in the file, from 1.
+        number: usize,
+        /// What is wrong.
+        cause: CrlError,
+    },
 }
 
 /// Our certificate, with those above it in the same file, and its private key; both PEM.
@@ -92,8 +97,10 @@ pub fn load_trust(authorities: &[PathBuf], crls: &[PathBuf]) -> Result<Trust, Fi
     }
     for path in crls {
         for (number, der) in (1..).zip(sections::<CertificateRevocationListDer<'_>>(path, "X509 CRL")?) {
-            let problem = FileProblem::Crl(number);
-            trust.add_crl(&der).map_err(|_| FileError { path: path.clone(), problem })?;
+            trust.add_crl(&der).map_err(|cause| FileError {
+                path: path.clone(),
+                problem: FileProblem::Crl { number, cause },
+            })?;
         }
     }
     Ok(trust)

@@ -11,7 +11,7 @@ use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 
 use super::authority::{Authority, shown};
-use super::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN, VerifyError, names, usage};
+use super::{CertificateError, CrlError, MAX_CERTIFICATE, MAX_CHAIN, VerifyError, names, usage};
 use crate::crypto::signature::PublicKey;
 use crate::identity::Identity;
 
@@ -65,7 +65,7 @@ impl Trust {
     }
 
     /// Adds a list of revoked certificates in DER. Its signature is verified when it is used.
-    pub fn add_crl(&mut self, der: &[u8]) -> Result<(), CertificateError> {
+    pub fn add_crl(&mut self, der: &[u8]) -> Result<(), CrlError> {
         self.crls.push(OwnedCertRevocationList::from_der(der)?.into());
         Ok(())
     }
