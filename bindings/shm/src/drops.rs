@@ -53,7 +53,7 @@ reasons! {
     FragTooMany = "frag_too_many", "Packet so much larger than the MTU that it would make too many fragments.";
     MulticastTransit = "multicast_transit", "Multicast from a spoke or the LAN that no local receiver wants.";
     NoBuffer = "no_buffer", "Buffer pool exhausted.";
-    NoHeadroom = "no_headroom", "No room in front of the packet for the outer headers.";
+    NoHeadroom = "no_headroom", "No room around the packet for the outer headers or the ESP trailer.";
     TxFull = "tx_full", "Transmit queue of the port full.";
     PuntFull = "punt_full", "Queue to the kernel twin full.";
     PuntLimited = "punt_limited", "Punt to control over its rate limit.";

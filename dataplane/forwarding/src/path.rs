@@ -1,27 +1,27 @@
 //! The packet's way, in one list.
 //!
 //! ```text
-//!             port ── eth_input ── local_input ── gre_input ── inner_input ──┐
-//!              └───── eth_input ── local_input ── esp_input ── gre_input ── inner_input ──┤
-//!   (LAN)      └───── eth_input ── local_input ─────────────── inner_input ──┤
-//!   TUN twin ────────────────────────────────────────────────── inner_input ──┤
-//!   own (ICMP errors) ─────────────────────────────────────────────────────────┤
-//!                                                                              │
-//!   out ── output ── [mss] ── redirect ── mtu ── ttl ── ecn ── fib_lookup ── peer check
+//!             port ── eth_input ── local_input ───────────────────────────── gre_input ── inner_input ──┐
+//!              ├───── eth_input ── local_input ── esp_input ── esp_open ──── gre_input ── inner_input ──┤
+//!   (LAN)      └───── eth_input ── local_input ────────────────────────────────────────── inner_input ──┤
+//!   TUN twin ──────────────────────────────────────────────────────────────────────────── inner_input ──┤
+//!   own (ICMP errors) ───────────────────────────────────────────────────────────────────────────────────┤
+//!                                                                                                        │
+//!   out ── [esp_output] ── output ── [mss] ── redirect ── mtu ── ttl ── ecn ── fib_lookup ── peer check
 //! ```
 //! Exits on the way: twins and control ([`crate::punt`]), reassembly (comes back at `local_input`), replication (comes
 //! back at `output`), ICMP errors (come back as own), and drops, each with its reason.
 //!
-//! A burst goes through four passes, so that the memory one packet needs is loaded while others are worked on:
+//! A burst goes through four passes, with ESP through two more, so that the memory one packet needs is loaded while others are worked on:
 //! 1. parse, and ask for the NBMA map's and the FIB's lines;
 //! 2. who sent it, first FIB table; ask for the second table's line and the sender's counters;
 //! 3. second FIB table; ask for the adjacency and the receiver's counters;
 //! 4. change, encapsulate, send; or leave by another exit.
+//!
+//! ESP packets are opened together behind the first pass, and what leaves protected is sealed together behind the last.
 
-use crate::forward::bare;
 use crate::forwarder::{BURST, Burst};
 use crate::inner_input::inner_input;
-use crate::leaf::Kind;
 use crate::local_input::{datagram_input, port_input};
 use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL, Verdict};
 use crate::nbma::Key;
@@ -30,7 +30,7 @@ use crate::turn::{Origin, Turn};
 use arrayvec::ArrayVec;
 use shm::cpu;
 use shm::drops::DropReason;
-use shm::message::{PortId, TunnelId};
+use shm::message::TunnelId;
 use wire::buffer::{BufferPool, PacketBuffer};
 
 /// Place of the time that opening takes among the stages.
@@ -248,49 +248,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if meta.leaf.is_peer() {
             self.tables.adjacencies.prefetch(meta.leaf.index());
             cpu::prefetch_index(self.peers, meta.leaf.index() as usize);
-        }
-    }
-
-    /// All exits but the one to a spoke.
-    #[inline(never)]
-    fn leave(&mut self, meta: &Meta, mut buffer: P::Buffer) {
-        match meta.verdict {
-            Verdict::Forward => self.leave_by_leaf(meta, buffer),
-            Verdict::Local => self.deliver(meta, buffer),
-            Verdict::Replicate => {
-                bare(meta, &mut buffer);
-                self.replicate(meta.tunnel, buffer);
-            }
-            Verdict::Nhrp => self.nhrp_event(meta, &buffer),
-            Verdict::PortTwin if self.origin != Origin::Wire => self.punt_whole(buffer),
-            Verdict::PortTwin => self.punt_frame(buffer),
-            Verdict::Ike { port, natt } => self.ike_event(meta, port, natt, &buffer),
-            Verdict::Handoff(owner) => self.handoff(owner, buffer),
-            // All were opened, or given another verdict.
-            Verdict::Esp(_) => self.count_drop(DropReason::EspEngine),
-            Verdict::Fragment => {
-                bare(meta, &mut buffer);
-                let whole = self.state.reassembler.input(buffer, self.now, self.counters);
-                // At most one for each packet of a burst, so there is room.
-                if let Some(whole) = whole
-                    && self.state.whole.try_push(whole).is_err()
-                {
-                    self.count_drop(DropReason::NoBuffer);
-                }
-            }
-            Verdict::Drop(reason) => self.count_drop(reason),
-            Verdict::Refuse(reason, key) => self.refuse(meta, reason, key),
-        }
-    }
-
-    fn leave_by_leaf(&mut self, meta: &Meta, buffer: P::Buffer) {
-        match meta.leaf.kind() {
-            Kind::Peer => self.peer_output(meta, buffer),
-            Kind::Link => self.next_hop_output(meta, buffer),
-            Kind::Tunnel | Kind::Port => self.deliver(meta, buffer),
-            Kind::Glean => self.glean(meta, meta.leaf.index() as PortId),
-            Kind::Unresolved => self.count_drop(DropReason::NoAdjacency),
-            Kind::None | Kind::Drop | Kind::Group => self.count_drop(DropReason::NoRoute),
         }
     }
 }

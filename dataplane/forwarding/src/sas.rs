@@ -115,14 +115,15 @@ impl Sas {
         fn stale<T>(all: &BTreeMap<SaId, Named<T>>, generation: u64) -> Vec<SaId> {
             all.iter().filter(|(_, sa)| sa.generation != generation).map(|(id, _)| *id).collect()
         }
-        self.waiting = false;
+        // What was posted in earlier calls makes room for the rest.
+        let _ = self.settle(tables);
         let inbound = stale(&self.inbound, generation).into_iter().map(|id| (id, Direction::Inbound));
         let outbound = stale(&self.outbound, generation).into_iter().map(|id| (id, Direction::Outbound));
         for (id, direction) in inbound.chain(outbound) {
-            // Busy with this one means only that it is on its way.
             if self.unanswered.iter().any(|letters| *letters >= LETTERS) {
-                break;
+                return Err(ApplyError::Busy);
             }
+            // Busy with this one means only that it is on its way.
             match self.remove(tables, id, direction) {
                 Ok(()) | Err(ApplyError::Busy) => {}
                 refused => return refused,

@@ -214,7 +214,7 @@ fn nobody_is_reported_as_unknown_before_all_spokes_were_told() {
 
 #[test]
 fn nhrp_that_no_event_could_carry_is_not_blamed_on_the_ring() {
-    let mut world = World::new();
+    let mut world = World::with_room(settings(), &updates(), 3 * shm::message::MAX_PAYLOAD);
     let longest = vec![1; shm::message::MAX_PAYLOAD];
     world.port(UNDERLAY, &[gre(NBMA[1], Some(KEY0), 0x2001, &longest)]);
     assert_eq!(world.drops(), []);

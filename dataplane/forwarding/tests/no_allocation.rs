@@ -3,11 +3,13 @@
 #![allow(missing_docs)]
 
 mod common;
+use common::sa::{ike_message, udp_frame};
+use common::secured::{Hub, data, gre_packet, sa};
 use common::*;
 use forwarding::memory::{DATAROOM, MemoryBuffer, MemoryPool};
 use forwarding::{Burst, Forwarder, Now, Sink};
 use shm::counters::{Traffic, WorkerCounters};
-use shm::message::{Event, Inject, PortId, TunnelId};
+use shm::message::{Event, Inject, PortId, Protection, Transform, TunnelId};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::net::Ipv4Addr;
@@ -68,8 +70,14 @@ fn frames() -> Vec<Vec<u8>> {
     ]
 }
 
+/// One test, since the allocator counts for all threads.
 #[test]
 fn no_packet_allocates() {
+    in_the_clear();
+    protected();
+}
+
+fn in_the_clear() {
     let (mut updater, readers) = forwarding::tables(settings()).expect("settings");
     for update in updates() {
         updater.apply(&update).expect("applied");
@@ -114,4 +122,72 @@ fn no_packet_allocates() {
         &counters.redirects,
     ];
     assert!(named.iter().all(|counter| counter.get() > 5), "{named:?}");
+}
+
+/// Through ESP in both directions, with all that may go wrong, by a transform of each kind.
+fn protected() {
+    const ROUNDS: u64 = 300;
+    for transform in [Transform::Gcm128, Transform::Cbc256Sha256] {
+        let one = sa(1, transform).behind_nat(4711);
+        let two = sa(2, transform).tunnel_mode();
+        let mut hub = Hub::with_spokes(1, [&one, &two]);
+        let mut frames: Vec<Vec<Vec<u8>>> = (0..ROUNDS)
+            .map(|round| {
+                let sequence = 1 + 8 * round;
+                let mut forged = one.frame(sequence + 1, &data(64));
+                *forged.last_mut().expect("octets") ^= 1;
+                let mut stranger = one.clone();
+                stranger.to_hub.spi ^= 1 << 24;
+                let mut all = vec![
+                    one.frame(sequence, &data(64)),
+                    one.frame(sequence, &data(64)),
+                    forged,
+                    one.frame(sequence + 2, &data(1450)),
+                    one.frame(sequence + 3, &gre_packet(0x2001, b"registration")),
+                    one.carry_from(
+                        NBMA[1],
+                        Some(4711 + (round % 2) as u16),
+                        &one.to_hub.seal(sequence + 4, &[], 59),
+                    ),
+                    stranger.frame(sequence, &data(64)),
+                    udp_frame(NBMA[1], 500, 500, &ike_message(300)),
+                    udp_frame(NBMA[1], 4711, 4500, &[0xff]),
+                    gre(NBMA[1], Some(KEY0), 0x0800, &udp(HOST[1], HOST[2], 64)),
+                ];
+                all.extend(pieces(&one.frame(sequence + 5, &data(1000))[14..], 512));
+                all
+            })
+            .collect();
+        let worker = &mut hub.workers[0];
+        let (mut sink, mut burst) = (Void::default(), Burst::new());
+        let hello = udp(TUNNEL0, Ipv4Addr::new(224, 0, 0, 5), 64);
+        let protection = Some(Protection { session: two.session, sa: Some(two.id), udp: None });
+        let message = ike_message(1900);
+        let region = Region::new(ALLOCATOR);
+        for (millis, frames) in (1_000_000..).step_by(50).zip(&mut frames) {
+            let now = Now::from_millis(millis);
+            worker.forwarder.tick(now, &mut sink);
+            burst.extend(frames.iter().map(|octets| worker.pool.with(octets).expect("room")));
+            worker.forwarder.process(UNDERLAY, &mut burst, now, &mut sink);
+            burst.push(worker.pool.with(&hello).expect("room"));
+            worker.forwarder.process_tunnel(0, &mut burst, now, &mut sink);
+            let nhrp = Inject::Nhrp { tunnel: 0, nbma: NBMA[2], link: 0, protection, packet: &message };
+            let ike = Inject::Ike {
+                local: HUB,
+                local_port: 4500,
+                nbma: NBMA[2],
+                port: 4500,
+                link: 0,
+                packet: &message,
+            };
+            worker.forwarder.inject(&nhrp, now, &mut sink);
+            worker.forwarder.inject(&ike, now, &mut sink);
+        }
+        let change = region.change();
+        assert_eq!((change.allocations, change.reallocations, change.deallocations), (0, 0, 0), "{change:?}");
+        // In each round four pieces of data, two messages in two fragments each, and, in the next turn, two copies of a
+        // hello.
+        assert_eq!(sink.sent, ROUNDS * (4 + 4 + 2) - 2, "{:?}", hub.drops());
+        assert!(sink.events > 3 * ROUNDS, "{}", sink.events);
+    }
 }

@@ -276,11 +276,16 @@ impl World {
     }
 
     pub fn told(settings: Settings, updates: &[Update]) -> Self {
+        Self::with_room(settings, updates, DATAROOM)
+    }
+
+    /// With buffers of another size.
+    pub fn with_room(settings: Settings, updates: &[Update], dataroom: usize) -> Self {
         let (mut updater, readers) = forwarding::tables(settings).expect("good settings");
         for update in updates {
             updater.apply(update).unwrap_or_else(|error| panic!("{update:?}: {error}"));
         }
-        let pool = MemoryPool::new(BUFFERS as usize, DATAROOM);
+        let pool = MemoryPool::new(BUFFERS as usize, dataroom);
         let counters = Counters::leak();
         let reader = readers.into_iter().next().expect("one worker");
         let forwarder = Forwarder::new(reader, pool.clone(), &counters.worker, &counters.peers);
@@ -437,4 +442,21 @@ pub fn open(frame: &[u8]) -> Sent {
         gre_protocol: gre.protocol,
         inner: gre.payload.to_vec(),
     }
+}
+
+/// An IPv4 packet in fragments of at most `len` octets of payload, as frames.
+pub fn pieces(whole: &[u8], len: usize) -> Vec<Vec<u8>> {
+    let payload = &whole[20..];
+    let parts = payload.chunks(len).enumerate();
+    let piece = |(index, part): (usize, &[u8])| {
+        let more = (index + 1) * len < payload.len();
+        let packet = [&whole[..20], part].concat();
+        underlay(&with_header(packet, |packet| {
+            let total = (20 + part.len()) as u16;
+            packet[2..4].copy_from_slice(&total.to_be_bytes());
+            let offset = (index * len / 8) as u16 | u16::from(more) << 13;
+            packet[6..8].copy_from_slice(&offset.to_be_bytes());
+        }))
+    };
+    parts.map(piece).collect()
 }

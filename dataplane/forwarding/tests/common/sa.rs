@@ -1,6 +1,6 @@
 //! A spoke's end of an SA, made without any code of the hub's: ring for GCM, the hash and cipher crates for CBC.
 
-use super::{HUB, ethernet, ip, underlay};
+use super::{HUB, ip, underlay};
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt};
 use hmac::{Hmac, KeyInit, Mac};
 use ring::aead;
@@ -134,6 +134,11 @@ impl Sa {
 
     /// The GRE packet in a frame that the hub sent, with its sequence number.
     pub fn receive(&self, frame: &[u8]) -> (u64, Vec<u8>) {
+        self.receive_at(frame, 0)
+    }
+
+    /// With the high half of the sequence number.
+    pub fn receive_at(&self, frame: &[u8], high: u32) -> (u64, Vec<u8>) {
         let outer = wire::ip4::parse(&frame[14..]).expect("outer");
         assert_eq!((outer.source(), outer.destination()), (HUB, self.nbma));
         assert_eq!(outer.total_len(), frame.len() - 14, "nothing behind");
@@ -150,7 +155,7 @@ impl Sa {
                 &udp[8..]
             }
         };
-        let (sequence, payload, next) = self.to_spoke.open(esp, 0).expect("authentic");
+        let (sequence, payload, next) = self.to_spoke.open(esp, high).expect("authentic");
         match self.mode {
             Mode::Transport => {
                 assert_eq!(next, 47);
@@ -334,6 +339,5 @@ pub fn udp_frame(nbma: Ipv4Addr, source: u16, destination: u16, payload: &[u8]) 
 
 /// What a frame must not be: GRE in the clear.
 pub fn is_clear_gre(frame: &[u8]) -> bool {
-    let _ = ethernet;
     wire::ip4::parse(&frame[14..]).is_ok_and(|packet| packet.protocol() == 47)
 }

@@ -1,8 +1,8 @@
 //! A hub whose tunnel 0 has protection, with any number of workers; tunnel 1, on another source, has none.
 
-use super::sa::{Half, Sa};
+use super::sa::{Sa, is_clear_gre};
 use super::{
-    BUFFERS, Counters, GATEWAY_MAC, HOST, HUB, KEY0, NBMA, Recorder, TUNNEL0, UNDERLAY, settings, tunnel, udp,
+    BUFFERS, Counters, GATEWAY_MAC, HOST, KEY0, NBMA, Recorder, TUNNEL0, UNDERLAY, settings, tunnel, udp,
 };
 use forwarding::crypto::{Choice, SEED, Wish};
 use forwarding::memory::{DATAROOM, MemoryPool};
@@ -171,7 +171,11 @@ impl Hub {
 
     /// Frames that worker 0 sent since the last call.
     pub fn sent(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.workers[0].out.sent).into_iter().map(|(_, frame)| frame).collect()
+        let sent = std::mem::take(&mut self.workers[0].out.sent);
+        let frames: Vec<_> = sent.into_iter().map(|(_, frame)| frame).collect();
+        assert!(!frames.iter().any(|frame| is_clear_gre(frame)), "GRE in the clear");
+        assert!(frames.iter().all(|frame| frame.len() <= 14 + 1500), "longer than the port takes");
+        frames
     }
 
     #[track_caller]
@@ -222,11 +226,3 @@ pub fn spi_of(frame: &[u8]) -> u32 {
 pub fn all_transforms() -> impl Iterator<Item = Transform> {
     Transform::ALL.iter().copied()
 }
-
-/// Half of an SA from published vectors.
-pub fn vector_half(transform: Transform, material: Vec<u8>, spi: u32, esn: bool) -> Half {
-    Half { transform, material, spi, esn }
-}
-
-/// The hub's address, for readers of tests.
-pub const HUB_ADDRESS: Ipv4Addr = HUB;
