@@ -7,6 +7,8 @@ use std::net::Ipv4Addr;
 use wire::esp::{PORT_IKE, PORT_NATT};
 use wire::ike::{Chain, Exchange, Header, Message, NotifyType};
 
+mod hub;
+
 const SPOKE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const HUB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
