@@ -49,6 +49,9 @@ pub enum Show {
         )]
         words: Vec<String>,
     },
+    /// IKE and IPsec
+    #[command(subcommand)]
+    Crypto(ShowCrypto),
     /// NHRP cache, NHRP counters, routes
     #[command(subcommand)]
     Ip(ShowIp),
@@ -70,6 +73,54 @@ pub enum Show {
     Status,
     /// Versions
     Version,
+}
+
+/// What words choose sessions.
+const SESSIONS: &str =
+    "[detail] [interface NAME] [remote ADDRESS] [tunnel ADDRESS] [identity NAME] [id NUMBER]";
+
+/// What to show of IPsec.
+#[derive(Debug, Subcommand)]
+pub enum ShowCrypto {
+    /// Spokes with their IKE SA and IPsec flows
+    Session {
+        /// Words, see the help.
+        #[arg(value_name = "WORDS", help = SESSIONS)]
+        words: Vec<String>,
+    },
+    /// IKE SAs, what IKE has counted
+    #[command(subcommand)]
+    Ikev2(ShowIkev2),
+    /// ESP SAs
+    #[command(subcommand)]
+    Ipsec(ShowIpsec),
+}
+
+/// What to show of IKE.
+#[derive(Debug, Subcommand)]
+pub enum ShowIkev2 {
+    /// IKE SAs
+    Sa {
+        /// Words, see the help.
+        #[arg(value_name = "WORDS", help = SESSIONS)]
+        words: Vec<String>,
+    },
+    /// Exchanges, failures, bounds
+    Stats,
+}
+
+/// What to show of ESP.
+#[derive(Debug, Subcommand)]
+pub enum ShowIpsec {
+    /// ESP SAs
+    Sa {
+        /// Words, see the help.
+        #[arg(
+            value_name = "WORDS",
+            help = "[peer ADDRESS] [interface NAME] [tunnel ADDRESS] [identity NAME] [id NUMBER]"
+        )]
+        words: Vec<String>,
+    },
 }
 
 /// What to show of IP.
@@ -98,6 +149,9 @@ pub enum Clear {
     /// Peers
     #[command(subcommand)]
     Dmvpn(ClearDmvpn),
+    /// IKE sessions
+    #[command(subcommand)]
+    Crypto(ClearCrypto),
     /// NHRP cache and counters
     #[command(subcommand)]
     Ip(ClearIp),
@@ -110,6 +164,20 @@ pub enum ClearDmvpn {
     Session {
         /// Words, see the help.
         #[arg(value_name = "WORDS", help = "[interface NAME] [peer {nbma | tunnel} ADDRESS] [static]")]
+        words: Vec<String>,
+    },
+}
+
+/// What to clear of IPsec.
+#[derive(Debug, Subcommand)]
+pub enum ClearCrypto {
+    /// Delete IKE SAs with their ESP SAs; spokes come back when they connect. Without words: all of them
+    Session {
+        /// Words, see the help.
+        #[arg(
+            value_name = "WORDS",
+            help = "[[remote] ADDRESS] [interface NAME] [tunnel ADDRESS] [identity NAME] [id NUMBER]"
+        )]
         words: Vec<String>,
     },
 }

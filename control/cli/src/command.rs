@@ -1,6 +1,8 @@
 //! From words to what is asked and how the answer is shown.
 
-use crate::args::{Clear, ClearDmvpn, ClearIp, Command, Show, ShowIp};
+mod crypto;
+
+use crate::args::{Clear, ClearCrypto, ClearDmvpn, ClearIp, Command, Show, ShowIp};
 use crate::words::Words;
 use api::{CacheFilter, Kind, PeerFilter, Prefix, Request};
 use std::net::Ipv4Addr;
@@ -22,12 +24,21 @@ pub enum View {
     },
     /// `show version`
     Version,
+    /// `show crypto ikev2 sa`
+    IkeSa {
+        /// `detail`
+        detail: bool,
+    },
+    /// `show crypto ipsec sa`
+    IpsecSa,
 }
 
 /// What is asked by a command, and how its answer is shown.
 pub fn command(command: &Command) -> Result<(Request, View), String> {
     match command {
         Command::Show(Show::Dmvpn { words }) => show_dmvpn(words),
+        Command::Show(Show::Crypto(show)) => crypto::show(show),
+        Command::Clear(Clear::Crypto(ClearCrypto::Session { words })) => crypto::clear(words),
         Command::Show(Show::Ip(ShowIp::Nhrp { words })) => show_nhrp(words),
         Command::Show(Show::Ip(ShowIp::Route { words })) => show_route(words),
         Command::Show(Show::Interfaces { words }) => show_interfaces(words),

@@ -51,6 +51,13 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// The next word, whatever it is; `what` says what it should be.
+    pub fn any(&mut self, what: &str) -> Result<&'a str, String> {
+        let (first, rest) = self.rest.split_first().ok_or(format!("incomplete command; expected {what}"))?;
+        self.rest = rest;
+        Ok(first)
+    }
+
     /// The next word, which must be an IPv4 address.
     pub fn address(&mut self) -> Result<Ipv4Addr, String> {
         match self.rest.split_first() {

@@ -40,6 +40,17 @@ mod golden {
             ("show-dmvpn-why-interface", "why-interface", View::Plain),
             ("show-dmvpn-why-unheard", "why-unheard", View::Plain),
             ("show-dmvpn-failures", "failures", View::Plain),
+            ("show-dmvpn-protected", "dmvpn-protected", View::Plain),
+            ("show-dmvpn-protected-detail", "dmvpn-protected", View::Detail),
+            ("show-dmvpn-failures-ike", "failures-ike", View::Plain),
+            ("show-crypto-session", "crypto-sessions", View::Plain),
+            ("show-crypto-session-detail", "crypto-sessions", View::Detail),
+            ("show-crypto-session-none", "crypto-none", View::Plain),
+            ("show-crypto-ikev2-sa", "crypto-sessions", View::IkeSa { detail: false }),
+            ("show-crypto-ikev2-sa-detail", "crypto-sessions", View::IkeSa { detail: true }),
+            ("show-crypto-ikev2-stats", "ike-stats", View::Plain),
+            ("show-crypto-ipsec-sa", "crypto-sessions", View::IpsecSa),
+            ("show-crypto-ipsec-sa-none", "crypto-none", View::IpsecSa),
             ("show-ip-nhrp", "nhrp", View::Plain),
             ("show-ip-nhrp-brief", "nhrp", View::Brief),
             ("show-ip-nhrp-detail", "nhrp", View::Detail),
@@ -80,9 +91,13 @@ mod golden {
 
     #[test]
     fn no_text_controls_the_terminal() {
-        for name in ["dmvpn", "nhrp"] {
-            let text = text(&View::Detail, None, &fixture(name)).unwrap();
-            assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{name}");
+        let sessions = ["crypto-sessions", "dmvpn-protected", "failures-ike"];
+        let views = [View::Plain, View::Detail, View::IkeSa { detail: true }, View::IpsecSa];
+        for name in ["dmvpn", "nhrp"].into_iter().chain(sessions) {
+            for view in views {
+                let text = text(&view, None, &fixture(name)).unwrap();
+                assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{name}");
+            }
         }
     }
 

@@ -3,11 +3,12 @@
 //! Cisco's detail rows end in the target network, which no public parser reads (Genie has none for this command).
 //! The interface's table therefore comes first as `show dmvpn` prints it: a parser of that reads this as well.
 
+use super::crypto::session;
 use super::dmvpn::{attributes, brief, nbma_peers, rows};
 use super::failures::one_line;
 use super::uptime::since;
 use super::{foreign, lines};
-use api::{Dmvpn, Failure, Peer, Traffic};
+use api::{CryptoSession, Dmvpn, Failure, Peer, Traffic};
 
 /// The tables of `show dmvpn`, then each interface in detail.
 pub fn detail(interfaces: &[Dmvpn]) -> String {
@@ -15,6 +16,7 @@ pub fn detail(interfaces: &[Dmvpn]) -> String {
     for interface in interfaces {
         out += "\n";
         out += &block(interface);
+        out += &crypto(interface);
     }
     out + "\n" + &pending(interfaces)
 }
@@ -65,9 +67,44 @@ fn block(interface: &Dmvpn) -> String {
     lines(out)
 }
 
+/// The IKE sessions of an interface.
+fn crypto(interface: &Dmvpn) -> String {
+    if interface.sessions.is_empty() {
+        return String::new();
+    }
+    let mut out = vec![String::new(), "Crypto Session Details: ".into(), "-".repeat(80)];
+    interface.sessions.iter().for_each(|of| out.extend(session(interface, of)));
+    lines(out)
+}
+
+fn session(interface: &Dmvpn, of: &CryptoSession) -> Vec<String> {
+    let number = of.id.unwrap_or(0);
+    let mut out = vec![
+        String::new(),
+        format!("Interface: {}", interface.interface),
+        format!("Session: [0x{number:08X}]"),
+        format!("  Session ID: {number}"),
+        session::ike_sa(of),
+        format!("          {}", session::capabilities(of)),
+        format!("  Crypto Session Status: {}", of.status.word()),
+        format!("  fvrf: (none), Phase1_id: {}", session::identity(of)),
+    ];
+    out.extend(session::flow_lines(of, true));
+    for child in of.children.iter().filter(|child| child.in_use) {
+        out.push(format!("   Outbound SPI : 0x{:8X}, transform : {}", child.spi_out, child.transform));
+    }
+    let open = if of.children.iter().any(|child| child.in_use) { "Open" } else { "Closed" };
+    out.push(format!("    Socket State: {open}"));
+    out
+}
+
 /// What Cisco has no column for, below the row.
 fn more(peer: &Peer) -> Vec<String> {
     let mut out = Vec::new();
+    if let Some(identity) = &peer.identity {
+        let session = peer.session.map_or("no session".into(), |number| format!("session {number}"));
+        out.push(format!("    Identity: {}, {session}", foreign(identity)));
+    }
     if let Some(claimed) = peer.claimed_nbma {
         out.push(format!("    Claimed NBMA address: {claimed}"));
     }

@@ -2,7 +2,7 @@
 
 use super::uptime::{since, uptime};
 use super::{cache, dmvpn, foreign, lines, plural};
-use api::{Failure, PeerState, Why};
+use api::{Failure, Peer, PeerState, Why};
 
 /// Age, meaning and particulars.
 pub(super) fn one_line(failure: &Failure) -> String {
@@ -24,11 +24,24 @@ fn block(failure: &Failure) -> Vec<String> {
     let nbma = failure.nbma.map_or("UNKNOWN".into(), |nbma| nbma.to_string());
     let tunnel = failure.tunnel.map_or(String::new(), |tunnel| format!(", tunnel address {tunnel}"));
     let interface = failure.interface.as_deref().map_or(String::new(), |name| format!(", {name}"));
+    let identity =
+        failure.identity.as_deref().map_or(String::new(), |name| format!(", identity {}", foreign(name)));
     vec![
-        format!("NBMA {nbma}{tunnel}{interface}"),
+        format!("NBMA {nbma}{tunnel}{identity}{interface}"),
         format!("  {}", one_line(failure)),
         format!("  {}", failure.cause.remedy()),
     ]
+}
+
+/// What a peer that has not failed waits for.
+fn waiting(peer: &Peer) -> &'static str {
+    match (peer.state, peer.session) {
+        (PeerState::Ipsec, _) => "it is authenticated by IKE and has no IPsec SA yet",
+        (PeerState::Nhrp, Some(_)) => {
+            "IKE and IPsec are, but it has not registered: check `ip nhrp nhs` on the spoke, and whether ESP passes"
+        }
+        _ => "nothing has been heard from it",
+    }
 }
 
 /// Everything about one address, and the verdict first.
@@ -43,7 +56,7 @@ pub fn why(why: &Why) -> String {
             why.address, interface.interface, interface.source
         ),
         (None, None, Some(failure), _) => format!("{} is not up: {}.", why.address, one_line(failure)),
-        (None, None, None, Some(_)) => format!("{} is not up; nothing has been heard from it.", why.address),
+        (None, None, None, Some((_, peer))) => format!("{} is not up; {}.", why.address, waiting(peer)),
         (None, None, None, None) => format!(
             "Nothing has been heard from {}: neither GRE nor NHRP of this address has reached the hub. Check the \
              underlay path, and that `ip nhrp map` and `ip nhrp nhs` on the spoke name this hub.",

@@ -6,6 +6,7 @@ pub mod cache_summary;
 pub mod cache_traffic;
 pub mod columns;
 pub mod config;
+pub mod crypto;
 pub mod dmvpn;
 pub mod dmvpn_detail;
 pub mod drops;
@@ -33,7 +34,16 @@ pub fn text(view: &View, earlier: Option<&Response>, response: &Response) -> Res
         (Response::Dmvpn(interfaces), _) => dmvpn::brief(interfaces),
         (Response::Why(why), _) => failures::why(why),
         (Response::Failures(failures), _) => failures::list(failures),
-        (Response::CryptoSessions(_) | Response::IkeStats(_), _) => String::new(),
+        (Response::CryptoSessions(sessions), View::Detail) => crypto::session::detail(sessions),
+        (Response::CryptoSessions(sessions), View::IkeSa { detail: false }) => {
+            crypto::ike_sa::plain(sessions)
+        }
+        (Response::CryptoSessions(sessions), View::IkeSa { detail: true }) => {
+            crypto::ike_sa::detail(sessions)
+        }
+        (Response::CryptoSessions(sessions), View::IpsecSa) => crypto::ipsec_sa::plain(sessions),
+        (Response::CryptoSessions(sessions), _) => crypto::session::plain(sessions),
+        (Response::IkeStats(stats), _) => crypto::ike_stats::stats(stats),
         (Response::NhrpCache(entries), View::Detail) => cache::detail(entries),
         (Response::NhrpCache(entries), View::Brief) => cache::brief(entries),
         (Response::NhrpCache(entries), _) => cache::plain(entries),
