@@ -50,7 +50,10 @@ pki_crl() {
     serial=$(openssl x509 -in revoked.pem -noout -serial | cut -d= -f2)
     : >index.attr
     printf 'R\t%s\t%s\t%s\tunknown\t/O=DMVPN lab/CN=revoked\n' "$(date -u -d '+30 days' +%y%m%d%H%M%SZ)" "$(date -u +%y%m%d%H%M%SZ)" "$serial" >index
-    printf '[ca]\ndefault_ca=lab\n[lab]\ndatabase=index\ndefault_md=sha256\ndefault_crl_days=30\n' >ca.conf
+    # Version 2, as RFC 5280 5.1 wants it: without number and extensions openssl makes version 1, which the hub refuses.
+    echo 01 >crlnumber
+    printf '%s\n' '[ca]' default_ca=lab '[lab]' database=index default_md=sha256 default_crl_days=30 crlnumber=crlnumber \
+        crl_extensions=crl '[crl]' authorityKeyIdentifier=keyid:always >ca.conf
     openssl ca -config ca.conf -gencrl -keyfile ca.key -cert ca.pem -out ca.crl 2>/dev/null
 }
 
