@@ -20,13 +20,17 @@ const ID_DER_ASN1_DN: u8 = 9;
 const ID_KEY_ID: u8 = 11;
 
 /// Who somebody says it is. Names are compared without regard to case, as DNS does.
+///
+/// No two identities of different kinds are shown as the same text, and what is shown is read as the same identity by
+/// [`Identity::from_config`] (but for what [`DistinguishedName`] escapes): a FQDN that looks like an address or a DN is
+/// refused, so that nobody passes for another where identities are written down.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// ID_IPV4_ADDR.
     Address(Ipv4Addr),
-    /// ID_FQDN: printable ASCII, in lower case, without a dot at the end.
+    /// ID_FQDN: letters, digits, hyphens and underscores between dots, in lower case, without a dot at the end.
     Fqdn(String),
-    /// ID_RFC822_ADDR: printable ASCII with one `@`, the host in lower case.
+    /// ID_RFC822_ADDR: a user, `@`, and a host like a FQDN.
     Email(String),
     /// ID_DER_ASN1_DN.
     Name(DistinguishedName),
@@ -49,7 +53,7 @@ pub enum IdentityError {
     /// An address of another length than 4.
     #[error("an address of {0} octets")]
     AddressLength(usize),
-    /// A name with NUL, another control character, a space or what is not ASCII.
+    /// A name with NUL, another control character, a space, what is not ASCII, or what no name of its kind has.
     #[error("a name with characters that no name has")]
     Characters,
     /// An e-mail address without an `@` in the middle.
@@ -83,8 +87,8 @@ impl Identity {
                     data.try_into().map_err(|_| IdentityError::AddressLength(data.len()))?;
                 Ok(Self::Address(Ipv4Addr::from(octets)))
             }
-            ID_FQDN => Self::fqdn(&printable(data)?),
-            ID_RFC822_ADDR => Self::email(&printable(data)?),
+            ID_FQDN => host(data).map(Self::Fqdn),
+            ID_RFC822_ADDR => email(data).map(Self::Email),
             ID_DER_ASN1_DN => DistinguishedName::from_der(data).map(Self::Name).ok_or(IdentityError::Name),
             ID_KEY_ID => Ok(Self::KeyId(data.to_vec())),
             // We have no IPv6 outside.
@@ -93,7 +97,8 @@ impl Identity {
         }
     }
 
-    /// From configuration: an address, an e-mail address, a DN (with `=`), `keyid:` and text, else a FQDN.
+    /// From configuration: an address, an e-mail address, a DN (with `=`), `keyid:` and text or `0x` and hexadecimal
+    /// digits, else a FQDN.
     pub fn from_config(text: &str) -> Result<Self, IdentityError> {
         if text.is_empty() {
             return Err(IdentityError::Empty);
@@ -104,31 +109,14 @@ impl Identity {
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(address));
         }
-        if let Some(key_id) = text.strip_prefix("keyid:") {
-            return if key_id.is_empty() {
-                Err(IdentityError::Empty)
-            } else {
-                Ok(Self::KeyId(key_id.into()))
-            };
+        if let Some(text) = text.strip_prefix("keyid:") {
+            return key_id(text).map(Self::KeyId);
         }
         if text.contains('=') {
             return DistinguishedName::from_text(text).map(Self::Name).ok_or(IdentityError::Name);
         }
-        let text = printable(text.as_bytes())?;
-        if text.contains('@') { Self::email(&text) } else { Self::fqdn(&text) }
-    }
-
-    fn fqdn(text: &str) -> Result<Self, IdentityError> {
-        let text = text.strip_suffix('.').unwrap_or(text);
-        if text.is_empty() { Err(IdentityError::Empty) } else { Ok(Self::Fqdn(text.to_ascii_lowercase())) }
-    }
-
-    fn email(text: &str) -> Result<Self, IdentityError> {
-        let (user, host) = text.rsplit_once('@').ok_or(IdentityError::Email)?;
-        if user.is_empty() || host.is_empty() {
-            return Err(IdentityError::Email);
-        }
-        Ok(Self::Email(format!("{user}@{}", host.to_ascii_lowercase())))
+        let data = text.as_bytes();
+        if text.contains('@') { email(data).map(Self::Email) } else { host(data).map(Self::Fqdn) }
     }
 
     /// Type in ID payloads.
@@ -163,13 +151,56 @@ impl Identity {
     }
 }
 
-/// Visible ASCII only: an embedded NUL would make one name out of two for whoever reads C strings.
-fn printable(data: &[u8]) -> Result<String, IdentityError> {
-    if data.iter().all(u8::is_ascii_graphic) {
-        Ok(data.iter().map(|&octet| char::from(octet)).collect())
-    } else {
-        Err(IdentityError::Characters)
+/// A host name in lower case. It is visible ASCII only: an embedded NUL would make one name out of two for whoever reads C
+/// strings.
+fn host(data: &[u8]) -> Result<String, IdentityError> {
+    let data = data.strip_suffix(b".").unwrap_or(data);
+    if data.is_empty() {
+        return Err(IdentityError::Empty);
     }
+    let is_label = |label: &[u8]| {
+        let fits = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        !label.is_empty() && label.iter().all(fits)
+    };
+    let text: String = data.iter().map(|octet| char::from(octet.to_ascii_lowercase())).collect();
+    if !data.split(|&octet| octet == b'.').all(is_label) || text.parse::<Ipv4Addr>().is_ok() {
+        return Err(IdentityError::Characters);
+    }
+    Ok(text)
+}
+
+/// An e-mail address. Of what RFC 5322 3.2.3 allows for the user, `=` and `*` are left away: a DN has the one, a pattern
+/// the other.
+fn email(data: &[u8]) -> Result<String, IdentityError> {
+    let at = data.iter().position(|&octet| octet == b'@').ok_or(IdentityError::Email)?;
+    let (user, host_with_at) = data.split_at(at);
+    let name = host_with_at.get(1..).unwrap_or_default();
+    if user.is_empty() || name.is_empty() {
+        return Err(IdentityError::Email);
+    }
+    if !user.iter().all(|octet| octet.is_ascii_alphanumeric() || b".!#$%&'+-/?^_`{|}~".contains(octet)) {
+        return Err(IdentityError::Characters);
+    }
+    let user: String = user.iter().map(|&octet| char::from(octet)).collect();
+    Ok(format!("{user}@{}", host(name)?))
+}
+
+fn key_id(text: &str) -> Result<Vec<u8>, IdentityError> {
+    if text.is_empty() {
+        return Err(IdentityError::Empty);
+    }
+    let Some(digits) = text.strip_prefix("0x") else { return Ok(text.into()) };
+    let pair = |pair: &[u8]| match pair {
+        &[high, low] => {
+            let value = |digit: u8| char::from(digit).to_digit(16).ok_or(IdentityError::Characters);
+            u8::try_from(value(high)? << 4 | value(low)?).map_err(|_| IdentityError::Characters)
+        }
+        _ => Err(IdentityError::Characters),
+    };
+    if digits.is_empty() {
+        return Err(IdentityError::Empty);
+    }
+    digits.as_bytes().chunks(2).map(pair).collect()
 }
 
 /// As configuration has it; nothing that a terminal or a log would obey.
@@ -179,7 +210,7 @@ impl fmt::Display for Identity {
             Self::Address(address) => address.fmt(formatter),
             Self::Fqdn(text) | Self::Email(text) => formatter.write_str(text),
             Self::Name(name) => name.fmt(formatter),
-            Self::KeyId(octets) if octets.iter().all(u8::is_ascii_graphic) => {
+            Self::KeyId(octets) if octets.iter().all(u8::is_ascii_graphic) && !octets.starts_with(b"0x") => {
                 formatter.write_str("keyid:")?;
                 octets.iter().try_for_each(|&octet| write!(formatter, "{}", char::from(octet)))
             }

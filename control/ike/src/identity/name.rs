@@ -108,7 +108,7 @@ impl Attribute {
     }
 }
 
-/// A string of any kind that certificates have; of what is no string the DER in hexadecimal.
+/// A string of any kind that certificates have. What is no string would have to be shown as one, and be equal to it.
 fn value(any: &Any) -> Option<String> {
     let text = match any.tag() {
         Tag::Utf8String => any.decode_as::<Utf8StringRef<'_>>().ok()?.as_str().into(),
@@ -116,7 +116,7 @@ fn value(any: &Any) -> Option<String> {
         Tag::Ia5String => any.decode_as::<Ia5StringRef<'_>>().ok()?.as_str().into(),
         Tag::TeletexString => any.decode_as::<TeletexStringRef<'_>>().ok()?.as_str().into(),
         Tag::BmpString => any.decode_as::<BmpString>().ok()?.to_string(),
-        _ => any.to_der().ok()?.iter().fold(String::from("#"), |text, octet| format!("{text}{octet:02x}")),
+        _ => return None,
     };
     Some(text)
 }

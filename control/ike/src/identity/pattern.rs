@@ -1,7 +1,6 @@
 //! Identities as configuration names them: exactly, by wildcard, or by address prefix.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::{Identity, IdentityError};
@@ -89,7 +88,6 @@ impl FromStr for Pattern {
             },
             (None, Some(host)) => match identity(host)? {
                 Identity::Fqdn(host) => Ok(Self::EmailAt(host)),
-                Identity::Address(host) => Ok(Self::EmailAt(Ipv4Addr::to_string(&host))),
                 _ => Err(PatternError::Wildcard(text.into())),
             },
             _ => Err(PatternError::Wildcard(text.into())),

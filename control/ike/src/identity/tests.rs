@@ -56,6 +56,20 @@ fn malformed_identities_are_refused() {
         (2, b"\x1b[31m", Characters),
         (2, &[0xC3, 0xA4], Characters),
         (2, b".", Empty),
+        (2, b"..", Characters),
+        (2, b".example.net", Characters),
+        (2, b"a..example.net", Characters),
+        (2, b"*.example.net", Characters),
+        (2, b"192.0.2.1", Characters),
+        (2, b"192.0.2.1.", Characters),
+        (2, b"CN=spoke1", Characters),
+        (2, b"a@example.net", Characters),
+        (2, b"keyid:a", Characters),
+        (3, b"CN=a@example.net", Characters),
+        (3, b"*@example.net", Characters),
+        (3, b"keyid:a@example.net", Characters),
+        (3, b"a@b@example.net", Characters),
+        (3, b"a@192.0.2.1", Characters),
         (3, b"spoke1", Email),
         (3, b"@example.net", Email),
         (3, b"spoke1@", Email),
@@ -69,6 +83,39 @@ fn malformed_identities_are_refused() {
         assert_eq!(Identity::from_parts(kind, &[b'a'; 1025]), Err(TooLong(1025)));
     }
     assert!(Identity::from_parts(2, &[b'a'; 1024]).is_ok());
+}
+
+/// Whoever writes identities down, compares or configures them as text means the one that sent it.
+#[test]
+fn what_is_shown_is_read_as_the_same_identity() {
+    let mut seen = std::collections::HashMap::new();
+    let texts = [
+        "192.0.2.1",
+        "spoke1",
+        "a@b",
+        "CN=a",
+        "keyid:a",
+        "0x41",
+        "*",
+        "*.a",
+        "*@a",
+        "a=b",
+        "a,b=c",
+        "O=#0500",
+        "",
+    ];
+    for kind in 0..=13 {
+        for text in
+            texts.map(str::as_bytes).into_iter().chain([&[192, 0, 2, 1][..], &[0x41], &[0, 1], &[0x1b, b'x']])
+        {
+            let Ok(identity) = Identity::from_parts(kind, text) else { continue };
+            assert_eq!(Identity::from_config(&identity.to_string()), Ok(identity.clone()), "{identity}");
+            if let Some(other) = seen.insert(identity.to_string(), identity.clone()) {
+                assert_eq!(other, identity);
+            }
+        }
+    }
+    assert!(seen.len() >= 14, "{seen:?}");
 }
 
 #[test]
