@@ -96,19 +96,24 @@ fn zeroes<K: Copy + Ord>(hub: &Hub, kinds: &[K]) -> BTreeMap<(String, K), u64> {
 }
 
 fn peer_states(hub: &Hub, now_ms: u64) -> BTreeMap<(String, PeerState), u64> {
-    let mut by_tunnel = vec![(0, 0); hub.config.tunnel.len()];
+    let tunnels = (0..hub.config.tunnel.len()).map(|id| id as TunnelId);
+    let lines: Vec<bool> = tunnels.map(|id| show::tunnel_line(hub, id, now_ms)).collect();
+    let line = |tunnel: TunnelId| lines.get(usize::from(tunnel)).copied().unwrap_or(false);
+    let mut by_tunnel: BTreeMap<(TunnelId, PeerState), u64> = BTreeMap::new();
     for binding in hub.server.bindings() {
-        by_tunnel.get_mut(usize::from(binding.tunnel)).into_iter().for_each(|(bound, _)| *bound += 1);
+        let state = show::state(hub, binding.tunnel, &binding.station(), line(binding.tunnel));
+        *by_tunnel.entry((binding.tunnel, state)).or_default() += 1;
     }
-    for tunnel in hub.server.absent().filter_map(|record| record.tunnel) {
-        by_tunnel.get_mut(usize::from(tunnel)).into_iter().for_each(|(_, absent)| *absent += 1);
+    for record in hub.server.absent() {
+        if let Some(tunnel) = record.tunnel {
+            *by_tunnel.entry((tunnel, show::absent_state(hub, record))).or_default() += 1;
+        }
     }
-    let mut counts = zeroes(hub, &[PeerState::Up, PeerState::Nhrp, PeerState::Intf]);
-    for (id, (bound, absent)) in by_tunnel.into_iter().enumerate() {
-        let id = id as TunnelId;
-        let works = if show::tunnel_line(hub, id, now_ms) { PeerState::Up } else { PeerState::Intf };
-        counts.insert((hub.tunnel_name(id), works), bound);
-        counts.insert((hub.tunnel_name(id), PeerState::Nhrp), absent);
+    let states = [PeerState::Up, PeerState::Nhrp, PeerState::Intf, PeerState::Ike, PeerState::Ipsec];
+    let mut counts = zeroes(hub, states.get(..if hub.ike.is_some() { 5 } else { 3 }).unwrap_or_default());
+    let named = by_tunnel.into_iter().map(|((id, state), count)| ((hub.tunnel_name(id), state), count));
+    for (key, count) in named.chain(show::unregistered(hub, now_ms)) {
+        *counts.entry(key).or_default() += count;
     }
     counts
 }
@@ -125,6 +130,13 @@ fn failures(hub: &Hub) -> BTreeMap<Cause, u64> {
     let mut counts = BTreeMap::new();
     for record in hub.server.failures() {
         *counts.entry(show::cause(&record.failure)).or_default() += 1;
+    }
+    for failure in show::ike_failures(hub) {
+        *counts.entry(show::ike_cause(failure.cause)).or_default() += 1;
+    }
+    let blocked = show::blocked(hub).count() as u64;
+    if blocked > 0 {
+        counts.insert(Cause::EspBlocked, blocked);
     }
     counts
 }

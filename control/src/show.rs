@@ -2,11 +2,13 @@
 
 mod cache;
 mod counters;
+mod crypto;
 mod failures;
 mod interfaces;
 mod peers;
 mod routes;
 mod status;
+mod unregistered;
 
 use crate::hub::Hub;
 use api::{ErrorCode, PeerFilter, Prefix, Request, Response, Why};
@@ -15,10 +17,11 @@ use shm::message::TunnelId;
 
 pub use cache::kind;
 pub use counters::{drops, traffic, workers};
-pub use failures::cause;
+pub use failures::{blocked, cause, ike_cause, ike_failures};
 pub use interfaces::{interfaces, tunnel_line};
-pub use peers::dmvpn;
+pub use peers::{absent_state, dmvpn, state};
 pub use status::status;
+pub use unregistered::count as unregistered;
 
 /// Answers one request.
 pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
@@ -31,7 +34,13 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
     }
     match request {
         Request::Status => Response::Status(Box::new(status(hub, now_ms))),
-        Request::Dmvpn { filter, crypto: _ } => Response::Dmvpn(dmvpn(hub, filter, now_ms)),
+        Request::Dmvpn { filter, crypto } => {
+            let mut interfaces = dmvpn(hub, filter, now_ms);
+            if *crypto {
+                peers::add_sessions(hub, filter, &mut interfaces, now_ms);
+            }
+            Response::Dmvpn(interfaces)
+        }
         Request::NhrpCache { filter } => Response::NhrpCache(cache::entries(hub, filter, now_ms)),
         Request::NhrpSummary => Response::NhrpSummary(cache::summary(hub, now_ms)),
         Request::NhrpTraffic { interface } => {
@@ -67,9 +76,12 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             }
             None => Response::Cleared { count: 0 },
         },
-        Request::CryptoSessions { .. } => Response::CryptoSessions(Vec::new()),
-        Request::IkeStats => error(ErrorCode::Internal, "no tunnel is protected"),
-        Request::ClearCrypto { .. } => Response::Cleared { count: 0 },
+        Request::CryptoSessions { filter } => Response::CryptoSessions(crypto::sessions(hub, filter, now_ms)),
+        Request::IkeStats => match crypto::stats(hub) {
+            Some(stats) => Response::IkeStats(stats),
+            None => error(ErrorCode::Internal, "no tunnel is protected"),
+        },
+        Request::ClearCrypto { filter } => Response::Cleared { count: crypto::clear(hub, filter, now_ms) },
         Request::ClearNhrp { prefix } => {
             let what = prefix.map_or(Clear::All, |prefix| Clear::Address {
                 tunnel: None,

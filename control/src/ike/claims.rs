@@ -116,6 +116,11 @@ impl Claims {
         true
     }
 
+    /// To whom an address is pinned.
+    pub fn pinned(&self, tunnel: TunnelId, protocol: Ipv4Addr) -> Option<&str> {
+        self.pins.get(&(tunnel, protocol)).map(String::as_str)
+    }
+
     /// Addresses and to whom they are pinned.
     pub fn pins(&self) -> impl Iterator<Item = ((TunnelId, Ipv4Addr), &str)> {
         self.pins.iter().map(|(key, identity)| (*key, identity.as_str()))

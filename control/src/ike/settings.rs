@@ -4,6 +4,7 @@ use crate::ike::host::fill;
 use crate::ike::pool::MAX_TASKS;
 use config::Config;
 use config::model::{self, KeyPeer, KeySource};
+use ike::certificate::{FileError, load_own, load_trust};
 use ike::credentials::{Credentials, Keyring, KeyringError, Match};
 use ike::crypto::Secret;
 use ike::identity::{Identity, IdentityError, Pattern, PatternError};
@@ -24,6 +25,9 @@ pub enum SettingsError {
     /// Whom we say we are.
     #[error("[ike] identity: {0}")]
     Identity(#[from] IdentityError),
+    /// Certificates, a private key, a revocation list.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Whom a pre-shared key is for.
     #[error("[[ike.key]] identity = \"{0}\": {1}")]
     Pattern(String, PatternError),
@@ -81,10 +85,12 @@ fn credentials(ours: &model::Ike) -> Result<Credentials, SettingsError> {
         let secret = key.source.read().map_err(file)?;
         keyring.add(whom, Secret::copy_of(secret.octets()))?;
     }
+    let trusts = !ours.authority.is_empty();
+    let trust = trusts.then(|| load_trust(&ours.authority, &ours.crl)).transpose()?;
     Ok(Credentials {
         identity: ours.identity.as_deref().map(Identity::from_config).transpose()?,
-        own: None,
-        trust: None,
+        own: ours.own.as_ref().map(|own| load_own(&own.certificate, &own.private_key)).transpose()?,
+        trust: trust.map(Arc::new),
         keyring: Arc::new(keyring),
     })
 }

@@ -109,7 +109,7 @@ fn peers(view: &View) -> Vec<Family> {
     vec![
         Family::gauge(
             "peers",
-            "Peers by state: up; nhrp, seen or registered before and not registered now; intf, registered while the tunnel interface is down.",
+            "Peers by state: up; nhrp, seen or registered before and not registered now; intf, registered while the tunnel interface is down; on protected tunnels also ike, without an authenticated IKE session, and ipsec, without a child SA.",
         )
         .each(&view.peer_states, |family, ((interface, now), count)| {
             family.add(&[("interface", interface), ("state", &state(now))], *count as f64);

@@ -34,17 +34,21 @@ pub fn status(hub: &Hub, now_ms: u64) -> Status {
         generation: hub.generation,
         updates_pending: pending(hub),
         peers_up: peers_up(hub, now_ms),
-        peers_down: hub.server.absent().count() as u32,
+        peers_down: hub.server.absent().count() as u32
+            + super::unregistered(hub, now_ms).values().sum::<u64>() as u32,
         rings: rings(hub),
         tables: tables(hub),
     }
 }
 
-/// Bindings on tunnels whose interface works.
+/// Bindings on tunnels whose interface works, under IPsec with a child SA.
 fn peers_up(hub: &Hub, now_ms: u64) -> u32 {
     let tunnels = 0..hub.config.tunnel.len();
     let lines: Vec<bool> = tunnels.map(|id| tunnel_line(hub, id as TunnelId, now_ms)).collect();
-    let works = |binding: &&nhrp::Binding| lines.get(usize::from(binding.tunnel)) == Some(&true);
+    let works = |binding: &&nhrp::Binding| {
+        let line_up = lines.get(usize::from(binding.tunnel)) == Some(&true);
+        super::state(hub, binding.tunnel, &binding.station(), line_up) == api::PeerState::Up
+    };
     hub.server.bindings().filter(works).count() as u32
 }
 
