@@ -26,7 +26,8 @@ soak_need() {
     done
 }
 
-# soak_up MAX-PEERS GROUP...: namespaces, and the hub's configuration. HUB_PHASE: of DMVPN, if not 3.
+# soak_up MAX-PEERS GROUP...: namespaces, and the hub's configuration. HUB_PHASE: of DMVPN, if not 3. SOAK_PSK: the
+# pre-shared key of protected tunnels; without, GRE in the clear.
 soak_up() {
     local max_peers=$1 group
     shift
@@ -96,10 +97,25 @@ source = "$HUB_NBMA"
 key = $KEY
 address = "$HUB_TUNNEL/16"
 ip-mtu = 1400
+${SOAK_PSK:+protection = "DMVPN"}
 
 [tunnel.nhrp]
 network-id = 1
 phase = ${HUB_PHASE:-3}
+END
+    [ -z "${SOAK_PSK:-}" ] || soak_protection >>"$(hub_dir)/hub.toml"
+}
+
+soak_protection() {
+    cat <<END
+
+[[ike.key]]
+address = "0.0.0.0/0"
+pre-shared-key = "$SOAK_PSK"
+
+[[protection]]
+name = "DMVPN"
+proposals = ["aes128gcm16"]
 END
 }
 
@@ -121,6 +137,7 @@ spokes_start() {
     local group=$1 count=$2 n
     n=$(group_number "$group")
     shift 2
+    [ -z "${SOAK_PSK:-}" ] || set -- --psk "$SOAK_PSK" "$@"
     in_ns_exec "$group" "$HUB_BIN/hub-perf" spokes --hub "$HUB_NBMA" --hub-tunnel "$HUB_TUNNEL" --count "$count" \
         --nbma "198.$((18 + n)).1.0" --tunnel "10.128.$((1 + n * 128)).0" --key "$KEY" --no-shortcut --quiet "$@" \
         </dev/null >"$RUN/$group" 2>"$RUN/$group.err" &
