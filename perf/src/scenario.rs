@@ -2,10 +2,10 @@
 //! through it.
 
 use forwarding::{
-    ApplyError, PortAddress, PortSettings, Reader, Role, Settings, SettingsError, TunnelSettings, Updater,
-    tables,
+    ApplyError, PortAddress, PortSettings, Reader, Role, Security, Settings, SettingsError, TunnelSettings,
+    Updater, secured_tables,
 };
-use shm::message::{Target, Transform, Update};
+use shm::message::{Protection, Target, Transform, Update};
 use std::net::Ipv4Addr;
 use wire::eth::{self, Mac};
 use wire::{esp, gre, ip4, udp};
@@ -116,26 +116,34 @@ pub fn host(spoke: u32) -> Ipv4Addr {
 }
 
 impl Scenario {
-    /// Full tables and one worker's end of them.
+    /// Full tables and one worker's end of them, without protection.
     pub fn build(&self) -> Result<(Updater, Reader), ScenarioError> {
-        let (mut updater, readers) = tables(self.settings())?;
-        updater.apply(&Update::Link { id: 0, port: 0, mac: Some(ROUTER_MAC.0) })?;
+        let (mut updater, reader) = self.empty(None)?;
         for id in 0..self.spokes {
-            updater.apply(&Update::Peer {
-                id,
-                tunnel: 0,
-                nbma: nbma(id),
-                link: 0,
-                multicast: false,
-                protection: None,
-            })?;
-            let prefix = Ipv4Addr::from_bits(host(id).to_bits() & 0xffff_ff00);
-            updater.apply(&Update::Route { prefix, len: 24, target: Target::Peer(id) })?;
+            for update in self.spoke(id, None) {
+                updater.apply(&update)?;
+            }
         }
+        Ok((updater, reader))
+    }
+
+    /// Tables without a spoke, and one worker's end of them. Tunnels are protected when there is what that takes.
+    pub fn empty(&self, security: Option<Security>) -> Result<(Updater, Reader), ScenarioError> {
+        let (mut updater, readers) = secured_tables(self.settings(security.is_some()), security)?;
+        updater.apply(&Update::Link { id: 0, port: 0, mac: Some(ROUTER_MAC.0) })?;
         Ok((updater, readers.into_iter().next().ok_or(ScenarioError::NoReader)?))
     }
 
-    fn settings(&self) -> Settings {
+    /// What makes a spoke a peer with a network behind it.
+    pub fn spoke(&self, id: u32, protection: Option<Protection>) -> [Update; 2] {
+        let prefix = Ipv4Addr::from_bits(host(id).to_bits() & 0xffff_ff00);
+        [
+            Update::Peer { id, tunnel: 0, nbma: nbma(id), link: 0, multicast: false, protection },
+            Update::Route { prefix, len: 24, target: Target::Peer(id) },
+        ]
+    }
+
+    fn settings(&self, protected: bool) -> Settings {
         let port = PortSettings {
             role: Role::Underlay,
             mac: HUB_MAC.0,
@@ -154,7 +162,7 @@ impl Scenario {
             network_id: 1,
             redirect: self.redirect,
             redirect_timeout: 8_000,
-            protected: false,
+            protected,
         };
         Settings {
             ports: vec![port],

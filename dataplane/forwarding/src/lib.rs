@@ -61,6 +61,7 @@ mod zeroed;
 pub use forwarder::{BURST, Burst, Forwarder};
 pub use now::Now;
 pub use refusal::{ApplyError, Refusal};
+pub use sa::SA_OCTETS;
 pub use settings::{PortAddress, PortSettings, Role, Settings, SettingsError, TunnelSettings};
 pub use shm::counters::STAGES;
 pub use sink::Sink;

@@ -70,6 +70,9 @@ pub(crate) struct Outbound {
     pub(crate) context: Context,
 }
 
+/// Octets of an SA's inbound and outbound half, without the replay window's ring.
+pub const SA_OCTETS: [usize; 2] = [size_of::<Inbound>(), size_of::<Outbound>()];
+
 /// An address and a UDP port in one word; port 0: plain ESP.
 #[inline(always)]
 pub(crate) fn place(nbma: u32, port: u16) -> u64 {

@@ -1,9 +1,10 @@
 //! One repetition: bursts filled, timed, checked and freed.
 
 use super::Error;
+use super::protected::Protected;
 use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
 use arrayvec::ArrayVec;
-use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Sink};
+use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Sink, Updater};
 use shm::Segment;
 use shm::counters::{Counter, WorkerCounters};
 use shm::cpu::cycles;
@@ -58,11 +59,20 @@ pub struct Bench<'s, P: BufferPool> {
     counters: &'s WorkerCounters,
     burst: usize,
     sent: Sent<P::Buffer>,
+    /// The spokes' ends of their SAs; `None`: GRE in the clear.
+    protected: Option<Protected>,
 }
 
 impl<'s, P: BufferPool + Clone> Bench<'s, P> {
     /// Over tables that are full, counting into a private segment.
-    pub fn new(scenario: Scenario, reader: Reader, pool: P, segment: &'s Segment, burst: usize) -> Self {
+    pub fn new(
+        scenario: Scenario,
+        reader: Reader,
+        pool: P,
+        segment: &'s Segment,
+        burst: usize,
+        protected: Option<Protected>,
+    ) -> Self {
         let counters = segment.worker(0);
         Self {
             scenario,
@@ -71,7 +81,16 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
             counters,
             burst: burst.min(BURST),
             sent: Sent { frames: ArrayVec::new(), events: 0, elsewhere: 0 },
+            protected,
         }
+    }
+
+    /// Installs the SAs and spokes of a hub with protection.
+    pub fn install(&mut self, updater: &mut Updater, segment: &Segment) -> Result<(), Error> {
+        let Self { scenario, forwarder, sent, protected, .. } = self;
+        let Some(protected) = protected else { return Ok(()) };
+        let now = Now::from_millis(shm::clock::now_ms());
+        protected.install(scenario, updater, segment, || forwarder.tick(now, sent))
     }
 
     /// Whether stages are timed, which costs a little itself.
@@ -116,19 +135,25 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
 
     fn fill(&mut self, (from, to): (u32, u32), size: u16) -> Option<P::Buffer> {
         let mut buffer = self.pool.allocate()?;
-        let room = buffer.append(self.scenario.overhead() + usize::from(size))?;
-        self.scenario.frame(from, to, size, room)?;
+        match &mut self.protected {
+            Some(protected) => {
+                let room = buffer.append(protected.frame_len(&self.scenario, size))?;
+                protected.frame(&self.scenario, from, to, size, room)?;
+            }
+            None => {
+                let room = buffer.append(self.scenario.overhead() + usize::from(size))?;
+                self.scenario.frame(from, to, size, room)?;
+            }
+        }
         Some(buffer)
     }
 
     /// The last frame of a burst is looked at: to the right spoke, with a correct header, TTL one less.
-    fn check(&self, (_, to): (u32, u32)) -> Result<(), Error> {
-        let right = self.sent.frames.last().is_some_and(|frame| {
-            let data = frame.data();
-            let outer = data.get(eth::LEN..).and_then(|outer| ip4::parse(outer).ok());
-            let inner = data.get(self.scenario.overhead()..).and_then(|inner| ip4::parse(inner).ok());
-            outer.is_some_and(|outer| (outer.source(), outer.destination()) == (HUB, nbma(to)))
-                && inner.is_some_and(|inner| inner.ttl() == 63)
+    fn check(&mut self, (_, to): (u32, u32)) -> Result<(), Error> {
+        let Self { scenario, sent, protected, .. } = self;
+        let right = sent.frames.last().is_some_and(|frame| match protected {
+            Some(protected) => protected.is_right(frame.data(), to),
+            None => is_right(frame.data(), scenario.overhead(), to),
         });
         if right { Ok(()) } else { Err(self.failed(self.burst as u64, self.sent.frames.len() as u64)) }
     }
@@ -147,4 +172,12 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
     fn stages(&self) -> [u64; STAGES.len()] {
         std::array::from_fn(|stage| self.counters.stage_cycles.get(stage).map_or(0, Counter::get))
     }
+}
+
+/// Whether a frame in the clear is an inner packet for a spoke, TTL one less.
+fn is_right(data: &[u8], overhead: usize, to: u32) -> bool {
+    let outer = data.get(eth::LEN..).and_then(|outer| ip4::parse(outer).ok());
+    let inner = data.get(overhead..).and_then(|inner| ip4::parse(inner).ok());
+    outer.is_some_and(|outer| (outer.source(), outer.destination()) == (HUB, nbma(to)))
+        && inner.is_some_and(|inner| inner.ttl() == 63)
 }

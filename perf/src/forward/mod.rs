@@ -5,18 +5,25 @@
 //! NIC with DDIO leaves them; tables are as cold as that number of spokes makes them.
 
 mod measure;
+mod protected;
 mod report;
 
+use crate::crypto::{Named, Raw, RawCost, RawError};
 use crate::machine::{Machine, pin};
 use crate::scenario::{BUFFERS, MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
 use clap::ValueEnum;
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError};
+use forwarding::crypto::{Choice, EngineError, Wish};
 use forwarding::memory::{DATAROOM, MemoryPool};
 use measure::{Bench, Outcome};
+use protected::Protected;
 use report::{Report, Row};
 use shm::{AttachError, Geometry, Segment};
 use std::process::ExitCode;
 use wire::buffer::BufferPool;
+
+/// Packets of the engine alone between two repetitions of the whole path.
+const RAW_PACKETS: u32 = 1_024;
 
 /// Where packets lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,6 +52,13 @@ pub struct Args {
     /// Phase 3: look at each packet whether to redirect.
     #[arg(long)]
     redirect: bool,
+    /// ESP on both sides with this transform, in strongSwan's words (aes128gcm16, aes256-sha256 ...): decrypt, decap,
+    /// look up, encap, encrypt; every spoke has an SA pair. The engine alone is measured in turn with it.
+    #[arg(long)]
+    esp: Option<Named>,
+    /// Crypto engine: auto, portable, ring, ipsec-mb.
+    #[arg(long, default_value = "auto", requires = "esp")]
+    engine: Wish,
     /// Kind of packet buffers.
     #[arg(long, value_enum, default_value = "memory")]
     buffers: Buffers,
@@ -74,6 +88,18 @@ pub enum Error {
     /// No memory for counters.
     #[error(transparent)]
     Segment(#[from] AttachError),
+    /// An SA was not installed.
+    #[error("tables: {0}")]
+    Apply(#[from] forwarding::ApplyError),
+    /// The crypto engine is not to be had.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The engine alone does not work.
+    #[error(transparent)]
+    Raw(#[from] RawError),
+    /// Keys were not expanded.
+    #[error("the engine takes no keys of the transform")]
+    Keys,
     /// DPDK does not start.
     #[error(transparent)]
     Eal(#[from] EalError),
@@ -122,22 +148,70 @@ fn measure_all<P: BufferPool + Clone>(
     mut pool: impl FnMut() -> Result<P, Error>,
 ) -> Result<(), Error> {
     let pool = pool()?;
+    let choice = args.esp.map(|_| Choice::new(args.engine)).transpose()?;
+    let esp = args.esp.zip(choice.as_ref());
+    if let Some((named, choice)) = esp {
+        report.protect(named, &choice.implementation(named.0));
+    }
     for &spokes in &args.spokes {
         let scenario = Scenario { spokes, key: args.key, redirect: args.redirect };
-        let (_updater, reader) = scenario.build()?;
         let segment = Segment::private(&Geometry { workers: 1, max_peers: spokes })?;
-        let mut bench = Bench::new(scenario, reader, pool.clone(), &segment, usize::from(args.burst));
+        let protected = esp.map(|(named, choice)| Protected::new(choice, named, spokes)).transpose()?;
+        let (mut updater, reader) = match esp {
+            Some((_, choice)) => scenario.empty(Some(Protected::security(choice, &segment)))?,
+            None => scenario.build()?,
+        };
+        let burst = usize::from(args.burst);
+        let mut bench = Bench::new(scenario, reader, pool.clone(), &segment, burst, protected);
+        bench.install(&mut updater, &segment)?;
+        let mut raw = esp.map(|(named, choice)| Raw::new(choice, named.0, 1, burst)).transpose()?;
         for &size in &args.sizes {
+            let mut alone: Vec<RawCost> = Vec::new();
             let mut measure = |timed: bool| -> Result<Vec<Outcome>, Error> {
                 bench.time_stages(timed);
                 let mut pairs = Pairs::new(spokes);
                 bench.repetition(size, &mut pairs, args.packets)?;
-                (1..args.repetitions).map(|_| bench.repetition(size, &mut pairs, args.packets)).collect()
+                let mut outcomes = Vec::new();
+                for _ in 1..args.repetitions {
+                    outcomes.push(bench.repetition(size, &mut pairs, args.packets)?);
+                    if let Some(raw) = raw.as_mut().filter(|_| !timed) {
+                        alone.push(raw.repetition(size, RAW_PACKETS)?);
+                    }
+                }
+                Ok(outcomes)
             };
             // The stages apart from the whole, which their clock readings would make dearer.
             let (whole, stages) = (measure(false)?, measure(true)?);
-            report.add(Row::new(spokes, size, &whole, &stages, report.machine.tsc_hz));
+            report.add(Row::new(spokes, size, &whole, &stages, &alone, report.machine.tsc_hz));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Every packet is forwarded, and the last of each burst is right under the SA of the spoke it goes to, else there
+    /// is no figure.
+    #[test]
+    fn the_hairpin_is_measured_in_the_clear_and_under_each_kind_of_transform() {
+        let common = ["", "--spokes=1,40", "--sizes=48,1400,imix", "--packets=256", "--repetitions=3"];
+        for esp in
+            [None, Some("aes128gcm16"), Some("aes256gcm16"), Some("aes256-sha256"), Some("aes128-sha1")]
+        {
+            let esp = esp.map(|transform| format!("--esp={transform}"));
+            let arguments = common.iter().copied().chain(esp.as_deref()).chain(["--key=7"]);
+            let Cli { args } = Cli::try_parse_from(arguments).unwrap();
+            let mut report = Report::new(Machine::describe(), false, &args);
+            measure_all(&args, &mut report, || Ok(MemoryPool::new(BUFFERS as usize, DATAROOM))).unwrap();
+        }
+    }
 }
