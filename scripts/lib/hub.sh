@@ -164,3 +164,6 @@ crowd_up() {
 }
 
 hub_metrics() { in_ns hub curl -sS --max-time 5 "http://$HUB_METRICS/metrics"; }
+
+# counted_failure CAUSE: /metrics has a station that failed for it.
+counted_failure() { hub_metrics | grep -E "^dmvpn_failed_stations.*cause=\"${1//-/_}\".* [1-9]"; }

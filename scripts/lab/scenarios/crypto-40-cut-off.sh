@@ -12,7 +12,7 @@ scenario() {
     guest_unplug s2
     holds_within 60 "cut off, its session ends" hub_has_no_session
     if is_ours; then
-        holds "for a reason" hub_blames "$(spoke_nbma 2)" peer-dead
+        holds "for a reason" hub_blames "$(spoke_nbma 2)" ike-unanswered
         holds "the log says so" grep -q "$(spoke_nbma 2)" "$(hub_dir)/control.log"
     fi
     guest_plug s2 br-spokes
