@@ -69,7 +69,7 @@ TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection
 
 # SPIs whose packets tshark can decrypt and not check, for a display filter.
 unchecked_spis() {
-    { echo 0 && sed -n 's/.*"\(0x[0-9a-f]*\)".*No Checking.*/\1/p' "${1%.pcap}.esp_sa" 2>/dev/null; } | paste -sd,
+    { echo 0 && sed -n 's/^\("[^"]*",\)\{3\}"\(0x[0-9a-f]*\)".*no checking.*/\2/p' "${1%.pcap}.esp_sa" 2>/dev/null; } | paste -sd,
 }
 
 # What tshark holds against packets with this Ethernet source: broken, a bad checksum, a warning, or not decrypted and

@@ -21,7 +21,7 @@ ESP_HASHES = {
     "hmac(sha512)": "HMAC-SHA-512-256 [RFC4868]",
 }
 # Wireshark does not know the half of an extended sequence number that is not sent: it may decrypt and not check.
-ESN_UNCHECKED = "ANY %d-bits of Authentication [No Checking]"
+ESN_UNCHECKED = "ANY %d bit authentication [no checking]"
 # Length of the key of an IKE SA's HMAC: digest, octets of the checksum, Wireshark's word.
 IKE_HASHES = {
     20: ("sha1", 12, "HMAC_SHA1_96 [RFC2404]"),
