@@ -77,19 +77,15 @@ impl Keyring {
     }
 
     /// A key as configuration has it: text, or octets in hexadecimal after `0x`, as strongSwan has them.
-    pub fn parse_key(text: &str) -> Result<Secret, KeyringError> {
-        let Some(digits) = text.strip_prefix("0x") else {
-            return if text.is_empty() {
-                Err(KeyringError::EmptyKey)
-            } else {
-                Ok(Secret::copy_of(text.as_bytes()))
-            };
+    pub fn parse_key(text: &[u8]) -> Result<Secret, KeyringError> {
+        let Some(digits) = text.strip_prefix(b"0x") else {
+            return if text.is_empty() { Err(KeyringError::EmptyKey) } else { Ok(Secret::copy_of(text)) };
         };
         if digits.is_empty() || !digits.len().is_multiple_of(2) {
             return Err(KeyringError::Hexadecimal);
         }
         let mut key = Secret::zeroed(digits.len() / 2);
-        for (octet, pair) in key.as_mut().iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        for (octet, pair) in key.as_mut().iter_mut().zip(digits.chunks_exact(2)) {
             let value = |digit: u8| char::from(digit).to_digit(16).ok_or(KeyringError::Hexadecimal);
             let &[high, low] = pair else { return Err(KeyringError::Hexadecimal) };
             *octet = u8::try_from(value(high)? << 4 | value(low)?).map_err(|_| KeyringError::Hexadecimal)?;
@@ -234,7 +230,7 @@ mod tests {
 
     #[test]
     fn keys_are_text_or_hexadecimal() {
-        let key = |text| Keyring::parse_key(text).map(|key| key.expose().to_vec());
+        let key = |text: &str| Keyring::parse_key(text.as_bytes()).map(|key| key.expose().to_vec());
         assert_eq!(key("secret"), Ok(b"secret".to_vec()));
         assert_eq!(key("0x00fF10"), Ok(vec![0, 0xFF, 0x10]));
         assert_eq!(key(""), Err(KeyringError::EmptyKey));
