@@ -5,13 +5,11 @@ use crate::ike::pool::MAX_TASKS;
 use config::Config;
 use config::model::{self, KeyPeer, KeySource};
 use ike::certificate::{FileError, load_own, load_trust};
-use ike::credentials::{Credentials, Keyring, KeyringError, Match};
-use ike::crypto::Secret;
+use ike::credentials::{Credentials, CredentialsError, Keyring, KeyringError, Match};
 use ike::identity::{Identity, IdentityError, Pattern, PatternError};
 use ike::{Lifetimes, ModePolicy, Protection, Unique};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
 /// Octets of the kilobytes in `lifetime-kilobytes`, which are Cisco's.
 const KILOBYTE: u64 = 1_024;
@@ -28,6 +26,9 @@ pub enum SettingsError {
     /// Certificates, a private key, a revocation list.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Identity, certificate and authorities do not go together.
+    #[error("[ike]: {0}")]
+    Credentials(#[from] CredentialsError),
     /// Whom a pre-shared key is for.
     #[error("[[ike.key]] identity = \"{0}\": {1}")]
     Pattern(String, PatternError),
@@ -83,16 +84,11 @@ fn credentials(ours: &model::Ike) -> Result<Credentials, SettingsError> {
             KeySource::Inline(_) => SettingsError::KeyFile("pre-shared-key".into(), error),
         };
         let secret = key.source.read().map_err(file)?;
-        keyring.add(whom, Secret::copy_of(secret.octets()))?;
+        keyring.add(whom, Keyring::parse_key(secret.octets())?)?;
     }
-    let trusts = !ours.authority.is_empty();
-    let trust = trusts.then(|| load_trust(&ours.authority, &ours.crl)).transpose()?;
-    Ok(Credentials {
-        identity: ours.identity.as_deref().map(Identity::from_config).transpose()?,
-        own: ours.own.as_ref().map(|own| load_own(&own.certificate, &own.private_key)).transpose()?,
-        trust: trust.map(Arc::new),
-        keyring: Arc::new(keyring),
-    })
+    let identity = ours.identity.as_deref().map(Identity::from_config).transpose()?;
+    let own = ours.own.as_ref().map(|own| load_own(&own.certificate, &own.private_key)).transpose()?;
+    Ok(Credentials::new(identity, own, load_trust(&ours.authority, &ours.crl)?, keyring)?)
 }
 
 /// One for each source address: tunnels that share it share the protection, and the SAs.
