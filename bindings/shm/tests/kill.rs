@@ -7,7 +7,9 @@
 
 use shm::message::{Event, Update};
 use shm::{Geometry, RingName, Segment, SendError, Side};
+use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,6 +17,9 @@ const GEOMETRY: Geometry = Geometry { workers: 1, max_peers: 16 };
 const KILLS: u32 = 60;
 /// What a child gets done, at most, before it is killed.
 const SPREAD: u64 = 40_000;
+/// The SA whose sequence numbers are taken, and what its cells are armed with.
+const SA: usize = 7;
+const TAG: NonZeroU64 = NonZeroU64::MAX;
 
 /// An event whose every octet follows from its number, so that a torn one shows.
 fn packet(number: u64) -> Vec<u8> {
@@ -52,11 +57,14 @@ struct Player(Child);
 
 impl Player {
     fn start(part: &str, segment: &Path) -> Self {
+        Self::with(part, segment, Stdio::null())
+    }
+    fn with(part: &str, segment: &Path, stdout: Stdio) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "player", "--nocapture", "--test-threads=1"])
             .env("HUB_SHM_KILL", part)
             .env("HUB_SHM_SEGMENT", segment)
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .spawn()
             .unwrap();
         Self(child)
@@ -123,6 +131,16 @@ fn player() {
                 }
             }
         }
+        "take numbers" => {
+            let segment = attach(Side::Dataplane);
+            let cells = segment.sas_shared();
+            let mut out = std::io::stdout().lock();
+            loop {
+                // Said before the next is taken, as a packet is sent.
+                let number = cells[SA].outbound.take(TAG, 1).unwrap();
+                writeln!(out, "number {number}").unwrap();
+            }
+        }
         other => panic!("no part {other}"),
     }
 }
@@ -177,7 +195,7 @@ fn killing_the_receiver_loses_nothing_acknowledged() {
     let directory = Directory::new("receiver");
     let segment = Segment::open_or_create(&directory.segment(), &GEOMETRY, Side::Control).unwrap();
     let mut sender = segment.update_sender().unwrap();
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut applied) = (0, 0);
     let fill = |sender: &mut shm::UpdateSender| {
         while sender.send(&Update::Begin { generation: sender.position() + 1 }).is_ok() {}
     };
@@ -190,17 +208,18 @@ fn killing_the_receiver_loses_nothing_acknowledged() {
         }
         player.kill();
         acknowledged = sender.acknowledged();
-        let applied = segment.life(Side::Dataplane).generation;
+        applied = segment.life(Side::Dataplane).generation;
         assert!(applied >= acknowledged, "acknowledged {acknowledged}, applied {applied}");
     }
     let stats = segment.ring_stats(RingName::Updates).unwrap();
     assert_eq!((stats.rejected, stats.corrupt), (0, 0));
-    // Everything not acknowledged is still there, in order.
+    // Everything not acknowledged is still there, in order; but for what was applied and wiped already when the last one
+    // was killed before it could say so.
     drop((sender, segment));
     let segment = Segment::open_or_create(&directory.segment(), &GEOMETRY, Side::Dataplane).unwrap();
     let mut receiver = segment.update_receiver().unwrap();
-    assert_eq!(receiver.position(), acknowledged);
-    let mut next = acknowledged;
+    let mut next = receiver.position();
+    assert!((acknowledged..=applied).contains(&next), "{acknowledged} {next} {applied}");
     while receiver.receive(256, |update| {
         next += 1;
         assert_eq!(update, Update::Begin { generation: next });
@@ -231,4 +250,34 @@ fn killing_a_worker_tears_no_packet() {
     }
     let stats = segment.ring_stats(RingName::Events(0)).unwrap();
     assert_eq!((stats.rejected, stats.corrupt), (0, 0));
+}
+
+/// What a key must never see twice.
+#[test]
+fn killing_a_dataplane_uses_no_sequence_number_twice() {
+    let directory = Directory::new("numbers");
+    let control = Segment::open_or_create(&directory.segment(), &GEOMETRY, Side::Control).unwrap();
+    assert!(control.arm(SA as u32, TAG));
+    let mut last = 0;
+    for moment in moments().take(KILLS as usize) {
+        let mut player = Player::with("take numbers", &directory.segment(), Stdio::piped());
+        let mut lines = BufReader::new(player.0.stdout.take().unwrap()).lines();
+        let mut said = 0;
+        // What it said until it was killed, and what was still in the pipe then.
+        let mut killed = Some(player);
+        while let Some(Ok(line)) = lines.next() {
+            let Some(number) = line.strip_prefix("number ") else { continue };
+            let number: u64 = number.parse().unwrap();
+            assert!(number > last, "{number} after {last}");
+            last = number;
+            said += 1;
+            if said > moment / 40 {
+                killed.take().into_iter().for_each(Player::kill);
+            }
+        }
+        assert!(killed.is_none(), "the child ended by itself");
+    }
+    let sequence = control.sa(SA as u32).unwrap().outbound.sequence();
+    // Each killed one may have taken a number that it did not come to use.
+    assert!(sequence >= last && sequence <= last + u64::from(KILLS), "{sequence} {last}");
 }

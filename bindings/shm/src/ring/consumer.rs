@@ -26,6 +26,9 @@ pub struct Consumer<M, const WORDS: usize> {
     head: u64,
     #[cfg(loom)]
     pub(super) observe: Ordering,
+    /// A mutant: slots are wiped when the producer may have them already.
+    #[cfg(loom)]
+    pub(super) wipes_late: bool,
 }
 
 impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
@@ -50,6 +53,8 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
             head,
             #[cfg(loom)]
             observe: Ordering::Acquire,
+            #[cfg(loom)]
+            wipes_late: false,
         }
     }
 
@@ -110,11 +115,15 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
     #[inline]
     pub fn commit(&mut self) {
         if self.tail != self.next {
-            if M::SECRET {
-                wipe_all(&self.memory, self.tail, self.next);
+            let (from, late) = (self.tail, self.wipes_late());
+            if M::SECRET && !late {
+                wipe_all(&self.memory, from, self.next);
             }
             self.tail = self.next;
             self.memory.header().consumer.tail.store(self.tail, Ordering::Release);
+            if M::SECRET && late {
+                wipe_all(&self.memory, from, self.next);
+            }
         }
     }
 
@@ -136,6 +145,16 @@ impl<M: Memory<WORDS>, const WORDS: usize> Consumer<M, WORDS> {
     #[cfg(loom)]
     fn observe_order(&self) -> Ordering {
         self.observe
+    }
+
+    #[cfg(not(loom))]
+    #[inline(always)]
+    fn wipes_late(&self) -> bool {
+        false
+    }
+    #[cfg(loom)]
+    fn wipes_late(&self) -> bool {
+        self.wipes_late
     }
 }
 

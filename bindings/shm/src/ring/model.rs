@@ -1,6 +1,6 @@
 //! The ring under loom: every schedule and every value that a relaxed load may return, on a small ring.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm --lib --release ring::model`. Each property has a mutant with
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm --lib --release model`. Each property has a mutant with
 //! one ordering weakened, which must fail: a model that cannot fail proves nothing (loom once explored a single
 //! schedule of a ring whose spawned thread began with a load; that is why threads here begin with a store and why
 //! the schedules are counted). The release of `tail` has no mutant: it keeps the consumer's loads before its store,
@@ -13,9 +13,9 @@ use std::sync::atomic::AtomicUsize;
 
 const WORDS: usize = 2;
 
-struct Plain(Arc<(RingHeader, [[AtomicU64; WORDS]; 2])>);
+struct Plain<const SECRET: bool>(Arc<(RingHeader, [[AtomicU64; WORDS]; 2])>);
 
-impl Plain {
+impl<const SECRET: bool> Plain<SECRET> {
     fn new() -> Self {
         Self(Arc::new((RingHeader::default(), [[0, 0].map(AtomicU64::new), [0, 0].map(AtomicU64::new)])))
     }
@@ -24,7 +24,8 @@ impl Plain {
     }
 }
 
-impl Memory<WORDS> for Plain {
+impl<const SECRET: bool> Memory<WORDS> for Plain<SECRET> {
+    const SECRET: bool = SECRET;
     fn header(&self) -> &RingHeader {
         &self.0.0
     }
@@ -39,6 +40,7 @@ enum Mutant {
     None,
     Publish,
     Observe,
+    WipeLate,
 }
 
 /// Runs a model and gives how many schedules were explored.
@@ -54,7 +56,7 @@ fn explore(model: impl Fn() + Sync + Send + 'static) -> usize {
     explored.load(Ordering::Relaxed)
 }
 
-fn take(consumer: &mut Consumer<Plain, WORDS>) -> Option<u64> {
+fn take<const SECRET: bool>(consumer: &mut Consumer<Plain<SECRET>, WORDS>) -> Option<u64> {
     let mut out = [0; WORDS];
     match consumer.peek(&mut out) {
         Peek::Empty => None,
@@ -69,14 +71,15 @@ fn take(consumer: &mut Consumer<Plain, WORDS>) -> Option<u64> {
 }
 
 /// A producer pushes three messages through two slots while a consumer takes them.
-fn passing(mutant: Mutant) -> usize {
+fn passing<const SECRET: bool>(mutant: Mutant) -> usize {
     explore(move || {
-        let memory = Plain::new();
+        let memory = Plain::<SECRET>::new();
         let shared = memory.share();
         let mut consumer = Consumer::attach(memory);
         if mutant == Mutant::Observe {
             consumer.observe = Ordering::Relaxed;
         }
+        consumer.wipes_late = mutant == Mutant::WipeLate;
         let mut producer = Producer::attach(shared);
         if mutant == Mutant::Publish {
             producer.publish = Ordering::Relaxed;
@@ -114,7 +117,7 @@ fn passing(mutant: Mutant) -> usize {
 /// the consumer works.
 fn succession(mutant: Mutant) -> usize {
     explore(move || {
-        let memory = Plain::new();
+        let memory = Plain::<false>::new();
         let shared = memory.share();
         let mut consumer = Consumer::attach(memory);
         let mut first = Producer::attach(shared.share());
@@ -154,17 +157,28 @@ fn must_fail(model: impl FnOnce() -> usize) {
 
 #[test]
 fn messages_pass_whole_and_in_order() {
-    assert!(passing(Mutant::None) > 1);
+    assert!(passing::<false>(Mutant::None) > 1);
+}
+
+/// Slots are wiped while the producer waits for them.
+#[test]
+fn secrets_pass_whole_and_in_order() {
+    assert!(passing::<true>(Mutant::None) > 1);
+}
+
+#[test]
+fn mutant_late_wipe_fails() {
+    must_fail(|| passing::<true>(Mutant::WipeLate));
 }
 
 #[test]
 fn mutant_relaxed_publish_fails() {
-    must_fail(|| passing(Mutant::Publish));
+    must_fail(|| passing::<false>(Mutant::Publish));
 }
 
 #[test]
 fn mutant_relaxed_observe_fails() {
-    must_fail(|| passing(Mutant::Observe));
+    must_fail(|| passing::<false>(Mutant::Observe));
 }
 
 #[test]
