@@ -92,7 +92,8 @@ pub fn counters() -> (WorkerCounters, Vec<Traffic>) {
     (WorkerCounters::default(), (0..MAX_PEERS).map(|_| Traffic::default()).collect())
 }
 
-fn settings(key: Option<u32>) -> Settings {
+/// What the hub knows from its configuration.
+pub fn settings(key: Option<u32>) -> Settings {
     let port = |role, mac: Mac, address: [u8; 4]| PortSettings {
         role,
         mac: mac.0,

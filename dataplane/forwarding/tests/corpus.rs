@@ -4,6 +4,8 @@
 //! `cargo test -p forwarding --test corpus -- --ignored` writes the seeds to `fuzz/corpus/TARGET/`.
 #![cfg(test)]
 
+#[path = "../fuzz/esp.rs"]
+mod esp;
 #[path = "../fuzz/harness.rs"]
 mod harness;
 #[path = "../fuzz/hub.rs"]
@@ -98,6 +100,33 @@ fn process_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Each captured packet as ESP of either spoke, plain and in UDP; and within GRE with a trailer as what an authentic one
+/// holds, in transport and in tunnel mode.
+fn esp_seeds() -> Vec<Vec<u8>> {
+    let record = |flags: u8, octets: &[u8]| {
+        let [high, low] = (octets.len() as u16).to_be_bytes();
+        [&[flags, high, low], octets].concat()
+    };
+    let seed = |packet: Vec<u8>| {
+        let mut to_host = packet.clone();
+        to_host[16..20].copy_from_slice(&hub::HOST[1].octets());
+        let _ = ip4::fill_checksum(&mut to_host);
+        // Padded to whole blocks, since the harness would do it in front.
+        let padded = |mut text: Vec<u8>, block: usize, next: u8| {
+            let len = text.len();
+            text.resize(len + wire::esp::padding(len, block) + wire::esp::TRAILER, 0);
+            wire::esp::put_trailer(&mut text[len..], next).unwrap();
+            text
+        };
+        let gre = hub::gre(hub::KEY, gre::PROTO_IPV4, &to_host);
+        let tunnel = hub::ip(hub::SPOKE_NBMA[1], hub::NBMA, ip4::protocol::GRE, 64, &gre);
+        let (gre, tunnel) = (padded(gre, 4, 47), padded(tunnel, 16, 4));
+        let each = [(0x53, &gre), (0x5b | 4, &tunnel), (2, &packet), (1 | 4, &packet), (2 | 4 | 8, &packet)];
+        each.iter().flat_map(|(flags, octets)| record(*flags, octets)).collect()
+    };
+    packets().into_iter().map(seed).collect()
+}
+
 /// For each transform, with and without extended sequence numbers, a batch of captured packets.
 fn crypto_seeds() -> Vec<Vec<u8>> {
     let packets = packets();
@@ -133,8 +162,9 @@ fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
 /// A target's name, itself, and what makes its inputs.
 type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("crypto", harness::crypto, crypto_seeds),
+    ("esp", esp::esp, esp_seeds),
     ("fragment", harness::fragment, fragment_seeds),
     ("leaves", harness::leaves, packets),
     ("process", harness::process, process_seeds),
@@ -152,6 +182,13 @@ fn captures_hold(name: &str, step: usize) {
 #[test]
 fn crypto() {
     captures_hold("crypto", 3);
+}
+
+#[test]
+fn esp() {
+    captures_hold("esp", 9);
+    let (opened, sealed) = esp::progress();
+    assert!(opened > 1000 && sealed > 1000, "{opened} {sealed}: nothing gets past the keys");
 }
 
 #[test]
