@@ -16,6 +16,15 @@ pub const TUNNEL: [u8; 4] = [10, 255, 0, 1];
 /// MAC address of the hub's port.
 pub const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
+/// What tunnels are protected with. The test plays IKE.
+const PROFILE: &str = r#"
+[[protection]]
+name = "esp"
+[[ike.key]]
+address = "0.0.0.0/0"
+pre-shared-key = "nobody asks for it"
+"#;
+
 /// Two spokes behind their own MAC addresses, with a LAN each; a second tunnel with a key.
 pub const TABLES: &str = r#"
 [[link]]
@@ -70,6 +79,8 @@ pub struct Setup {
     pub workers: usize,
     /// Whether workers count cycles by stage.
     pub timed: bool,
+    /// Whether the tunnels' packets travel in ESP.
+    pub protected: bool,
     /// Static tables; otherwise the test plays control.
     pub tables: bool,
 }
@@ -82,6 +93,7 @@ impl Default for Setup {
             idle_sleep: 100,
             workers: 1,
             timed: false,
+            protected: false,
             tables: true,
         }
     }
@@ -101,7 +113,9 @@ impl Hub {
         std::fs::create_dir_all(&dir).unwrap();
         // A machine with fewer cores gets several workers on one.
         let cores = cores(setup.workers);
-        let Setup { device, port, idle_sleep, timed, .. } = &setup;
+        let Setup { device, port, idle_sleep, timed, protected, .. } = &setup;
+        let protection = if *protected { "protection = \"esp\"" } else { "" };
+        let profile = if *protected { PROFILE } else { "" };
         let run_dir = dir.display();
         let config = format!(
             r#"
@@ -129,6 +143,7 @@ name = "Tunnel0"
 interface = "dmvpn0"
 source = "192.0.2.1"
 address = "10.255.0.1/24"
+{protection}
 [tunnel.nhrp]
 network-id = 1
 [[tunnel]]
@@ -137,8 +152,10 @@ interface = "dmvpn1"
 source = "192.0.2.1"
 key = 77
 address = "10.254.0.1/24"
+{protection}
 [tunnel.nhrp]
 network-id = 2
+{profile}
 "#
         );
         std::fs::write(dir.join("hub.toml"), config).unwrap();

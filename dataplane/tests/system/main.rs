@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod control;
+mod esp;
 mod frames;
 mod golden;
 mod hub;
