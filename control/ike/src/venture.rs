@@ -1,7 +1,7 @@
 //! CREATE_CHILD_SA as we begin it: a successor of a child SA or of an IKE SA (RFC 7296 1.3.2, 1.3.3, 2.8).
 
 use crate::ask::{Ask, Purpose};
-use crate::child::Agreed;
+use crate::child::{Agreed, ChildState};
 use crate::crypto::{Encryption, Exchange as KeyExchange, Group, Integrity, Suite};
 use crate::cx::Cx;
 use crate::ike_sa::IkeSa;
@@ -113,7 +113,13 @@ impl Responder {
     /// Begins to rekey a child SA; with `group`, if the peer wants that one.
     pub(crate) fn begin_child(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, spi: u32, group: Option<Group>) {
         let group = group.or_else(|| self.pfs_group(sa, spi));
+        // Until the peer has deleted what it replaced it may not have our answer, and not know the new one.
+        let unsettled = sa.children.iter().any(|child| child.state == ChildState::Replaced);
         let Some(child) = sa.child_by_spi(spi).filter(|child| child.is_live()) else { return };
+        if unsettled || child.switch_ms.is_some() {
+            child.rekey_ms = Some(cx.now + RETRY_MS);
+            return;
+        }
         let Some(slot) = cx.host.allocate() else {
             child.rekey_ms = Some(cx.now + REFUSED_MS);
             return self.failed_sa(cx, sa, Trouble::new(Cause::Full, "no slot left to rekey a child SA"));
@@ -340,13 +346,12 @@ impl Responder {
             }
             NotifyType::TemporaryFailure => return self.put_off(sa, cx, RETRY_MS),
             NotifyType::ChildSaNotFound => {
-                // The peer has it no longer: neither do we.
+                // The peer has it no longer: neither do we. It is told so, in case it learns of it late.
                 self.abandon_venture(sa, cx);
-                let gone = replaces
-                    .and_then(|spi| sa.child_by_spi(spi))
-                    .map(|child| (child.slot.sa, child.is_live()));
-                if let Some((id, true)) = gone {
+                let gone = replaces.and_then(|spi| sa.child_by_spi(spi)).filter(|child| child.is_live());
+                if let Some((id, spi)) = gone.map(|child| (child.slot.sa, child.slot.spi)) {
                     sa.retire(cx, id, true);
+                    sa.ask.want(crate::ask::Want::DeleteChild(spi));
                 }
                 return;
             }

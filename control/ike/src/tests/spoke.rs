@@ -2,7 +2,10 @@
 
 use super::world::{HUB, PSK, Random, SPOKE};
 use crate::Path;
+use crate::certificate::Trust;
+use crate::credentials::Own;
 use crate::crypto::auth::{METHOD_SHARED_KEY, Signed, intermediate, shared_key};
+use crate::crypto::signature::HashAlgorithms;
 use crate::crypto::{
     Encryption, Envelope, Exchange as KeyExchange, Group, Integrity, Keys, Nonces, Opener, Prf, Role, Sealer,
     Secret, Spis, Suite,
@@ -11,10 +14,11 @@ use crate::identity::Identity;
 use crate::nat::digest;
 use crate::offer::{Offer, kind};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use wire::ike::{
-    AuthMethod, Chain, Delete, Exchange, Flags, HEADER_LEN, Header, KeyExchangeId, Message, Notify,
-    NotifyType, PAYLOAD_HEADER_LEN, PayloadType, Payloads, ProposalSpec, Protocol, TrafficSelector,
-    Transform, TransformType,
+    AuthMethod, CertEncoding, Certificate, Chain, Delete, Exchange, Flags, HEADER_LEN, Header, KeyExchangeId,
+    Message, Notify, NotifyType, PAYLOAD_HEADER_LEN, PayloadType, Payloads, ProposalSpec, Protocol,
+    TrafficSelector, Transform, TransformType,
 };
 
 /// What a child SA of the spoke's has.
@@ -83,6 +87,9 @@ impl Got {
     }
 }
 
+/// SPIs, message id and datagrams of a request.
+type OpenRequest = ((u64, u64), u32, Vec<Vec<u8>>);
+
 /// Nonce and KE of a CREATE_CHILD_SA.
 type Created<'a> = Option<(&'a [u8], Option<(Group, &'a [u8])>)>;
 
@@ -110,6 +117,8 @@ pub(super) struct Spoke {
     pub(super) fragmentation: bool,
     pub(super) pfs: Option<Group>,
     pub(super) no_child: bool,
+    /// It authenticates by certificate, and checks the hub's.
+    pub(super) own: Option<(Own, Arc<Trust>)>,
     /// Notifies that go into IKE_AUTH too.
     pub(super) extras: Vec<(u16, Vec<u8>)>,
 
@@ -136,6 +145,7 @@ pub(super) struct Spoke {
     /// Requests of the hub's are left unanswered.
     pub(super) mute: bool,
     spi_counter: u32,
+    open_requests: Vec<OpenRequest>,
     pub(super) fragment_size: Option<usize>,
 }
 
@@ -165,6 +175,7 @@ impl Spoke {
             fragmentation: true,
             pfs: None,
             no_child: false,
+            own: None,
             extras: Vec::new(),
             spi: 0,
             nonce: Vec::new(),
@@ -187,6 +198,7 @@ impl Spoke {
             asked_ike: None,
             mute: false,
             spi_counter: 0x1000,
+            open_requests: Vec::new(),
             fragment_size: None,
         }
     }
@@ -419,7 +431,18 @@ impl Spoke {
         if self.initial_contact {
             chain.status(NotifyType::InitialContact, &[]);
         }
-        chain.authentication(AuthMethod(METHOD_SHARED_KEY), key.expose());
+        match &self.own {
+            Some((own, _)) => {
+                for data in own.chain() {
+                    chain.certificate(&Certificate { encoding: CertEncoding::X509, data });
+                }
+                let signed = own.key().sign(HashAlgorithms::parse(&HashAlgorithms::ours()), &octets).unwrap();
+                chain.authentication(AuthMethod(signed.method), &signed.data);
+            }
+            None => {
+                chain.authentication(AuthMethod(METHOD_SHARED_KEY), key.expose());
+            }
+        }
         if !self.no_child {
             self.child_payloads(&mut chain, None);
         }
@@ -479,6 +502,8 @@ impl Spoke {
         let id = self.sa().next;
         self.sa().next += 1;
         let datagrams = self.seal(self.sas.len() - 1, exchange, id, false, chain);
+        let spis = self.sa().spis;
+        self.open_requests.push((spis, id, datagrams.clone()));
         datagrams.iter().for_each(|datagram| self.send(datagram.clone()));
         datagrams
     }
@@ -546,7 +571,14 @@ impl Spoke {
         Some(Got { header, first: sa.first, inner })
     }
 
+    /// Its requests that the hub has not answered.
+    pub(super) fn unanswered(&self) -> Vec<Vec<Vec<u8>>> {
+        self.open_requests.iter().map(|(_, _, datagrams)| datagrams.clone()).collect()
+    }
+
     fn answered(&mut self, got: Got) {
+        let spis = (got.header.initiator_spi, got.header.responder_spi);
+        self.open_requests.retain(|(sa, id, _)| (*sa, *id) != (spis, got.header.message_id));
         self.got.push(got.clone());
         match got.header.exchange {
             Exchange::IkeIntermediate if self.pending_additional.is_some() => {
@@ -570,6 +602,16 @@ impl Spoke {
             let octets = self.signed(Role::Responder, body, got.header.message_id);
             let key = shared_key(self.suite.prf(), &Secret::copy_of(&self.psk), &octets);
             assert!(key.equals(auth.data), "the hub's AUTH is wrong");
+        } else {
+            let octets = self.signed(Role::Responder, body, got.header.message_id);
+            let (_, trust) = self.own.as_ref().expect("a signature from the hub");
+            let chain: Vec<Vec<u8>> = payloads
+                .all(PayloadType::Certificate)
+                .map(|payload| Certificate::parse(payload.body).unwrap().data.to_vec())
+                .collect();
+            let identity = Identity::parse(body).unwrap();
+            let verified = trust.verify(&identity, &chain, 1_790_000_000, auth.method.0, auth.data, &octets);
+            assert!(verified.is_ok(), "{verified:?}");
         }
         self.established = true;
         if self.no_child {
