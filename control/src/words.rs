@@ -78,8 +78,20 @@ pub fn esp_blocked(session: &Session, held: u64) {
     tracing::warn!(
         "%CRYPTO-4-ESP_BLOCKED: peer {} at {address}:{port}: IKE is up and nothing was decrypted: \
          ESP blocked on the path; let pass {lets}{more}",
-        session.identity
+        session.identity.escape_debug()
     );
+}
+
+/// A session came or went, in the words that monitoring systems know of DMVPN: one line for each tunnel that it serves.
+pub fn crypto_socket(config: &Config, path: &ike::Path, is_up: bool) {
+    let (local, remote) = (path.local.0, path.remote.0);
+    let word = if is_up { "UP" } else { "DOWN" };
+    for tunnel in config.tunnel.iter().filter(|t| t.source == local && t.protection.is_some()) {
+        let name = &tunnel.name;
+        tracing::info!(
+            "%DMVPN-5-CRYPTO_SS: {name}: local address : {local} remote address : {remote} socket is {word}"
+        );
+    }
 }
 
 /// A GRE packet that the data plane refused: who sent it, and what is wrong with it.
@@ -91,8 +103,13 @@ pub struct Refusal {
     pub nbma: Ipv4Addr,
     /// Outer destination address.
     pub local: Ipv4Addr,
-    /// GRE key.
+    /// GRE key; of ESP the SPI.
     pub key: Option<u32>,
+}
+
+/// Whether a reason is about ESP, so that what is reported beside it is the SPI.
+pub fn is_esp(reason: DropReason) -> bool {
+    reason.name().starts_with("esp_") || reason == DropReason::SaSelectorMismatch
 }
 
 impl Refusal {
@@ -137,6 +154,10 @@ impl Refusal {
                 "data from {nbma} on source {local}: not registered; \
                  check `ip nhrp nhs` on the spoke, or map it with [[tunnel.nhrp.map]]"
             ),
+            other if is_esp(other) => {
+                let spi = key.map_or(String::new(), |spi| format!(" with SPI {spi:08x}"));
+                format!("ESP from {nbma} to {local}{spi} refused, {}: {}", other.name(), other.meaning())
+            }
             other => {
                 format!("GRE from {nbma} on source {local} refused, {}: {}", other.name(), other.meaning())
             }

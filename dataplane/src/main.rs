@@ -9,6 +9,7 @@
 mod backlog;
 mod clock;
 mod feed;
+mod hardening;
 mod health;
 mod hub;
 mod lane;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    hardening::no_core_dumps();
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         let registered = signal_hook::flag::register(signal, stop.clone());

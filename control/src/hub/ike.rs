@@ -62,7 +62,8 @@ impl Hub {
                 }
                 Action::SessionDown { session, why } => {
                     self.state.carry(session, None);
-                    self.ike.iter_mut().for_each(|ike| drop(ike.sessions.down(session)));
+                    let gone = self.ike.as_mut().and_then(|ike| ike.sessions.down(session));
+                    gone.iter().for_each(|gone| words::crypto_socket(&self.config, &gone.path, false));
                     self.server.session_gone(now_ms, session, why.text(), &mut self.actions);
                 }
                 Action::Changed(session) => self.ike.iter_mut().for_each(|ike| ike.vault.changed(session)),
@@ -78,6 +79,9 @@ impl Hub {
             // What was learnt from its earlier IKE SA stays; where it is now may be elsewhere.
             ike.sessions.up(now_ms, up);
             return self.session_moved(now_ms, session, path, encapsulation);
+        }
+        if !up.restored {
+            words::crypto_socket(&self.config, &path, true);
         }
         ike.sessions.up(now_ms, up);
         let carrier = Carrier { nbma: path.remote.0, udp: udp(encapsulation), sa: None };

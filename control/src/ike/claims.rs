@@ -131,3 +131,110 @@ impl Claims {
         (self.pins.len(), self.max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+[hub]
+name = "test"
+max-peers = 20
+[[port]]
+name = "wan0"
+device = "net_null0"
+role = "underlay"
+address = ["203.0.113.1/24", "203.0.113.2/24"]
+[[tunnel]]
+name = "Tunnel0"
+interface = "gre0"
+source = "203.0.113.1"
+address = "10.0.0.1/24"
+nhrp = { network-id = 1 }
+[[tunnel]]
+name = "Tunnel1"
+interface = "gre1"
+source = "203.0.113.2"
+key = 1
+address = "10.1.0.1/24"
+protection = "DMVPN"
+nhrp = { network-id = 2 }
+[[protection]]
+name = "DMVPN"
+claims = "POLICY"
+[[ike.key]]
+address = "0.0.0.0/0"
+pre-shared-key = "for tests only"
+[[ike.claim]]
+identity = "spoke{n}.example.net"
+address = "10.1.0.{n}"
+[[ike.claim]]
+identity = "roamer.example.net"
+address = "10.1.0.99"
+"#;
+
+    fn claims(policy: &str) -> Claims {
+        Claims::new(&Config::parse("hub.toml", &CONFIG.replace("POLICY", policy)).unwrap())
+    }
+
+    fn at(n: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 1, 0, n)
+    }
+
+    #[test]
+    fn who_is_listed_has_what_the_list_says_and_nothing_else() {
+        for policy in ["first-come", "listed"] {
+            let mut claims = claims(policy);
+            assert_eq!(claims.check("spoke7.example.net", 1, at(7), None), Ok(()));
+            assert_eq!(claims.check("SPOKE7.example.net", 1, at(8), None), Err(LISTED));
+            assert_eq!(claims.check("roamer.example.net", 1, at(99), None), Ok(()));
+            // It is the list that counts, not who came first; and it may take its own back.
+            assert!(!claims.registered("spoke7.example.net", 1, at(7)));
+            assert_eq!(claims.check("spoke7.example.net", 1, at(7), Some("somebody")), Ok(()));
+            // A tunnel in the clear has no identities.
+            assert_eq!(claims.check("spoke7.example.net", 0, at(200), None), Ok(()));
+        }
+    }
+
+    #[test]
+    fn who_is_not_listed_has_nothing_where_all_are() {
+        assert_eq!(claims("listed").check("other.example.net", 1, at(200), None), Err(UNLISTED));
+    }
+
+    #[test]
+    fn first_come() {
+        let mut claims = claims("first-come");
+        // Every address of the pattern is somebody's, known or not.
+        assert_eq!(claims.check("other.example.net", 1, at(5), None), Err(RESERVED));
+        let free = Ipv4Addr::new(10, 1, 1, 5);
+        assert_eq!(claims.check("a", 1, free, None), Ok(()));
+        assert!(claims.registered("a", 1, free) && !claims.registered("a", 1, free));
+        assert_eq!(claims.check("a", 1, free, None), Ok(()));
+        assert_eq!(claims.check("b", 1, free, None), Err(TAKEN));
+        assert_eq!(claims.check("A", 1, free, None), Err(TAKEN), "another key-id");
+        // Registered an instant ago, and not yet pinned.
+        let other = Ipv4Addr::new(10, 1, 1, 6);
+        assert_eq!(claims.check("b", 1, other, Some("a")), Err(TAKEN));
+        assert_eq!(claims.check("a", 1, other, Some("a")), Ok(()), "its own earlier session");
+        assert!(claims.unpin(1, free) && !claims.unpin(1, free));
+        assert_eq!(claims.check("b", 1, free, None), Ok(()));
+    }
+
+    #[test]
+    fn pins_are_bounded_by_identity_and_in_all() {
+        let mut claims = claims("first-come");
+        let address = |n: usize| Ipv4Addr::from_bits(0x0a01_0100 + n as u32);
+        for n in 0..MAX_PINS_PER_IDENTITY {
+            assert_eq!(claims.check("greedy", 1, address(n), None), Ok(()));
+            assert!(claims.registered("greedy", 1, address(n)));
+        }
+        assert_eq!(claims.check("greedy", 1, address(64), None), Err(TOO_MANY));
+        for n in 64..80 {
+            assert!(claims.registered("modest", 1, address(n)));
+        }
+        assert_eq!((claims.check("third", 1, address(80), None), claims.len()), (Err(FULL), (80, 80)));
+        claims.unpin(1, address(3));
+        assert_eq!(claims.check("greedy", 1, address(80), None), Ok(()));
+        assert_eq!(claims.check(&"x".repeat(MAX_IDENTITY + 1), 1, address(80), None), Err(TOO_LONG));
+    }
+}

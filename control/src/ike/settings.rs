@@ -14,6 +14,9 @@ use std::io;
 /// Octets of the kilobytes in `lifetime-kilobytes`, which are Cisco's.
 const KILOBYTE: u64 = 1_024;
 
+/// Sessions beyond the peers, at least.
+const SPARE_SESSIONS: usize = 64;
+
 /// What is wrong with the configuration, or with a file that it names.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -61,11 +64,17 @@ pub fn responder(config: &Config) -> Result<Option<ike::Config>, SettingsError> 
             model::Unique::Keep => Unique::Keep,
         },
         fragment_size: ours.fragment_size,
-        max_sessions: config.hub.max_peers as usize,
+        max_sessions: max_sessions(config.hub.max_peers),
         max_tasks: MAX_TASKS,
         protections,
         seed: u64::from_ne_bytes(seed),
     }))
+}
+
+/// Most sessions: one for each peer, and some of spokes that are away and not known to be, or that came with another
+/// identity.
+fn max_sessions(max_peers: u32) -> usize {
+    max_peers as usize + (max_peers / 8) as usize + SPARE_SESSIONS
 }
 
 /// Who we are, and whom we trust.

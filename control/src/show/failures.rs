@@ -4,6 +4,7 @@ use super::ago;
 use crate::hub::Hub;
 use crate::ike::sessions::{Esp, Session};
 use crate::ike::silence;
+use crate::words::is_esp;
 use api::{Cause, Failure};
 use nhrp::{DropReason, PeerRecord, UnbindReason};
 use shm::drops::DropReason as Gre;
@@ -120,6 +121,10 @@ fn detail(failure: &nhrp::Failure) -> Option<String> {
 /// What the refused packets looked like.
 fn encapsulation(refused: &nhrp::Refused) -> String {
     let nhrp::Refused { reason, local, key } = *refused;
+    if Gre::ALL.iter().any(|known| known.name() == reason && is_esp(*known)) {
+        let spi = key.map_or(String::new(), |spi| format!(" with SPI {spi:08x}"));
+        return format!("{reason}: ESP to {local}{spi}");
+    }
     let seen = key.map_or("GRE without a key".to_string(), |key| format!("GRE key {key}"));
     match reason {
         reason if reason == Gre::GreKeyMismatch.name() => format!("{seen} to {local}"),

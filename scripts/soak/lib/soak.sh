@@ -67,6 +67,8 @@ group_number() {
 }
 
 soak_hub_config() {
+    local protection=
+    [ -z "${SOAK_PSK:-}" ] || protection='protection = "DMVPN"'
     mkdir -p "$(hub_dir)/run" "$(hub_dir)/state"
     cat >"$(hub_dir)/hub.toml" <<END
 [hub]
@@ -97,7 +99,7 @@ source = "$HUB_NBMA"
 key = $KEY
 address = "$HUB_TUNNEL/16"
 ip-mtu = 1400
-${SOAK_PSK:+protection = "DMVPN"}
+$protection
 
 [tunnel.nhrp]
 network-id = 1
