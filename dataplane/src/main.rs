@@ -48,7 +48,8 @@ fn main() -> ExitCode {
     let config = match Config::check(&arguments.config) {
         Ok(checked) => {
             checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            checked.config
+            // Pre-shared keys are control's: they are wiped here.
+            Config { ike: config::model::Ike::default(), ..checked.config }
         }
         Err(error) => {
             eprintln!("{error}");

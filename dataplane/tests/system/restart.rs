@@ -69,3 +69,15 @@ fn a_deleted_twin_is_made_again() {
         wait_for("a line in the log", || hub.log().contains("made again").then_some(()));
     });
 }
+
+/// Keys of SAs are in its memory.
+#[test]
+fn no_core_file_is_made_of_it() {
+    isolated("restart::no_core_file_is_made_of_it", || {
+        let _wire = WireEnd::lay();
+        let hub = Hub::start("core", Setup::default());
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", hub.pid())).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    });
+}
