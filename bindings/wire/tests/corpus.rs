@@ -67,10 +67,12 @@ fn ike() -> Vec<Vec<u8>> {
         for message in file["messages"].as_array().unwrap() {
             let octets = hex(message["hex"].as_str().unwrap());
             if let Some(plaintext) = message["plaintext"].as_str() {
-                let plaintext = hex(plaintext);
+                let mut plaintext = hex(plaintext);
+                let padding = plaintext.pop().unwrap();
+                plaintext.truncate(plaintext.len() - usize::from(padding));
                 let mut clear = octets[..wire::ike::HEADER_LEN].to_vec();
                 clear[16] = message["first"].as_u64().unwrap() as u8;
-                clear.extend(wire::ike::unpad(&plaintext).unwrap());
+                clear.extend(plaintext);
                 let length = clear.len() as u32;
                 clear[24..28].copy_from_slice(&length.to_be_bytes());
                 messages.push(clear);

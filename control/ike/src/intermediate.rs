@@ -3,7 +3,7 @@
 
 use crate::counters::Count;
 use crate::crypto::auth::intermediate as int_auth;
-use crate::crypto::{Envelope, Keys, Nonces, Role};
+use crate::crypto::{Keys, Nonces, Role};
 use crate::cx::Cx;
 use crate::ike_sa::{IkeSa, Secured};
 use crate::job::{Outcome, Work};
@@ -55,9 +55,9 @@ impl Responder {
         let mut chain = Chain::new();
         chain.key_exchange(KeyExchangeId(group.id()), &exchanged.public);
         let outline = Outline { exchange: Exchange::IkeIntermediate, id: request.id, response: true };
-        let theirs = head(sa.spis, Role::Initiator, outline, Envelope::Whole, request.first);
+        let theirs = head(sa.spis, Role::Initiator, outline, request.first, None);
         let theirs = with_flags(theirs, request.flags);
-        let ours = head(sa.spis, Role::Responder, outline, Envelope::Whole, chain.first());
+        let ours = head(sa.spis, Role::Responder, outline, chain.first(), None);
         let ours = with_flags(ours, Flags::RESPONSE);
         // The answer still goes out under the old keys.
         self.respond(sa, cx, request, &chain);

@@ -4,7 +4,7 @@ use crate::Host;
 use crate::crypto::{Envelope, OpenError, Role, SealError};
 use crate::ike_sa::{IkeSa, Secured};
 use crate::path::PORT_NAT;
-use wire::ike::{Chain, Encrypted, Exchange, Flags, HEADER_LEN, Message, PAYLOAD_HEADER_LEN, PayloadType};
+use wire::ike::{Chain, Encrypted, Exchange, Flags, Fragment, HEADER_LEN, Header, Message, PayloadType};
 use zeroize::Zeroizing;
 
 /// Octets of IPv4 and UDP header before a message; the non-ESP marker comes on top.
@@ -37,7 +37,7 @@ impl IkeSa {
         let secured = self.secured.as_mut().ok_or(SealError::Keys)?;
         let whole = HEADER_LEN + Envelope::Whole.header_len();
         if !self.fragmentation || secured.sealer.sealed_len(whole, inner.len()) <= room {
-            let head = head(spis, role, outline, Envelope::Whole, chain.first());
+            let head = head(spis, role, outline, chain.first(), None);
             return Ok(vec![seal(secured, head, Envelope::Whole, inner, host)?]);
         }
         let part = secured.sealer.capacity(HEADER_LEN + Envelope::Fragment.header_len(), room).max(1);
@@ -45,9 +45,7 @@ impl IkeSa {
         let fragment = |(number, part): (u16, &[u8])| {
             // Only the first names a payload (RFC 7383 2.5).
             let first = if number == 1 { chain.first() } else { PayloadType::None };
-            let mut head = head(spis, role, outline, Envelope::Fragment, first);
-            head.extend_from_slice(&number.to_be_bytes());
-            head.extend_from_slice(&total.to_be_bytes());
+            let head = head(spis, role, outline, first, Some(Fragment { number, total }));
             seal(secured, head, Envelope::Fragment, part, host)
         };
         (1..=total).zip(inner.chunks(part)).map(fragment).collect()
@@ -61,10 +59,8 @@ impl IkeSa {
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let secured = self.secured.as_ref().ok_or(OpenError::Keys)?;
         let envelope = if encrypted.fragment.is_some() { Envelope::Fragment } else { Envelope::Whole };
-        let body = message.payloads().into_iter().last().map_or(0, |payload| payload.body.len());
-        let at = message.octets().len().checked_sub(PAYLOAD_HEADER_LEN + body).ok_or(OpenError::Length)?;
         let mut inner = Zeroizing::new(Vec::new());
-        secured.opener.open(message.octets(), at, envelope, &mut inner)?;
+        secured.opener.open(message.octets(), encrypted.at(), envelope, &mut inner)?;
         Ok(inner)
     }
 }
@@ -82,32 +78,25 @@ fn seal(
     Ok(head)
 }
 
-/// Header, and head of the Encrypted payload without fragment numbers; the lengths are the sealer's to write.
+/// Header, and head of the Encrypted payload; the lengths are the sealer's to write.
 pub(crate) fn head(
     spis: (u64, u64),
     role: Role,
     outline: Outline,
-    envelope: Envelope,
     first: PayloadType,
+    fragment: Option<Fragment>,
 ) -> Vec<u8> {
-    let kind = match envelope {
-        Envelope::Whole => PayloadType::Encrypted,
-        Envelope::Fragment => PayloadType::EncryptedFragment,
-    };
     let initiator = if role == Role::Initiator { Flags::INITIATOR } else { 0 };
     let response = if outline.response { Flags::RESPONSE } else { 0 };
-    let mut head = Vec::with_capacity(HEADER_LEN + envelope.header_len());
-    head.extend_from_slice(&spis.0.to_be_bytes());
-    head.extend_from_slice(&spis.1.to_be_bytes());
-    head.extend_from_slice(&[kind.0, VERSION, outline.exchange.0, initiator | response]);
-    head.extend_from_slice(&outline.id.to_be_bytes());
-    head.extend_from_slice(&[0; 4]);
-    head.extend_from_slice(&[first.0, 0, 0, 0]);
-    head
+    let header = Header {
+        initiator_spi: spis.0,
+        responder_spi: spis.1,
+        exchange: outline.exchange,
+        flags: Flags(initiator | response),
+        message_id: outline.id,
+    };
+    header.encrypted_head(first, fragment)
 }
-
-/// Version 2.0.
-const VERSION: u8 = 0x20;
 
 /// The same head with these flags: those of a message as it was received.
 pub(crate) fn with_flags(mut head: Vec<u8>, flags: u8) -> Vec<u8> {

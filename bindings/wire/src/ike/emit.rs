@@ -50,11 +50,6 @@ impl Chain {
         self.first == PayloadType::None
     }
 
-    /// Whether all fitted in. A chain that is too long is refused when a message is made of it.
-    pub(super) fn fits(&self) -> bool {
-        !self.overrun
-    }
-
     /// Appends a payload whose body `write` appends.
     pub fn payload(&mut self, kind: PayloadType, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
         let at = self.octets.len();

@@ -129,25 +129,6 @@ pub enum ParseError {
         /// How many there are.
         total: u16,
     },
-    /// An Encrypted payload too short for initialization vector, one block and checksum.
-    #[error("encrypted payload of {have} octets, at least {need} needed")]
-    EncryptedTruncated {
-        /// Octets.
-        have: usize,
-        /// Octets needed.
-        need: usize,
-    },
-    /// Ciphertext that is no multiple of the block.
-    #[error("ciphertext of {0} octets is no multiple of the block")]
-    EncryptedAlignment(usize),
-    /// Decrypted octets whose pad length runs over their front.
-    #[error("padding of {pad} octets in {have}")]
-    Padding {
-        /// Pad length.
-        pad: u8,
-        /// Octets with the pad length.
-        have: usize,
-    },
 }
 
 /// Coarse kind of a [`ParseError`], for counters.
@@ -159,8 +140,6 @@ pub enum ErrorClass {
     Version,
     /// Chain of payloads.
     Chain,
-    /// Encrypted payload.
-    Encrypted,
     /// A payload's body.
     Body,
 }
@@ -177,11 +156,8 @@ impl ParseError {
             | Self::TrailingOctets(_)
             | Self::NestedEncryption
             | Self::Duplicate(_) => ErrorClass::Chain,
-            Self::Fragment { .. }
-            | Self::EncryptedTruncated { .. }
-            | Self::EncryptedAlignment(_)
-            | Self::Padding { .. } => ErrorClass::Encrypted,
             Self::BodyTruncated { .. }
+            | Self::Fragment { .. }
             | Self::ProposalLength { .. }
             | Self::ProposalMore(_)
             | Self::TooManyProposals

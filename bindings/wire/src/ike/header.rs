@@ -23,10 +23,6 @@ pub(super) struct Raw {
 
 const _: () = assert!(size_of::<Raw>() == HEADER_LEN);
 
-/// Where the length field is, and that of the payload right after the header.
-pub(super) const LENGTH_AT: usize = 24;
-pub(super) const FIRST_LENGTH_AT: usize = HEADER_LEN + 2;
-
 /// Version 2.0. The minor version of a received message is not looked at (RFC 7296 2.5).
 const VERSION: u8 = 0x20;
 

@@ -19,9 +19,9 @@
 //! +---------------------------------------------------------------+
 //! ```
 //! [`Message::parse`] checks header and chain of payloads once, the `parse` of each payload its body, so that accessors
-//! cannot fail. An Encrypted payload ends the chain: [`Encrypted`] says where initialization vector, ciphertext and
-//! checksum are, and what came out of the ciphertext is again a chain, for [`Payloads::parse`]. [`Chain`] writes
-//! payloads, [`Chain::message`] and [`Envelope`] put them in a message.
+//! cannot fail. An Encrypted payload ends the chain: [`Encrypted`] says where it begins and what it is a fragment of, and
+//! what came out of it is again a chain, for [`Payloads::parse`]. [`Chain`] writes payloads, [`Chain::message`] puts them
+//! in a message in the clear, [`Header::encrypted_head`] begins one that is not.
 
 mod auth;
 mod certificate;
@@ -29,7 +29,6 @@ mod chain;
 mod delete;
 mod emit;
 mod encrypted;
-mod envelope;
 mod error;
 mod header;
 mod identity;
@@ -50,8 +49,7 @@ pub use certificate::{Certificate, CertificateRequest};
 pub use chain::{Payload, PayloadIter, Payloads};
 pub use delete::Delete;
 pub use emit::{Chain, TooLong};
-pub use encrypted::{Encrypted, Fragment, Layout, Sealed, unpad};
-pub use envelope::{Envelope, Parts};
+pub use encrypted::{Encrypted, Fragment};
 pub use error::{ErrorClass, ParseError};
 pub use header::{Flags, Header};
 pub use identity::Identity;

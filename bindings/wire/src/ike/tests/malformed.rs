@@ -356,56 +356,26 @@ fn signatures_and_authorities() {
     assert!(CertificateRequest::parse(&[200, 1, 2]).unwrap().authorities.is_empty());
 }
 
-/// An Encrypted payload with a body, split under a layout.
-fn split(kind: PayloadType, body: &[u8], layout: Layout) -> Result<usize, ParseError> {
-    let mut chain = Chain::new();
-    chain.raw(kind, body);
-    let octets = chain.message(&header()).unwrap();
-    let encrypted = Message::parse(&octets).unwrap().encrypted()?.unwrap();
-    encrypted.split(layout).map(|sealed| sealed.ciphertext.len())
-}
-
-#[test]
-fn encrypted_payloads() {
-    let whole = |length: usize, layout| split(PayloadType::Encrypted, &vec![0; length], layout);
-    for have in 0..25 {
-        assert_eq!(whole(have, Layout::GCM_16), Err(ParseError::EncryptedTruncated { have, need: 25 }));
-    }
-    assert_eq!(whole(25, Layout::GCM_16), Ok(1));
-    for have in 0..48 {
-        assert_eq!(whole(have, Layout::cbc(16)), Err(ParseError::EncryptedTruncated { have, need: 48 }));
-    }
-    assert_eq!(whole(48, Layout::cbc(16)), Ok(16));
-    for have in 49..64 {
-        assert_eq!(whole(have, Layout::cbc(16)), Err(ParseError::EncryptedAlignment(have - 32)));
-    }
-    assert_eq!(whole(64, Layout::cbc(16)), Ok(32));
-    // A layout that makes no sense is no panic either.
-    assert_eq!(whole(64, Layout { iv: 0, block: 0, icv: 0 }), Ok(64));
-}
-
 #[test]
 fn fragments() {
-    let fragment = |body: &[u8]| split(PayloadType::EncryptedFragment, body, Layout::GCM_16);
+    let fragment = |body: &[u8]| {
+        let mut chain = Chain::new();
+        chain.raw(PayloadType::Vendor, b"in the clear").raw(PayloadType::EncryptedFragment, body);
+        let octets = chain.message(&header()).unwrap();
+        let encrypted = Message::parse(&octets).unwrap().encrypted()?.unwrap();
+        assert_eq!((encrypted.at(), encrypted.sealed), (HEADER_LEN + 16, &body[4..]));
+        Ok(encrypted.fragment.unwrap())
+    };
+    let kind = PayloadType::EncryptedFragment;
     for have in 0..4 {
-        assert_eq!(fragment(&[0; 4][..have]), Err(ParseError::EncryptedTruncated { have, need: 4 }));
+        assert_eq!(fragment(&[0; 4][..have]), Err(ParseError::BodyTruncated { kind, have, need: 4 }));
     }
     for (number, total) in [(0, 0), (0, 1), (2, 1), (65535, 65534), (1, 0)] {
         let body = [u16::to_be_bytes(number), u16::to_be_bytes(total)].concat();
         assert_eq!(fragment(&body), Err(ParseError::Fragment { number, total }));
     }
-    let short = Err(ParseError::EncryptedTruncated { have: 0, need: 25 });
-    assert_eq!(fragment(&[0, 1, 0, 1]), short);
-    assert_eq!(fragment(&[&[255; 4][..], &[0; 25]].concat()), Ok(1));
-}
-
-#[test]
-fn padding() {
-    assert_eq!(unpad(&[]), Err(ParseError::EncryptedTruncated { have: 0, need: 1 }));
-    assert_eq!(unpad(&[0]), Ok(&[][..]));
-    assert_eq!(unpad(&[7, 7, 1]), Ok(&[7][..]));
-    assert_eq!(unpad(&[7, 7, 2]), Ok(&[][..]));
-    assert_eq!(unpad(&[7, 7, 3]), Err(ParseError::Padding { pad: 3, have: 3 }));
+    assert_eq!(fragment(&[0, 1, 0, 1, 9]), Ok(Fragment { number: 1, total: 1 }));
+    assert_eq!(fragment(&[255; 4]), Ok(Fragment { number: 65535, total: 65535 }));
 }
 
 #[test]
@@ -418,13 +388,4 @@ fn what_is_too_long_is_not_built() {
         chain.raw(PayloadType::Vendor, &[]);
     });
     assert_eq!(chain.message(&header()), Err(TooLong(28 + 65 * 4)));
-    assert!(Envelope::new(&header(), &chain, Layout::GCM_16).is_err());
-    // No room for a single octet, then too many fragments to count.
-    let mut chain = Chain::new();
-    chain.raw(PayloadType::Vendor, &[0; 1000]);
-    for max in [0, 60, 61] {
-        assert_eq!(Envelope::fragments(&header(), &chain, Layout::GCM_16, max).unwrap_err(), TooLong(1004));
-    }
-    assert_eq!(Envelope::fragments(&header(), &chain, Layout::GCM_16, 62).unwrap().len(), 1004);
-    assert_eq!(Envelope::fragments(&header(), &chain, Layout::GCM_16, 2000).unwrap().len(), 1);
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 pub(super) struct Real {
     pub(super) name: String,
     pub(super) octets: Vec<u8>,
-    /// First payload inside the Encrypted payload, what it holds with its padding, how it is laid out.
-    pub(super) inner: Option<(PayloadType, Vec<u8>, Layout)>,
+    /// First payload inside the Encrypted payload, and what it holds without its padding.
+    pub(super) inner: Option<(PayloadType, Vec<u8>)>,
     seen: Value,
 }
 
@@ -24,17 +24,16 @@ pub(super) fn messages() -> Vec<Real> {
 
 fn read(file: &str) -> Vec<Real> {
     let file: Value = serde_json::from_str(file).unwrap();
-    let message = |message: &Value| {
-        let layout = |index: usize| message["layout"][index].as_u64().unwrap() as usize;
-        Real {
-            name: format!("{} frame {}", message["file"].as_str().unwrap(), message["frame"]),
-            octets: hex(message["hex"].as_str().unwrap()),
-            inner: message["plaintext"].as_str().map(|plaintext| {
-                let first = PayloadType(message["first"].as_u64().unwrap() as u8);
-                (first, hex(plaintext), Layout { iv: layout(0), block: layout(1), icv: layout(2) })
-            }),
-            seen: message["seen"].clone(),
-        }
+    let message = |message: &Value| Real {
+        name: format!("{} frame {}", message["file"].as_str().unwrap(), message["frame"]),
+        octets: hex(message["hex"].as_str().unwrap()),
+        inner: message["plaintext"].as_str().map(|plaintext| {
+            let mut plaintext = hex(plaintext);
+            let padding = plaintext.pop().unwrap();
+            plaintext.truncate(plaintext.len() - usize::from(padding));
+            (PayloadType(message["first"].as_u64().unwrap() as u8), plaintext)
+        }),
+        seen: message["seen"].clone(),
     };
     file["messages"].as_array().unwrap().iter().map(message).collect()
 }
@@ -70,14 +69,14 @@ fn with_payloads(messages: &[Real], mut run: impl FnMut(&Real, &[Payload<'_>])) 
     for real in messages {
         let message = real.parse();
         let mut all: Vec<_> = message.payloads().into_iter().collect();
-        let Some((first, plaintext, _)) = &real.inner else {
+        let Some((first, plaintext)) = &real.inner else {
             run(real, &all);
             continue;
         };
         let encrypted = message.encrypted().unwrap().unwrap();
         assert_eq!(encrypted.first, *first, "{}", real.name);
         let Some(fragment) = encrypted.fragment else {
-            all.extend(Payloads::parse(*first, unpad(plaintext).unwrap()).unwrap());
+            all.extend(Payloads::parse(*first, plaintext).unwrap());
             run(real, &all);
             continue;
         };
@@ -87,7 +86,7 @@ fn with_payloads(messages: &[Real], mut run: impl FnMut(&Real, &[Payload<'_>])) 
             run(real, &all);
             continue;
         }
-        let part = |(real, _): &(&Real, _)| unpad(&real.inner.as_ref().unwrap().1).unwrap().to_vec();
+        let part = |(real, _): &(&Real, _)| real.inner.as_ref().unwrap().1.clone();
         let whole: Vec<u8> = pending.iter().flat_map(part).collect();
         all.extend(Payloads::parse(pending[0].1.first, &whole).unwrap());
         run(real, &all);
@@ -260,33 +259,21 @@ fn emitted_octets_are_the_received_ones() {
         }
         let mut chain = Chain::new();
         payloads[split + 1..].iter().for_each(|payload| again(&mut chain, payload));
-        let (first, plaintext, layout) = real.inner.as_ref().unwrap();
+        let (first, plaintext) = real.inner.as_ref().unwrap();
         let message = real.parse();
         let encrypted = message.encrypted().unwrap().unwrap();
-        let parts = encrypted.split(*layout).unwrap();
-        assert_eq!(parts.ciphertext.len(), plaintext.len(), "{}", real.name);
-        let mut envelope = match encrypted.fragment {
-            None => {
-                assert_eq!(chain.octets(), unpad(plaintext).unwrap(), "{}", real.name);
-                assert_eq!(chain.first(), *first, "{}", real.name);
-                Envelope::new(&header, &chain, *layout).unwrap()
-            }
-            // strongSwan's fragments are of 260 octets there.
-            Some(fragment) => {
-                let all = Envelope::fragments(&header, &chain, *layout, 260).unwrap();
-                assert_eq!(all.len(), usize::from(fragment.total), "{}", real.name);
-                all.into_iter().next_back().unwrap()
-            }
-        };
-        let room = envelope.parts();
-        assert_eq!(unpad(room.plaintext), unpad(plaintext), "{}", real.name);
-        assert_eq!(room.associated, parts.associated, "{}", real.name);
-        // With what the cipher made of it, it is what was received. Padding need not be the same.
-        room.iv.copy_from_slice(parts.iv);
-        room.plaintext.copy_from_slice(parts.ciphertext);
-        assert_eq!(envelope.signed().0, parts.signed, "{}", real.name);
-        envelope.signed().1.copy_from_slice(parts.icv);
-        assert_eq!(envelope.finish(), real.octets, "{}", real.name);
+        match encrypted.fragment {
+            None => assert_eq!((chain.octets(), chain.first()), (&plaintext[..], *first), "{}", real.name),
+            Some(_) => assert!(chain.octets().ends_with(plaintext), "{}", real.name),
+        }
+        // With what the cipher made of it, and the lengths that follow from that, it is what was received.
+        let mut again = header.encrypted_head(encrypted.first, encrypted.fragment);
+        again.extend_from_slice(encrypted.sealed);
+        let length = again.len() as u32;
+        again[24..28].copy_from_slice(&length.to_be_bytes());
+        let length = length as u16 - HEADER_LEN as u16;
+        again[30..32].copy_from_slice(&length.to_be_bytes());
+        assert_eq!((again, encrypted.at()), (real.octets.clone(), HEADER_LEN), "{}", real.name);
         sealed += 1;
     });
     assert_eq!((clear, sealed), (44, 120));
@@ -298,8 +285,8 @@ fn a_message_in_a_line_names_no_secret() {
     for real in messages() {
         let message = real.parse();
         lines.push(Trace::from(&message).to_string());
-        if let Some((first, plaintext, _)) = &real.inner
-            && let Ok(payloads) = Payloads::parse(*first, unpad(plaintext).unwrap())
+        if let Some((first, plaintext)) = &real.inner
+            && let Ok(payloads) = Payloads::parse(*first, plaintext)
         {
             lines.push(Trace::new(message.header(), payloads).to_string());
         }
