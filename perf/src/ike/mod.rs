@@ -46,6 +46,8 @@ pub struct Counts {
     pub requests: u64,
     /// Requests sent again for want of an answer.
     pub again: u64,
+    /// Messages that the kernel did not take.
+    pub unsent: u64,
     /// Cookies returned.
     pub cookies: u64,
     /// Set-ups begun anew with another key exchange method.

@@ -238,7 +238,8 @@ impl Guard {
             match event {
                 Event::Send(ends, message) => {
                     // What the kernel does not take is sent again, as what is lost on the way.
-                    self.sockets.ike(&ends, &message);
+                    let sent = self.sockets.ike(&ends, &message);
+                    self.counts.unsent += u64::from(!sent);
                 }
                 Event::Up { took_ms } => {
                     if let Some(spoke) = self.spokes.get_mut(index as usize).filter(|_| remote == self.hub) {

@@ -145,3 +145,53 @@ fn parse(octets: &[u8]) -> Option<Received> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPOKE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+    const HUB: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+    fn packet(protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let fields = ip4::Fields {
+            tos: 0,
+            total_len: (ip4::LEN + payload.len()) as u16,
+            id: 0,
+            flags_offset: 0,
+            ttl: 64,
+            protocol,
+            source: HUB,
+            destination: SPOKE,
+        };
+        [&fields.header().octets(), payload].concat()
+    }
+
+    fn datagram(from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
+        let mut datagram = [&[0; udp::LEN], payload].concat();
+        udp::emit(&mut datagram, from, to, HUB, SPOKE).unwrap();
+        packet(ip4::protocol::UDP, &datagram)
+    }
+
+    #[test]
+    fn what_comes_in() {
+        let ends = |local_port, remote_port| Ends { local: SPOKE, local_port, remote: HUB, remote_port };
+        let octets = packet(ip4::protocol::ESP, b"\0\0\x01\0 esp");
+        assert!(matches!(parse(&octets), Some(Received::Esp(e, at))
+            if e == ends(500, 500) && octets[at.clone()] == *b"\0\0\x01\0 esp"));
+        let octets = datagram(500, 500, b"ike");
+        assert!(matches!(parse(&octets), Some(Received::Ike(e, at))
+            if e == ends(500, 500) && octets[at.clone()] == *b"ike"));
+        let octets = datagram(4501, 4500, b"\0\0\0\0ike");
+        assert!(matches!(parse(&octets), Some(Received::Ike(e, at))
+            if e == ends(4500, 4501) && octets[at.clone()] == *b"ike"));
+        let octets = datagram(4501, 4500, b"\0\0\x01\0 esp");
+        assert!(matches!(parse(&octets), Some(Received::Esp(e, at))
+            if e == ends(4500, 4501) && octets[at.clone()] == *b"\0\0\x01\0 esp"));
+        // A keepalive, nothing, and what is for others.
+        for payload in [&b"\xff"[..], b"", b"\0\0\0"] {
+            assert!(parse(&datagram(4500, 4500, payload)).is_none());
+        }
+        assert!(parse(&datagram(500, 53, b"dns")).is_none());
+    }
+}
