@@ -1,8 +1,13 @@
 //! A private network namespace, a running `hub-control`, and a data plane made of a segment and maps.
 
+// Each test file uses another part.
+#![allow(dead_code)]
+
+pub mod initiator;
+
 use shm::message::{
-    Direction, Event, LinkId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, Target, TunnelId,
-    Update,
+    Direction, Event, Inject, LinkId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, SessionId,
+    Target, TunnelId, Update,
 };
 use shm::{EventSender, Geometry, InjectReceiver, Segment, Side, UpdateReceiver};
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,6 +135,17 @@ impl World {
     /// The journal's file.
     pub fn journal(&self) -> PathBuf {
         self.directory.join("state/bindings.journal")
+    }
+
+    /// Writes a configuration with protection, for spokes that know the key of the tests.
+    pub fn protect(&self) {
+        let protected = "key = 42\nprotection = \"DMVPN\"";
+        let config = self.config(MAX_PEERS).replace("key = 42", protected);
+        let more = format!(
+            "[[protection]]\nname = \"DMVPN\"\n[[ike.key]]\nidentity = \"*.example.net\"\npre-shared-key = \"{}\"\n",
+            initiator::PSK
+        );
+        std::fs::write(self.directory.join("hub.toml"), config + &more).unwrap();
     }
 
     /// Writes a configuration for so many peers.
@@ -310,7 +326,11 @@ pub struct Sent {
     pub nbma: Ipv4Addr,
     /// Link.
     pub link: LinkId,
-    /// NHRP packet.
+    /// Of an IKE message, the port that it goes to.
+    pub port: Option<u16>,
+    /// On a protected tunnel.
+    pub protection: Option<Protection>,
+    /// NHRP packet, or IKE message.
     pub packet: Vec<u8>,
 }
 
@@ -337,6 +357,14 @@ impl Plane {
             injected.push(Sent {
                 nbma: inject.nbma(),
                 link: inject.link(),
+                port: match inject {
+                    Inject::Ike { port, .. } => Some(port),
+                    Inject::Nhrp { .. } => None,
+                },
+                protection: match inject {
+                    Inject::Nhrp { protection, .. } => protection,
+                    Inject::Ike { .. } => None,
+                },
                 packet: inject.packet().to_vec(),
             });
         });
@@ -355,6 +383,16 @@ impl Plane {
         wait("room in the event ring", || {
             self.events.send(&Event::Nhrp { tunnel: 0, nbma, session: None, packet }).then_some(())
         });
+    }
+
+    /// An NHRP packet came in by an SA.
+    pub fn nhrp_of(&mut self, session: SessionId, nbma: Ipv4Addr, packet: &[u8]) {
+        self.event(&Event::Nhrp { tunnel: 0, nbma, session: Some(session), packet });
+    }
+
+    /// Whether the counters of an SA are armed for it.
+    pub fn is_armed(&self, sa: &SaOutbound) -> bool {
+        self.segment.sa(sa.id).is_some_and(|cells| cells.outbound.is_armed(sa.tag))
     }
 
     /// A worker has something to say.
