@@ -79,8 +79,13 @@ fn run(seed: u64, steps: usize, loss: u64) {
     assert_eq!(world.host.used.len(), 1);
 }
 
+/// `PROPTEST_CASES` for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn one_usable_pair_is_left(seed: u64, steps in 20_usize..200) {

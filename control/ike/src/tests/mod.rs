@@ -3,6 +3,7 @@
 mod certificate;
 mod chaos;
 mod establish;
+mod fragments;
 mod hostile;
 mod load;
 mod peers;

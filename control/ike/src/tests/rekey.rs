@@ -302,3 +302,108 @@ fn a_lost_rekey_is_sent_again() {
     world.exchange(&mut spoke);
     check_pair(&world, &spoke);
 }
+
+/// Both ask to rekey the IKE SA before either hears of the other.
+fn collide(seed: u64) -> (World, Spoke) {
+    let mut spoke = Spoke::new();
+    spoke.random.0 ^= seed;
+    let (mut world, mut spoke) = up_with(World::new(), spoke);
+    world.host.random.0 ^= seed << 8;
+    let session = world.ups[0].session;
+    let mut actions = Vec::new();
+    world.responder.rekey(world.now, session, Rekey::Ike, &mut world.host, &mut actions);
+    spoke.rekey_ike();
+    world.act(actions);
+    let (theirs, ours) = (spoke.take(), std::mem::take(&mut world.sent));
+    theirs.into_iter().for_each(|(path, datagram)| world.datagram(path, &datagram));
+    ours.into_iter().for_each(|(path, datagram)| spoke.receive(path, &datagram));
+    (world, spoke)
+}
+
+#[test]
+fn both_rekey_the_ike_sa_at_once() {
+    let mut ours = 0;
+    for seed in 0..24 {
+        let (mut world, mut spoke) = collide(seed);
+        let session = world.ups[0].session;
+        world.exchange(&mut spoke);
+        assert_eq!(world.count(Count::Collision), 1);
+        let view = world.responder.session(session).unwrap();
+        ours += u32::from(view.initiator);
+        assert_eq!(view.children.len(), 1);
+        // Both have the same one in use: it works either way.
+        assert_eq!(spoke.sa().spis, view.spis);
+        let got = spoke.got.len();
+        spoke.ask(Exchange::Informational, &Chain::new());
+        world.exchange(&mut spoke);
+        assert!(spoke.got.len() > got);
+        world.live(&mut spoke, 100_000);
+        assert_eq!(world.responder.sessions().len(), 1);
+        assert!(world.downs.is_empty());
+        let spi = spoke.live()[0].spi_in;
+        spoke.rekey_child(Some(spi));
+        world.exchange(&mut spoke);
+        check_pair(&world, &spoke);
+    }
+    assert!((1..24).contains(&ours), "{ours}");
+}
+
+#[test]
+fn an_ike_sa_may_be_deleted_while_we_rekey_it() {
+    let (mut world, mut spoke) = up();
+    let session = world.ups[0].session;
+    let mut actions = Vec::new();
+    world.responder.rekey(world.now, session, Rekey::Ike, &mut world.host, &mut actions);
+    world.act(actions);
+    world.sent.clear();
+    spoke.delete_ike();
+    world.exchange(&mut spoke);
+    assert_eq!(world.downs.len(), 1);
+    world.pass(300_000);
+    assert!(world.responder.sessions().is_empty() && world.host.used.is_empty());
+}
+
+#[test]
+fn what_does_not_go_together_is_put_off() {
+    // The peer rekeys the IKE SA while we rekey a child SA.
+    let (mut world, mut spoke) = up();
+    let session = world.ups[0].session;
+    let mut actions = Vec::new();
+    world.responder.rekey(world.now, session, Rekey::Children, &mut world.host, &mut actions);
+    world.act(actions);
+    spoke.rekey_ike();
+    let (path, request) = spoke.take().pop().unwrap();
+    world.datagram(path, &request);
+    world.exchange(&mut spoke);
+    assert_eq!(spoke.failed, Some(NotifyType::TemporaryFailure));
+    check_pair(&world, &spoke);
+    // The peer rekeys a child SA while we rekey the IKE SA.
+    let (mut world, mut spoke) = up();
+    let mut actions = Vec::new();
+    world.responder.rekey(world.now, session, Rekey::Ike, &mut world.host, &mut actions);
+    world.act(actions);
+    let spi = spoke.live()[0].spi_in;
+    spoke.rekey_child(Some(spi));
+    let (path, request) = spoke.take().pop().unwrap();
+    world.datagram(path, &request);
+    world.exchange(&mut spoke);
+    assert_eq!(spoke.child_failed, Some(NotifyType::TemporaryFailure));
+    assert_eq!(world.responder.session(session).unwrap().rekeys, 1);
+}
+
+#[test]
+fn who_asks_an_ike_sa_that_has_a_successor_is_put_off() {
+    let (mut world, mut spoke) = up();
+    spoke.rekey_ike();
+    let (path, request) = spoke.take().pop().unwrap();
+    world.datagram(path, &request);
+    world.sent.clear();
+    let spi = spoke.live()[0].spi_in;
+    spoke.asked_ike = None;
+    spoke.rekey_child(Some(spi));
+    world.exchange(&mut spoke);
+    assert_eq!(spoke.child_failed, Some(NotifyType::TemporaryFailure));
+    // It never deletes the old one: we forget it.
+    world.pass(61_000);
+    assert_eq!(world.responder.sessions().len(), 1);
+}

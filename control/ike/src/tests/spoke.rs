@@ -720,9 +720,21 @@ impl Spoke {
             let keys = self.sa().keys.rekeyed(suite, &[shared], nonces, octets(spis));
             let mut chain = Chain::new();
             chain.delete_ike();
+            let lowest = asked.nonce.clone().min(peer_nonce.clone());
+            let new = SpokeSa::new(spis, Role::Initiator, keys, 0);
+            if asked.rival.as_ref().is_some_and(|(_, rival)| lowest < *rival) {
+                // Its own is the one too many; the hub deletes the old one.
+                self.sas.push(new);
+                self.ask(Exchange::Informational, &chain);
+                self.sa().gone = true;
+                let rival = self.sas.iter().position(|sa| sa.spis.1 == asked.rival.as_ref().unwrap().0);
+                let rival = self.sas.remove(rival.unwrap());
+                self.sas.push(rival);
+                return;
+            }
             self.ask(Exchange::Informational, &chain);
             self.sa().gone = true;
-            self.sas.push(SpokeSa::new(spis, Role::Initiator, keys, 0));
+            self.sas.push(new);
             return;
         }
         let Some(asked) = self.asked.take_if(|asked| asked.id == id) else { return };
@@ -770,6 +782,9 @@ impl Spoke {
             let response = sa.response.clone();
             return response.into_iter().for_each(|datagram| self.send(datagram));
         }
+        if header.message_id < sa.expected {
+            return;
+        }
         assert_eq!(header.message_id, sa.expected, "the hub leaves out a message id");
         self.got.push(got.clone());
         let mut chain = Chain::new();
@@ -778,6 +793,8 @@ impl Spoke {
             Exchange::CreateChildSa => self.create_child(at, &got, &mut chain),
             other => panic!("a request {other}"),
         }
+        let spis = (header.initiator_spi, header.responder_spi);
+        let at = self.sas.iter().position(|sa| sa.spis == spis).unwrap();
         let response = self.seal(at, header.exchange, header.message_id, true, &chain);
         let sa = &mut self.sas[at];
         sa.expected += 1;
@@ -831,7 +848,14 @@ impl Spoke {
             let spis = (peer_spi, spi);
             let nonces = Nonces { initiator: &nonce, responder: &ours };
             let keys = self.sas[at].keys.rekeyed(self.suite, &[shared], nonces, octets(spis));
-            self.sas.push(SpokeSa::new(spis, Role::Responder, keys, 0));
+            // While a rekey of its own is under way the old one stays the newest.
+            let place = if let Some(asked) = &mut self.asked_ike {
+                asked.rival = Some((spi, lowest));
+                at
+            } else {
+                self.sas.len()
+            };
+            self.sas.insert(place, SpokeSa::new(spis, Role::Responder, keys, 0));
             return;
         }
         let rekey = payloads.notifies().flatten().find(|notify| notify.kind == NotifyType::RekeySa).unwrap();
