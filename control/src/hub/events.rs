@@ -10,7 +10,7 @@ use config::Config;
 use ike::Path;
 use nhrp::{Session, Station};
 use shm::drops::DropReason;
-use shm::message::{Event, TunnelId};
+use shm::message::{Event, TunnelId, sa_of};
 use std::net::Ipv4Addr;
 
 /// Events taken from one worker in one turn.
@@ -103,8 +103,14 @@ impl Hub {
         // A data plane that starts has not been told the peers when the first packets come, or tells of a packet from
         // before the registration: who is registered now is not to be blamed.
         let registered = || tunnel.is_some_and(|tunnel| self.state.peers.is_at(tunnel, refusal.nbma));
-        if refusal.reason == DropReason::UnknownPeer && registered() {
-            return;
+        let told_late = || {
+            let row = refusal.key.and_then(|spi| Some((spi, self.state.sync.inbound.get(&sa_of(spi))?)));
+            row.is_some_and(|(spi, row)| row.spi == spi)
+        };
+        match refusal.reason {
+            DropReason::UnknownPeer if registered() => return,
+            DropReason::EspUnknownSpi if told_late() => return,
+            _ => {}
         }
         let refused = nhrp::Refused { reason: refusal.reason.name(), local: refusal.local, key: refusal.key };
         self.server.refused(now_ms, tunnel, refusal.nbma, refused);
