@@ -75,6 +75,14 @@ pub enum IkeError {
     Threads(#[from] io::Error),
 }
 
+/// No tunnel is protected any more: keys of an earlier configuration are of no use, and do not stay.
+pub fn forget(config: &Config) {
+    match std::fs::remove_file(config.hub.run_dir.join(VAULT)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => tracing::warn!("{VAULT}: {error}"),
+        _ => {}
+    }
+}
+
 impl Ike {
     /// `None`: no tunnel is protected.
     pub fn start(config: &Config) -> Result<Option<Self>, IkeError> {

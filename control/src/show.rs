@@ -14,6 +14,7 @@ use crate::hub::Hub;
 use api::{ErrorCode, PeerFilter, Prefix, Request, Response, Why};
 use nhrp::Clear;
 use shm::message::TunnelId;
+use std::collections::BTreeSet;
 
 pub use cache::kind;
 pub use counters::{drops, traffic, workers};
@@ -61,7 +62,17 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             let mut entries = cache::entries(hub, &Default::default(), now_ms);
             entries.retain(|entry| entry.nbma == Some(*address) || entry.network == Prefix::host(*address));
             let mut failures = failures::all(hub, now_ms);
-            failures.retain(|failure| failure.nbma == Some(*address) || failure.tunnel == Some(*address));
+            // IKE knows no tunnel address: who has it, or had it last, is known by the identity.
+            let peers = || interfaces.iter().flat_map(|interface| &interface.peers);
+            let pinned = hub.ike.iter().flat_map(|ike| ike.claims.pins());
+            let pinned =
+                pinned.filter(|((_, protocol), _)| protocol == address).map(|(_, identity)| identity);
+            let identities: BTreeSet<&str> =
+                peers().filter_map(|peer| peer.identity.as_deref()).chain(pinned).collect();
+            failures.retain(|failure| {
+                let named = failure.identity.as_deref().is_some_and(|identity| identities.contains(identity));
+                named || failure.nbma == Some(*address) || failure.tunnel == Some(*address)
+            });
             Response::Why(Why { address: *address, interfaces, entries, failures })
         }
         Request::Failures => Response::Failures(failures::all(hub, now_ms)),

@@ -168,7 +168,7 @@ impl Hub {
 
     /// Takes back the sessions of an earlier life of this process.
     pub(super) fn restore_sessions(&mut self, now_ms: u64) {
-        let Some(ike) = &mut self.ike else { return };
+        let Some(ike) = &mut self.ike else { return crate::ike::forget(&self.config) };
         if !ike.vault.is_in_memory() {
             tracing::warn!(
                 "{} is on a disk, and so are the keys in it: put run-dir on a tmpfs",
