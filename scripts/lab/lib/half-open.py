@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""half-open.py SOURCE HUB RATE SECONDS: begin IKE exchanges at that rate and never go on with any of them.
+"""half-open.py FIRST-SOURCE SOURCES HUB RATE SECONDS: begin IKE exchanges at that rate and never go on with any of them.
 
-Each is a good IKE_SA_INIT (RFC 7296 1.2) with AES-GCM-128, PRF-HMAC-SHA2-256 and X25519, from another SPI and port.
+Each is a good IKE_SA_INIT (RFC 7296 1.2) with AES-GCM-128, PRF-HMAC-SHA2-256 and X25519, with another SPI; sources take turns.
 """
+import ipaddress
 import os
-import random
 import socket
 import struct
 import sys
@@ -33,11 +33,11 @@ def request():
 
 
 def main():
-    source, hub, rate, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    ports = random.sample(range(20000, 60000), 64)
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in ports]
-    for one, port in zip(sockets, ports):
-        one.bind((source, port))
+    first, hub = ipaddress.IPv4Address(sys.argv[1]), sys.argv[3]
+    sources, rate, seconds = (int(sys.argv[n]) for n in (2, 4, 5))
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sources)]
+    for n, one in enumerate(sockets):
+        one.bind((str(first + n), 0))
     start, sent = time.monotonic(), 0
     while (elapsed := time.monotonic() - start) < seconds:
         while sent < elapsed * rate:

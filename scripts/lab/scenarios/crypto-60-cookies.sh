@@ -10,7 +10,7 @@ asked_for_cookies() { [ "$(captured "$HUB_SIDE" "$COOKIES")" -gt 0 ]; }
 
 scenario() {
     [ -e "/run/netns/$NET_ID-crowd" ] || crowd_up
-    in_ns_exec crowd python3 "$LAB/lib/half-open.py" 203.0.113.101 "$HUB_NBMA" 300 20 >"$RUN/half-open" 2>&1 &
+    in_ns_exec crowd python3 "$LAB/lib/half-open.py" 203.0.113.97 30 "$HUB_NBMA" 300 90 >"$RUN/half-open" 2>&1 &
     local flooding=$!
     undo "stop_pid $flooding"
     holds_within 10 "the hub asks the flood for cookies" asked_for_cookies
