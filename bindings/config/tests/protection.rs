@@ -241,6 +241,15 @@ fn keys_and_claims() {
     key("identity = \"spoke*.example.net\"\npre-shared-key = \"x\"\n", &["\"*.example.net\""]);
     key("address = \"0.0.0.0/0\"\npre-shared-key = \"\"\n", &["found an empty text"]);
     key("address = \"0.0.0.0/0\"\npre-shared-key = 5\n", &["in quotes"]);
+    for wrong in ["0x", "0x0", "0x0g", "0xabc", "0x+1"] {
+        key(
+            &format!("address = \"0.0.0.0/0\"\npre-shared-key = \"{wrong}\"\n"),
+            &["pairs of hexadecimal digits"],
+        );
+    }
+    let good = "address = \"0.0.0.0/0\"\npre-shared-key = \"correct horse battery\"\n";
+    let hexadecimal = "address = \"0.0.0.0/0\"\npre-shared-key = \"0x00fF1122\"\n";
+    assert_eq!(said(&with(good, hexadecimal)), Vec::<String>::new());
     key(
         "address = \"0.0.0.0/0\"\npsk = \"x\"\npre-shared-key = \"x\"\n",
         &["did you mean `pre-shared-key`?"],
@@ -364,8 +373,12 @@ fn key_files_are_there_and_kept() {
     assert_eq!(place.said(&text, 0o644), Vec::<String>::new());
     let config = Config::load(place.0.join("hub.toml")).unwrap();
     assert_eq!(config.ike.key[0].source.read().unwrap().octets(), b"correct horse battery");
-    for (content, word) in [(&b"\n"[..], "is empty"), (b"", "is empty"), (&[b'x'; 1_026], "longer than 1024")]
-    {
+    for (content, word) in [
+        (&b"\n"[..], "is empty"),
+        (b"", "is empty"),
+        (&[b'x'; 1_026], "longer than 1024"),
+        (b"0x0", "pairs of"),
+    ] {
         place.write("spokes.psk", content, 0o600);
         let said = place.said(&text, 0o600);
         assert!(said.len() == 1 && said[0].contains(word), "{said:?}");

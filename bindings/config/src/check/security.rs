@@ -176,7 +176,7 @@ fn keys(config: &Config, findings: &mut Findings) {
             findings.error(&format!("{place}.{word}"), format!("ike.key[{first}] is for {text} already"));
         }
         if let crate::model::KeySource::Inline(secret) = &key.source
-            && secret.len() < SHORT_KEY
+            && crate::model::ike::octets(secret.octets()) < SHORT_KEY
         {
             let message = format!(
                 "a key of less than {SHORT_KEY} octets can be found by trying: take a long random one"

@@ -2,7 +2,7 @@
 
 use super::{Answer, text_like, unlike};
 use crate::claim::{AddressPattern, IdentityPattern};
-use crate::model::ike::MAX_KEY;
+use crate::model::ike::{MAX_KEY, NOT_HEXADECIMAL, is_well_formed};
 use crate::model::{ClaimPolicy, CryptoEngine, ModePolicy, Prefix, Unique};
 use crate::proposal::{For, Proposal};
 use crate::secret::Secret;
@@ -51,6 +51,7 @@ pub(crate) fn pre_shared_key(value: &DeValue) -> Answer<Secret> {
         Some(text) if text.len() > MAX_KEY => {
             Err(format!("expected a pre-shared key of at most {MAX_KEY} octets, found {}", text.len()))
         }
+        Some(text) if !is_well_formed(text.as_bytes()) => Err(NOT_HEXADECIMAL.into()),
         Some(text) => Ok(Secret::new(text.as_bytes().to_vec())),
         None => Err("expected a pre-shared key in quotes".into()),
     }

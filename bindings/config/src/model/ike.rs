@@ -118,8 +118,27 @@ pub enum KeySource {
 /// Longest pre-shared key, in octets.
 pub const MAX_KEY: usize = 1024;
 
+/// How a key may begin whose octets are written in hexadecimal.
+const HEXADECIMAL: &[u8] = b"0x";
+
+/// Whether a key that begins as one in hexadecimal goes on as such.
+pub(crate) fn is_well_formed(key: &[u8]) -> bool {
+    key.strip_prefix(HEXADECIMAL).is_none_or(|digits| {
+        !digits.is_empty() && digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit)
+    })
+}
+
+/// What is said of one that does not.
+pub(crate) const NOT_HEXADECIMAL: &str = "a key that begins with 0x goes on with pairs of hexadecimal digits";
+
+/// How many octets a key has, however it is written.
+pub(crate) fn octets(key: &[u8]) -> usize {
+    key.strip_prefix(HEXADECIMAL).map_or(key.len(), |digits| digits.len() / 2)
+}
+
 impl KeySource {
-    /// The key. Whoever needs it reads it; the data plane does not.
+    /// The key as it is written: text, or octets in hexadecimal after `0x`. Whoever needs it reads it; the data plane
+    /// does not.
     pub fn read(&self) -> std::io::Result<Secret> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
@@ -144,6 +163,7 @@ fn read_key(path: &Path) -> std::io::Result<Secret> {
     let content = content.strip_suffix(b"\r").unwrap_or(content);
     match content.len() {
         0 => Err(Error::new(InvalidData, "the file is empty")),
+        _ if !is_well_formed(content) => Err(Error::new(InvalidData, NOT_HEXADECIMAL)),
         1..=MAX_KEY => Ok(Secret::new(content.to_vec())),
         _ => Err(Error::new(InvalidData, format!("the file is longer than {MAX_KEY} octets"))),
     }

@@ -2,7 +2,7 @@
 
 use super::{lines, plural};
 use config::Config;
-use config::model::Role;
+use config::model::{Ike, Role};
 use std::path::Path;
 
 /// One line per port and tunnel.
@@ -32,16 +32,58 @@ pub fn summary(file: &Path, config: &Config) -> String {
         let nhrp = &tunnel.nhrp;
         let authentication = if nhrp.authentication.is_some() { "with" } else { "without" };
         out.push(format!(
-            "  {} ({}): {} from {}, {key}, ip-mtu {}, network-id {}, phase {}, {authentication} authentication, {}",
+            "  {} ({}): {} from {}, {key}, {}, ip-mtu {}, network-id {}, phase {}, {authentication} authentication, {}",
             tunnel.name,
             tunnel.interface,
             tunnel.address,
             tunnel.source,
+            tunnel.protection.as_ref().map_or("in the clear".into(), |name| format!("protection {name}")),
             tunnel.ip_mtu,
             nhrp.network_id,
             nhrp.phase,
             count(nhrp.map.len(), "static mapping", "static mappings"),
         ));
     }
+    if !config.protection.is_empty() {
+        out.push(ike(&config.ike));
+    }
     lines(out)
+}
+
+/// Who may come, and by what.
+fn ike(ike: &Ike) -> String {
+    let count = |count: usize, one: &str, many: &str| plural(count as u64, one, many);
+    let certificate = if ike.own.is_some() { "a certificate" } else { "no certificate" };
+    format!(
+        "  IKE: identity {}, {certificate}, {}, {}, {}",
+        ike.identity.as_deref().unwrap_or("by default"),
+        count(ike.authority.len(), "authority", "authorities"),
+        count(ike.key.len(), "pre-shared key", "pre-shared keys"),
+        count(ike.claim.len(), "claim", "claims"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example() {
+        let example = include_str!("../../../../scripts/hub.toml.example");
+        let config = Config::parse("hub.toml", example).unwrap();
+        let text = summary(Path::new("hub.toml"), &config);
+        assert!(
+            text.starts_with(
+                "hub.toml: no mistakes. hub1: 2 ports, 2 tunnels, 2 routes, at most 16384 peers"
+            )
+        );
+        assert!(
+            text.contains("Tunnel0 (tun0): 10.0.0.1/24 from 192.0.2.1, key 1, protection DMVPN, ip-mtu 1400")
+        );
+        assert!(text.contains("key 2, in the clear, ip-mtu 1400"));
+        assert!(text.ends_with(
+            "  IKE: identity hub.example.net, no certificate, 0 authorities, 1 pre-shared key, 1 claim\n"
+        ));
+        assert!(!text.contains("change this"));
+    }
 }
