@@ -122,3 +122,54 @@ fn protections(config: &Config) -> Vec<Protection> {
     };
     by_source.into_iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../scripts/hub.toml.example");
+
+    fn accepted(text: &str) -> Result<(), String> {
+        let config = Config::parse("hub.toml", text).map_err(|error| format!("config: {error}"))?;
+        let settings = responder(&config).map_err(|error| error.to_string())?;
+        let settings = settings.ok_or("no tunnel is protected")?;
+        ike::Responder::new(settings).map(drop).map_err(|error| format!("ike: {error}"))
+    }
+
+    #[test]
+    fn the_example_is_understood() {
+        assert_eq!(accepted(EXAMPLE), Ok(()));
+    }
+
+    /// The configuration knows the words of the IKE core: what it lets pass does not fail at start.
+    #[test]
+    fn proposals_that_the_configuration_accepts_are_understood() {
+        let groups =
+            ["x25519", "curve25519", "ecp256", "ecp384", "ecp521", "modp2048", "modp3072", "modp4096"];
+        let hashes = ["sha1", "sha256", "sha384", "sha512", "sha2_256"];
+        for group in groups {
+            for hash in hashes {
+                let suites = [
+                    format!("aes128gcm16-{hash}-{group}"),
+                    format!("aes256gcm128-prfsha384-{group}-ke1_mlkem768-ke2_none"),
+                    format!("aes192-aes256-{hash}-{group}"),
+                    format!("aes-{hash}-prfsha512-{group}-ke7_mlkem1024"),
+                ];
+                for suite in suites {
+                    let text =
+                        EXAMPLE.replacen("\n[ike]\n", &format!("\n[ike]\nproposals = [\"{suite}\"]\n"), 1);
+                    assert_eq!(accepted(&text), Ok(()), "{suite}");
+                }
+                for suite in [
+                    format!("aes128gcm16-aes256gcm16-{group}-none-esn"),
+                    format!("aes256-{hash}-{group}-noesn"),
+                    format!("aes128-aes256-sha256-{hash}"),
+                ] {
+                    let (from, to) =
+                        ("\nname = \"DMVPN\"\n", format!("\nname = \"DMVPN\"\nproposals = [\"{suite}\"]\n"));
+                    assert_eq!(accepted(&EXAMPLE.replacen(from, &to, 1)), Ok(()), "{suite}");
+                }
+            }
+        }
+    }
+}
