@@ -259,8 +259,8 @@ impl Peer {
         let State::Established(sa) = &mut self.state else { return None };
         let spi = esp::parse(packet)?.spi.get();
         let opened = sa.open(crypto, now, spi, packet)?;
-        if opened.is_ok() {
-            // An authentic packet from elsewhere: a NAT has moved the peer.
+        // An authentic packet from elsewhere: a NAT has moved the peer. ESP without UDP says nothing about ports.
+        if opened.is_ok() && ends.udp() && self.ends.udp() {
             self.ends = ends;
         }
         Some(opened)
