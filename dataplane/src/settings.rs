@@ -116,14 +116,13 @@ pub fn security(config: &Config, segment: &Segment) -> Result<Option<Security>, 
         CryptoEngine::IpsecMb => Wish::Only(Engine::IpsecMb),
     })?;
     choice.findings().iter().for_each(|finding| tracing::info!("crypto: {finding}"));
-    let mut seeds = vec![];
-    for _ in &config.dataplane.cores {
-        let mut seed = [0; SEED];
+    let seeds = vec![[0; SEED]; config.dataplane.cores.len()];
+    let mut security = Security { cells: segment.sas_shared(), choice, seeds };
+    for seed in &mut security.seeds {
         // So few octets come at once or not at all.
-        getrandom(&mut seed, GetRandomFlags::empty())?;
-        seeds.push(seed);
+        getrandom(seed, GetRandomFlags::empty())?;
     }
-    Ok(Some(Security { cells: segment.sas_shared(), choice, seeds }))
+    Ok(Some(security))
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// of one packet's SA is loaded while others' is asked for.
     #[inline(never)]
     pub(crate) fn esp_burst(&mut self, metas: &mut Metas, burst: &mut Burst<P::Buffer>) {
+        if !metas.iter().any(|meta| matches!(meta.verdict, Verdict::Esp(_))) {
+            return;
+        }
         for meta in metas.iter().filter(|meta| matches!(meta.verdict, Verdict::Esp(_))) {
             if let Some(sa) = self.sas.inbound(meta.source) {
                 cpu::prefetch(&**sa);

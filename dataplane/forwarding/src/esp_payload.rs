@@ -27,9 +27,9 @@ pub(crate) fn esp_payload(
         Err(TrailerError::Length | TrailerError::Pattern) => return meta.drop(DropReason::EspBadPad),
     };
     let payload = text.get(..trailer.payload_len).unwrap_or_default();
-    (meta.session, meta.verdict) = (sa.session, Verdict::Forward);
-    match (trailer.next_header, sa.inner) {
-        (next_header::GRE, None) => gre_input(interfaces, payload, at, meta),
+    (meta.station, meta.verdict) = (sa.session, Verdict::Forward);
+    match (trailer.next_header, sa.inner()) {
+        (next_header::GRE, None) => gre_input::<true>(interfaces, payload, at, meta),
         (next_header::IPV4, Some(inner)) => tunnel_input(interfaces, inner, payload, at, meta),
         // RFC 4303 2.6.
         (next_header::NONE, _) => meta.drop(DropReason::EspDummy),
@@ -52,5 +52,5 @@ fn tunnel_input(interfaces: &Interfaces, inner: Inner, payload: &[u8], at: usize
         return meta.drop(DropReason::EcnInvalid);
     };
     meta.outer_tos = packet.tos() & !3 | ecn;
-    gre_input(interfaces, packet.payload(), at + packet.header_len(), meta)
+    gre_input::<true>(interfaces, packet.payload(), at + packet.header_len(), meta)
 }

@@ -11,19 +11,21 @@ use crate::meta::{Meta, Verdict};
 use shm::drops::DropReason;
 use wire::gre;
 
-/// Decapsulates `data`, which begins at `at` in its buffer.
+/// Decapsulates `data`, which begins at `at` in its buffer. `OPENED`: it came out of ESP.
 #[inline(always)]
-pub(crate) fn gre_input(interfaces: &Interfaces, data: &[u8], at: usize, mut meta: Meta) -> Meta {
+pub(crate) fn gre_input<const OPENED: bool>(
+    interfaces: &Interfaces,
+    data: &[u8],
+    at: usize,
+    mut meta: Meta,
+) -> Meta {
     let packet = match gre::parse(data) {
         Ok(packet) => packet,
         Err(error) => return meta.drop(reason(error)),
     };
-    let Some(tunnel) = interfaces.tunnel(meta.local, packet.key) else {
-        return meta.is(Verdict::Refuse(DropReason::GreKeyMismatch, packet.key));
+    let Some(tunnel) = interfaces.tunnel(meta.local, packet.key, OPENED) else {
+        return no_tunnel::<OPENED>(interfaces, packet.key, meta);
     };
-    if interfaces.is_protected(tunnel) != (meta.session != 0) {
-        return unprotected(packet.key, meta);
-    }
     meta.tunnel = tunnel;
     // The outer packet is at most 65,535 octets long, and the Ethernet header in front of it 18.
     meta.at = (at + packet.header_len) as u16;
@@ -33,12 +35,13 @@ pub(crate) fn gre_input(interfaces: &Interfaces, data: &[u8], at: usize, mut met
     other(packet, meta)
 }
 
-/// In the clear to a tunnel with protection, or out of an SA to one without.
+/// To no tunnel: with another key, or in the clear to one with protection, or out of an SA to one without.
 #[cold]
-fn unprotected(key: Option<u32>, meta: Meta) -> Meta {
-    match meta.session {
-        0 => meta.is(Verdict::Refuse(DropReason::GreUnprotected, key)),
-        _ => meta.is(Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source))),
+fn no_tunnel<const OPENED: bool>(interfaces: &Interfaces, key: Option<u32>, meta: Meta) -> Meta {
+    match interfaces.tunnel(meta.local, key, !OPENED) {
+        Some(_) if OPENED => meta.is(Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source))),
+        Some(_) => meta.is(Verdict::Refuse(DropReason::GreUnprotected, key)),
+        None => meta.is(Verdict::Refuse(DropReason::GreKeyMismatch, key)),
     }
 }
 

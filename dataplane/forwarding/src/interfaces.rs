@@ -30,7 +30,7 @@ pub(crate) struct Port {
 pub(crate) struct Tunnel {
     /// Outer source address, host order.
     pub(crate) source: u32,
-    /// Key as [`key_code`] has it.
+    /// Key and protection as [`key_code`] has them.
     key: u64,
     /// Own address, host order.
     pub(crate) address: u32,
@@ -57,10 +57,10 @@ pub(crate) struct Interfaces {
 
 const _: () = assert!(MAX_TUNNELS <= u64::BITS as usize);
 
-/// A key and its absence in one word.
+/// A key or its absence, and whether packets travel in ESP, in one word.
 #[inline(always)]
-pub(crate) fn key_code(key: Option<u32>) -> u64 {
-    key.map_or(u64::MAX, u64::from)
+fn key_code(key: Option<u32>, protected: bool) -> u64 {
+    key.map_or(1 << 32, u64::from) | u64::from(protected) << 33
 }
 
 /// The broadcast address of a subnet; 0 where there is none (RFC 3021 2.1).
@@ -77,7 +77,7 @@ impl Interfaces {
             let same = network.filter(|(_, other)| other.network_id == tunnel.network_id);
             Tunnel {
                 source: tunnel.source.to_bits(),
-                key: key_code(tunnel.key),
+                key: key_code(tunnel.key, tunnel.protected),
                 address: tunnel.address.to_bits(),
                 broadcast: broadcast(tunnel.address.to_bits(), tunnel.len),
                 redirects: if tunnel.redirect {
@@ -105,10 +105,11 @@ impl Interfaces {
         Self { ports, tunnels: tunnels.collect(), protected, protected_sources }
     }
 
-    /// The tunnel that a GRE packet to `local` with that key belongs to.
+    /// The tunnel that a GRE packet to `local` with that key belongs to, if it came out of ESP or did not as the tunnel
+    /// demands.
     #[inline(always)]
-    pub(crate) fn tunnel(&self, local: u32, key: Option<u32>) -> Option<TunnelId> {
-        let key = key_code(key);
+    pub(crate) fn tunnel(&self, local: u32, key: Option<u32>, opened: bool) -> Option<TunnelId> {
+        let key = key_code(key, opened);
         let found = self.tunnels.iter().position(|tunnel| tunnel.source == local && tunnel.key == key);
         found.map(|index| index as TunnelId)
     }

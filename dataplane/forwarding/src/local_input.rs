@@ -47,6 +47,7 @@ pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usiz
         Err(error) => return meta.drop(malformed(error)),
     };
     meta.nbma = packet.source().to_bits();
+    meta.station = meta.nbma;
     meta.local = packet.destination().to_bits();
     if packet.protocol() != protocol::GRE
         || packet.is_fragment()
@@ -58,7 +59,7 @@ pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usiz
         return other_input(tables, port, &packet, at, meta);
     }
     meta.outer_tos = packet.tos();
-    gre_input(&tables.interfaces, packet.payload(), at + packet.header_len(), meta)
+    gre_input::<false>(&tables.interfaces, packet.payload(), at + packet.header_len(), meta)
 }
 
 /// What is no GRE to the source of a tunnel with protection.

@@ -69,8 +69,8 @@ pub(crate) struct Meta {
     pub(crate) nbma: u32,
     /// Outer destination address, host order.
     pub(crate) local: u32,
-    /// Session whose SA it came by; 0: it came in the clear.
-    pub(crate) session: u32,
+    /// What its sender is known by: the outer source address, host order, or of what came out of ESP the session.
+    pub(crate) station: u32,
     /// Inner source address, host order; of ESP the SPI.
     pub(crate) source: u32,
     /// Inner destination address, host order; of ESP the low half of the sequence number.
@@ -95,17 +95,12 @@ impl Meta {
             len: 0,
             nbma: 0,
             local: 0,
-            session: 0,
+            station: 0,
             source: 0,
             destination: 0,
             peer: NO_PEER,
             leaf: Leaf::NONE,
         }
-    }
-    /// What a spoke is known by on the packet's tunnel: its session if that is protected, else its NBMA address.
-    #[inline(always)]
-    pub(crate) const fn station(&self) -> u32 {
-        if self.session != 0 { self.session } else { self.nbma }
     }
     /// Discards it.
     #[inline(always)]

@@ -50,7 +50,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else {
             return burst.clear();
         };
-        let (mut octets, mut esp) = (0, false);
+        let mut octets = 0;
         let mut metas = Metas::new();
         for (index, buffer) in burst.iter().enumerate() {
             if let Some(first) = burst.get(index + AHEAD).and_then(|later| later.data().first()) {
@@ -59,7 +59,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             let data = buffer.data();
             octets += data.len() as u64;
             let meta = port_input(self.tables, port, data);
-            esp |= matches!(meta.verdict, Verdict::Esp(_));
             self.ask(&meta);
             metas.push(meta);
         }
@@ -68,7 +67,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             traffic.rx_bytes.add(octets);
         }
         let start = self.lap::<TIMED>(0, start);
-        if esp {
+        if self.crypto.is_some() {
             self.esp_burst(&mut metas, burst);
             self.lap::<TIMED>(OPEN, start);
         }
@@ -153,7 +152,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             _ => {}
         }
         if meta.from == From::Spoke {
-            self.tables.nbma.prefetch(Key::new(meta.tunnel, meta.station()));
+            self.tables.nbma.prefetch(Key::new(meta.tunnel, meta.station));
         }
     }
 
@@ -227,7 +226,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return;
         }
         if meta.from == From::Spoke {
-            let Some(peer) = self.tables.nbma.find(Key::new(meta.tunnel, meta.station())) else {
+            let Some(peer) = self.tables.nbma.find(Key::new(meta.tunnel, meta.station)) else {
                 meta.verdict = Verdict::Refuse(DropReason::UnknownPeer, None);
                 return;
             };

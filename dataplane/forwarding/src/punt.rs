@@ -83,14 +83,15 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
         let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
         let packet = buffer.data().get(start..end).unwrap_or_default();
-        if !self.sink.event(Event::Nhrp {
-            tunnel: meta.tunnel,
-            nbma,
-            session: SessionId::new(meta.session),
-            packet,
-        }) {
+        if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, session: self.session(meta), packet }) {
             self.count_drop(DropReason::EventRingFull);
         }
+    }
+
+    /// Whose SA the packet came by; `None`: by none.
+    pub(crate) fn session(&self, meta: &Meta) -> Option<SessionId> {
+        let protected = meta.from == From::Spoke && self.tables.interfaces.is_protected(meta.tunnel);
+        SessionId::new(meta.station).filter(|_| protected)
     }
 
     /// An IKE message.

@@ -11,7 +11,7 @@ use crate::now::Now;
 use crate::recent::hash;
 use crate::sink::Sink;
 use crate::turn::{REDIRECT_RATE, Turn};
-use shm::message::{Event, SessionId, TunnelId};
+use shm::message::{Event, TunnelId};
 use std::net::Ipv4Addr;
 use wire::buffer::BufferPool;
 use wire::{icmp, ip4};
@@ -63,7 +63,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             tunnel: meta.tunnel,
             peer: meta.peer,
             nbma: Ipv4Addr::from_bits(meta.nbma),
-            session: SessionId::new(meta.session),
+            session: self.session(meta),
             packet: packet.get(..EXCERPT).unwrap_or(packet),
         });
         match told {

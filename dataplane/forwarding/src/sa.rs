@@ -4,6 +4,7 @@ use crate::crypto::{self, Choice, Context};
 use crate::refusal::Refusal;
 use crate::replay::Window;
 use shm::message::{Encap, Keys, Mode, SaInbound, SaOutbound};
+use std::mem::offset_of;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
@@ -42,7 +43,7 @@ pub(crate) struct Inbound {
     owner: AtomicU8,
     /// Whether plain ESP is refused.
     pub(crate) only_udp: bool,
-    pub(crate) inner: Option<Inner>,
+    tunnel_mode: bool,
     /// Where control knows the peer to be, as [`place`] has it. Written by the updater, and by the owner once it has
     /// told control of another place.
     pub(crate) known: AtomicU64,
@@ -50,9 +51,12 @@ pub(crate) struct Inbound {
     pub(crate) window: Window,
     /// Keys.
     pub(crate) context: Context,
+    inner: Option<Inner>,
     /// Of the child SA in its segment's cell.
     pub(crate) tag: NonZeroU64,
 }
+// What is asked before a packet is opened, and of transport mode after it, is in one line.
+const _: () = assert!(offset_of!(Inbound, context) == 64);
 
 /// The outbound half. Shared by the updater and all workers; nobody writes.
 #[derive(Debug)]
@@ -69,6 +73,7 @@ pub(crate) struct Outbound {
     /// Keys.
     pub(crate) context: Context,
 }
+const _: () = assert!(offset_of!(Outbound, context) == 64);
 
 /// Octets of an SA's inbound and outbound half, without the replay window's ring.
 pub const SA_OCTETS: [usize; 2] = [size_of::<Inbound>(), size_of::<Outbound>()];
@@ -117,12 +122,19 @@ impl Inbound {
             shape: Shape::of(context.transform()),
             owner: AtomicU8::new(NOBODY),
             only_udp: sa.encap == Encap::Udp,
+            tunnel_mode: sa.mode != Mode::Transport,
             inner: Inner::of(sa.mode),
             known: AtomicU64::new(known(sa)),
             window: Window::new(sa.window, sa.esn, top),
             context,
             tag: sa.tag,
         })
+    }
+
+    /// The addresses of tunnel mode.
+    #[inline(always)]
+    pub(crate) fn inner(&self) -> Option<Inner> {
+        if self.tunnel_mode { self.inner } else { None }
     }
 
     /// Updater: where control knows the peer to be now.

@@ -83,6 +83,8 @@ impl SaTable {
     pub(crate) fn new(cells: Option<Shared<[SaCells]>>) -> Self {
         let len = cells.as_ref().map_or(0, |cells| cells.len());
         let (inbound, outbound) = (vec![None; len], vec![None; len]);
+        shm::pages::populate::<Option<Arc<Inbound>>>(&inbound);
+        shm::pages::populate::<Option<Arc<Outbound>>>(&outbound);
         Self { inbound, outbound, cells }
     }
 

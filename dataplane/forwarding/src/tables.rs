@@ -17,6 +17,7 @@ use crate::updater::Updater;
 use shm::{SaCells, Shared};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use zeroize::Zeroize;
 
 /// Bounds of the number of /24s that can hold longer prefixes (1 KiB each).
 const MIN_GROUPS: u32 = 1_024;
@@ -41,8 +42,7 @@ pub(crate) struct Tables {
     pub(crate) secured: Option<Secured>,
 }
 
-/// What tunnels with protection need beyond the settings.
-#[derive(Debug)]
+/// What tunnels with protection need beyond the settings. The seeds are wiped with it.
 pub struct Security {
     /// The segment's cells of all SAs: sequence numbers and counters.
     pub cells: Shared<[SaCells]>,
@@ -50,6 +50,18 @@ pub struct Security {
     pub choice: Choice,
     /// Fresh random octets for each worker, from which initialization vectors of CBC are drawn.
     pub seeds: Vec<[u8; SEED]>,
+}
+
+impl std::fmt::Debug for Security {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Security").field("choice", &self.choice).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Security {
+    fn drop(&mut self) {
+        self.seeds.zeroize();
+    }
 }
 
 /// What the updater and workers share about SAs.
@@ -94,9 +106,9 @@ pub fn secured_tables(
             None => None,
         });
     }
-    let secured = security.map(|security| Secured {
-        cells: security.cells,
-        choice: security.choice,
+    let secured = security.as_ref().map(|security| Secured {
+        cells: security.cells.clone(),
+        choice: security.choice.clone(),
         mailboxes: (0..workers).map(|_| Mailbox::new()).collect(),
     });
     let tables = Arc::new(build(settings, secured).ok_or(SettingsError::Memory(peers))?);

@@ -11,6 +11,7 @@ use shm::drops::DropReason;
 use shm::message::{Inject, PortId, Protection, Target, Transform, Update};
 use shm::{Geometry, Segment};
 use std::net::Ipv4Addr;
+use std::sync::OnceLock;
 
 /// Source of the tunnel in the clear.
 pub const CLEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
@@ -34,6 +35,12 @@ pub fn geometry(workers: usize) -> Geometry {
 /// SA of a spoke: session 100 and slot 10 for spoke 1, and so on.
 pub fn sa(spoke: u32, transform: Transform) -> Sa {
     Sa::new(10 * spoke, u64::from(spoke), 100 * spoke, NBMA[spoke as usize], transform)
+}
+
+/// The engines, chosen once: that takes time.
+pub fn choice() -> Choice {
+    static CHOICE: OnceLock<Choice> = OnceLock::new();
+    CHOICE.get_or_init(|| Choice::new(Wish::Auto).expect("engine")).clone()
 }
 
 /// One worker.
@@ -61,7 +68,7 @@ impl Hub {
     pub fn on(segment: Segment, settings: Settings) -> Self {
         let security = Security {
             cells: segment.sas_shared(),
-            choice: Choice::new(Wish::Auto).expect("engine"),
+            choice: choice(),
             seeds: (0..settings.workers).map(|worker| [worker as u8 + 1; SEED]).collect(),
         };
         let (updater, readers) = secured_tables(settings, Some(security)).expect("settings");

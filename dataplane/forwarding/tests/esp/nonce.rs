@@ -3,7 +3,7 @@
 use crate::common::sa::Sa;
 use crate::common::secured::*;
 use crate::common::*;
-use forwarding::crypto::{Choice, SEED, Wish};
+use forwarding::crypto::SEED;
 use forwarding::memory::{DATAROOM, MemoryPool};
 use forwarding::{ApplyError, Burst, Forwarder, Now, Security, secured_tables};
 use shm::Segment;
@@ -22,11 +22,8 @@ type Seen = Mutex<Vec<(u32, [u8; 8])>>;
 
 /// One life of a dataplane: both workers send by one SA until they are stopped in the middle of it, as a kill would.
 fn live(segment: &Segment, sa: &Sa, least: u64, seen: &Seen) {
-    let security = Security {
-        cells: segment.sas_shared(),
-        choice: Choice::new(Wish::Auto).expect("engine"),
-        seeds: vec![[1; SEED]; WORKERS],
-    };
+    let security =
+        Security { cells: segment.sas_shared(), choice: choice(), seeds: vec![[1; SEED]; WORKERS] };
     let (mut updater, readers) = secured_tables(secured_settings(WORKERS), Some(security)).expect("settings");
     let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
