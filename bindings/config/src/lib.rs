@@ -10,6 +10,7 @@ pub mod claim;
 mod cores;
 mod error;
 mod excerpt;
+mod home;
 mod kind;
 mod load;
 pub mod model;

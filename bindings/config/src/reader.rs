@@ -1,5 +1,6 @@
 //! Reading one TOML table: takes keys out, remembers where they stood, and reports what was not asked for.
 
+use crate::home::home;
 use crate::kind::Answer;
 use crate::nearest::nearest;
 use std::collections::BTreeMap;
@@ -219,72 +220,4 @@ impl<'a> Reader<'a> {
             self.findings.error(&self.path, format!("`{key}` is missing in {}", self.title));
         }
     }
-}
-
-/// The table that a key belongs in, if it is right as it is but stands in the wrong one. Only keys that occur once.
-fn home(word: &str, here: &str) -> Option<&'static str> {
-    const HOMES: &[(&str, &[&str])] = &[
-        ("[hub]", &["run-dir", "state-dir", "max-peers"]),
-        (
-            "[dataplane]",
-            &[
-                "cores",
-                "service-core",
-                "hugepages",
-                "buffers",
-                "ring-size",
-                "eal-args",
-                "idle-sleep",
-                "stage-timing",
-                "crypto-engine",
-            ],
-        ),
-        ("[[port]]", &["device", "role", "gateway", "vlan", "mac"]),
-        ("[[tunnel]]", &["interface", "source", "key", "ip-mtu", "tcp-adjust-mss", "ttl", "protection"]),
-        (
-            "[tunnel.nhrp]",
-            &[
-                "network-id",
-                "authentication",
-                "holdtime",
-                "phase",
-                "map-multicast-dynamic",
-                "legacy-odd-checksum",
-                "redirect-timeout",
-                "max-send",
-                "max-bindings-per-peer",
-                "hold-zero-deregisters",
-                "require-registration",
-            ],
-        ),
-        ("[[tunnel.nhrp.map]]", &["protocol", "nbma"]),
-        ("[metrics]", &["listen", "per-peer"]),
-        (
-            "[ike]",
-            &[
-                "certificate",
-                "private-key",
-                "authority",
-                "crl",
-                "dpd",
-                "half-open",
-                "cookie-threshold",
-                "unique",
-                "fragment-size",
-            ],
-        ),
-        ("[[ike.key]]", &["pre-shared-key", "pre-shared-key-file"]),
-        (
-            "[[protection]]",
-            &[
-                "mode",
-                "lifetime-seconds",
-                "lifetime-kilobytes",
-                "lifetime-packets",
-                "replay-window",
-                "claims",
-            ],
-        ),
-    ];
-    HOMES.iter().find(|(home, keys)| *home != here && keys.contains(&word)).map(|(home, _)| *home)
 }
