@@ -1,6 +1,7 @@
 //! Expanded keys: octets without pointers, wiped when dropped.
 
 use crate::layout::{GCM_KEY, GCM_KEY_DATA, HASH_STATE, SCHEDULE};
+use std::ops::Range;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// An expanded AES-GCM key with the powers of its hash key.
@@ -8,52 +9,26 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 #[repr(C, align(64))]
 pub struct GcmKey {
     pub(crate) octets: [u8; GCM_KEY_DATA],
-    /// Laid out for AVX-512 with VAES.
-    pub(crate) wide: bool,
 }
 
-/// Octets of a cache line.
-const LINE: usize = 64;
 /// Octets of the hash powers that end an expanded key of the AVX-512 implementation with VAES: H^48 … H^1.
 const POWERS: usize = 48 * 16;
-/// Where they end (`struct gcm_key_data`).
-const POWERS_END: usize = SCHEDULE + POWERS;
 /// Octets of round keys and hash powers of all other implementations: H^1 … H^8, then their halves.
 const NARROW: usize = SCHEDULE + 16 * 16;
 
 impl GcmKey {
-    /// Asks for the cache lines that a text of so many octets will need.
+    /// What of an expanded key, in octets of it, a text of so many octets takes: round keys, and hash powers. `wide` is
+    /// what [`crate::Manager::is_wide`] says of the manager that makes the keys.
     #[inline(always)]
-    pub fn prefetch(&self, text: usize) {
-        if !self.wide {
-            return self.prefetch_lines(0, NARROW);
+    pub fn touched(wide: bool, text: usize) -> [Range<usize>; 2] {
+        if !wide {
+            return [0..SCHEDULE, SCHEDULE..NARROW];
         }
         // Two blocks more are hashed: the additional data and the lengths.
         let powers = (text + 3 * 16).min(POWERS);
-        self.prefetch_lines(0, SCHEDULE);
-        self.prefetch_lines(POWERS_END - powers, POWERS_END);
-    }
-
-    #[inline(always)]
-    fn prefetch_lines(&self, from: usize, to: usize) {
-        for line in from / LINE..to.div_ceil(LINE) {
-            prefetch(self.octets.as_ptr().wrapping_add(line * LINE));
-        }
+        [0..SCHEDULE, GCM_KEY_DATA - powers..GCM_KEY_DATA]
     }
 }
-
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn prefetch(place: *const u8) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: PREFETCHT0 is a hint: it faults at no address and changes no architectural state; SSE is part of
-    // every x86-64.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn prefetch(_place: *const u8) {}
 
 /// The key schedule of one direction of AES-CBC.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -125,3 +100,4 @@ hidden!(GcmKey CbcKey HmacKey);
 
 const _: () = assert!(size_of::<GcmKey>() == GCM_KEY && align_of::<GcmKey>() == 64);
 const _: () = assert!(size_of::<CbcKey>() == 256 && size_of::<HmacKey>() == 144);
+const _: () = assert!(SCHEDULE + POWERS == GCM_KEY_DATA);

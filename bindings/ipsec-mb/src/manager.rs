@@ -40,7 +40,7 @@ pub struct Manager {
     raw: Owned,
     pub(crate) gcm: Gcm,
     arch: Arch,
-    /// Expanded GCM keys are laid out for AVX-512 with VAES.
+    /// See [`Manager::is_wide`].
     wide: bool,
 }
 
@@ -87,10 +87,16 @@ impl Manager {
         self.arch
     }
 
+    /// Whether its expanded GCM keys have 48 powers of the hash key, for AVX-512 with VAES.
+    #[inline(always)]
+    pub fn is_wide(&self) -> bool {
+        self.wide
+    }
+
     /// Expands an AES-GCM key of 16 or 32 octets.
     pub fn gcm_key(&self, key: &[u8]) -> Option<GcmKey> {
         let octets = aes_octets(key)?;
-        let mut expanded = GcmKey { octets: [0; GCM_KEY_DATA], wide: self.wide };
+        let mut expanded = GcmKey { octets: [0; GCM_KEY_DATA] };
         let place = (&raw mut expanded.octets).cast();
         // SAFETY: the key has the octets said, the expanded key the size and alignment that the shim names.
         unsafe { sys::hub_mb_gcm_expand(self.raw.0.as_ptr(), key.as_ptr(), octets.into(), place) };

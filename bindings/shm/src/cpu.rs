@@ -13,13 +13,20 @@ pub fn prefetch_index<T>(table: &[T], index: usize) {
     prefetch_at(table.as_ptr().wrapping_add(index));
 }
 
+/// Octets of a cache line.
+const LINE: usize = 64;
+
 /// Asks for all cache lines of `object`.
 #[inline(always)]
 pub fn prefetch_all<T>(object: &T) {
-    /// Octets of a line.
-    const LINE: usize = 64;
+    prefetch_octets(object, 0..size_of::<T>());
+}
+
+/// Asks for the cache lines of some octets of `object`, which is aligned to a line; those beyond it are harmless.
+#[inline(always)]
+pub fn prefetch_octets<T>(object: &T, octets: std::ops::Range<usize>) {
     let start = std::ptr::from_ref(object).cast::<u8>();
-    for line in 0..size_of::<T>().div_ceil(LINE) {
+    for line in octets.start / LINE..octets.end.div_ceil(LINE) {
         prefetch_at(start.wrapping_add(line * LINE));
     }
 }
@@ -64,6 +71,7 @@ mod tests {
         prefetch_all(&table);
         prefetch_all(&[0u8; 1000]);
         prefetch_all(&());
+        super::prefetch_octets(&table, 5..usize::from(u16::MAX));
         for index in [0, 2, 3, 1 << 40, usize::MAX] {
             prefetch_index(&table, index);
         }

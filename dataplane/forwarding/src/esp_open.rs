@@ -55,7 +55,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         for meta in metas.iter().filter(|meta| matches!(meta.verdict, Verdict::Esp(_))) {
             if let Some(sa) = self.sas.inbound(meta.source) {
                 sa.window.prefetch(meta.destination);
-                cpu::prefetch_all(&sa.context);
+                if let Some(crypto) = &self.crypto {
+                    crypto.prefetch(&sa.context, sa.shape.align == 4, meta.len.into());
+                }
             }
         }
         let mut candidates = ArrayVec::<Candidate, BURST>::new();

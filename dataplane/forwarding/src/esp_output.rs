@@ -16,7 +16,6 @@ use crate::link::Link;
 use crate::sink::Sink;
 use crate::turn::Turn;
 use arrayvec::ArrayVec;
-use shm::cpu;
 use shm::drops::DropReason;
 use shm::message::{LinkId, PortId, SaId};
 use wire::buffer::{BufferPool, PacketBuffer};
@@ -61,7 +60,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.count_drop(DropReason::EspNoSa);
             return false;
         };
-        cpu::prefetch_all(&sa.context);
+        if let Some(crypto) = &self.crypto {
+            crypto.prefetch(&sa.context, sa.shape.align == 4, len.into());
+        }
         let lengths = Lengths::new(to, sa, len.into());
         let Ok(total) = u16::try_from(lengths.total) else {
             self.count_drop(DropReason::NoHeadroom);

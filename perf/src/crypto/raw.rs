@@ -99,6 +99,10 @@ impl Raw {
             jobs.push(Job::new(context, packet, sequence));
         }
         let start = cycles();
+        // As the packet path does.
+        for job in &jobs {
+            self.crypto.prefetch(job.context, self.transform.is_gcm(), job.packet.len());
+        }
         if way == 0 {
             self.crypto.seal(&mut jobs);
         } else {

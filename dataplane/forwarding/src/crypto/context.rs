@@ -3,7 +3,6 @@
 use super::choice::{Choice, With};
 use super::transform::{Kind, SALT};
 use super::{multi_buffer, portable, ring_gcm};
-use shm::cpu::prefetch_all;
 use shm::message::{Keys, Transform};
 
 /// Which way packets of an SA go.
@@ -94,19 +93,6 @@ impl Context {
             Expanded::RingGcm(context) => &context.head,
             Expanded::MultiBufferGcm(context) => &context.head,
             Expanded::MultiBufferCbc(context) => &context.head,
-        }
-    }
-
-    /// Asks for the cache lines that a packet of so many octets will need. The first line has to be near, or this
-    /// waits for it.
-    #[inline(always)]
-    pub(super) fn prefetch_keys(&self, octets: usize) {
-        match &self.keys {
-            Expanded::PortableGcm(keys) => prefetch_all(keys),
-            Expanded::PortableCbc(keys) => prefetch_all(keys),
-            Expanded::RingGcm(keys) => prefetch_all(keys),
-            Expanded::MultiBufferGcm(keys) => keys.key.prefetch(octets),
-            Expanded::MultiBufferCbc(keys) => prefetch_all(keys),
         }
     }
 

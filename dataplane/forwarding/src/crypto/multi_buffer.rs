@@ -11,12 +11,13 @@ use ipsec_mb::{
 use shm::message::Transform;
 use zeroize::Zeroize;
 
-/// Expanded keys for AES-GCM.
+/// Expanded keys for AES-GCM. The key first, so that what is asked for ahead of time is where it is expected.
+#[repr(C)]
 pub(super) struct Gcm {
+    pub key: GcmKey,
     pub head: Head,
     aes: Aes,
     salt: [u8; SALT],
-    pub key: GcmKey,
 }
 
 impl Gcm {

@@ -1,16 +1,16 @@
 //! What a worker needs to seal and open: state of its own, shared with nobody.
 
 use super::choice::Choice;
-use super::context::Expanded;
+use super::context::{Context, Expanded};
 use super::engine::EngineError;
 use super::ivs::{Ivs, SEED};
 use super::job::{Job, Status};
 use super::multi_buffer::Managers;
-use ipsec_mb::Arch;
+use ipsec_mb::{Arch, GcmKey};
+use shm::cpu::prefetch_octets;
 
-/// How many packets ahead keys are asked for: with thousands of SAs they come from memory, and a packet takes about as
-/// long to seal as memory to answer.
-const AHEAD: usize = 3;
+/// No other engine's keys reach further into a context.
+const OTHERS: usize = 704;
 
 /// A worker's crypto: nothing in it allocates, locks or makes a system call once it is made.
 #[derive(Debug)]
@@ -18,12 +18,16 @@ pub struct Crypto {
     ivs: Ivs,
     managers: Managers,
     gcm_arch: Option<Arch>,
+    /// How ipsec-mb lays out expanded GCM keys; `None`: it is not GCM's engine.
+    gcm_wide: Option<bool>,
 }
 
 impl Crypto {
     /// For one worker. The seed comes from the system's random source, another for each worker and each start.
     pub fn new(choice: &Choice, seed: &[u8; SEED]) -> Result<Self, EngineError> {
-        Ok(Self { ivs: Ivs::new(seed), managers: choice.managers()?, gcm_arch: choice.gcm_arch() })
+        let (managers, gcm_arch) = (choice.managers()?, choice.gcm_arch());
+        let gcm_wide = gcm_arch.and_then(|arch| Some(managers.get(arch)?.is_wide()));
+        Ok(Self { ivs: Ivs::new(seed), managers, gcm_arch, gcm_wide })
     }
 
     /// Mixes fresh entropy into the generator of CBC IVs.
@@ -31,14 +35,28 @@ impl Crypto {
         self.ivs.reseed(seed);
     }
 
+    /// Asks for the cache lines that a packet of `octets` will need of its context, and reads nothing of it. To be called
+    /// as soon as the SA is known: with thousands of SAs keys come from memory, and of a kilobyte of them a short packet
+    /// takes a third. `gcm`: whether the transform is GCM.
+    #[inline(always)]
+    pub fn prefetch(&self, context: &Context, gcm: bool, octets: usize) {
+        match self.gcm_wide.filter(|_| gcm) {
+            Some(wide) => {
+                // The key comes first, all else behind it.
+                prefetch_octets(context, size_of::<GcmKey>()..size_of::<Context>());
+                for touched in GcmKey::touched(wide, octets) {
+                    prefetch_octets(context, touched);
+                }
+            }
+            None => prefetch_octets(context, 0..OTHERS),
+        }
+    }
+
     /// Encrypts and authenticates, each job with its own context, in any order; the status tells how each ended.
     pub fn seal(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
-        begin(jobs);
-        for at in 0..jobs.len() {
-            look_ahead(jobs, at);
-            let Some(job) = jobs.get_mut(at) else { continue };
+        for job in jobs.iter_mut() {
             if !job.context.head().outbound {
                 job.status = Status::WrongDirection;
                 continue;
@@ -65,10 +83,7 @@ impl Crypto {
     pub fn open(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
-        begin(jobs);
-        for at in 0..jobs.len() {
-            look_ahead(jobs, at);
-            let Some(job) = jobs.get_mut(at) else { continue };
+        for job in jobs.iter_mut() {
             if job.context.head().outbound {
                 job.status = Status::WrongDirection;
                 continue;
@@ -91,20 +106,30 @@ impl Crypto {
     }
 }
 
-/// Asks for what the first packets need.
-#[inline(always)]
-fn begin(jobs: &[Job<'_>]) {
-    jobs.iter().take(2 * AHEAD).for_each(|job| shm::cpu::prefetch(job.context));
-    jobs.iter().take(AHEAD).for_each(|job| job.context.prefetch_keys(job.packet.len()));
-}
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, Direction, Keys, Transform};
+    use super::*;
 
-/// Asks for the keys of a packet that soon has its turn, and for the first line of those of a later one.
-#[inline(always)]
-fn look_ahead(jobs: &[Job<'_>], at: usize) {
-    if let Some(job) = jobs.get(at + 2 * AHEAD) {
-        shm::cpu::prefetch(job.context);
-    }
-    if let Some(job) = jobs.get(at + AHEAD) {
-        job.context.prefetch_keys(job.packet.len());
+    #[test]
+    fn what_is_asked_for_is_where_the_keys_are() {
+        for choice in Choice::every() {
+            for transform in Transform::ALL {
+                let keys = Keys::new(*transform, &vec![1; transform.material_len()]).unwrap();
+                let context = Context::new(&choice, Direction::Outbound, &keys, false).unwrap();
+                let start = std::ptr::from_ref(&context).addr();
+                let (at, octets) = match &context.keys {
+                    Expanded::MultiBufferGcm(keys) => {
+                        assert_eq!(std::ptr::from_ref(&keys.key).addr(), start);
+                        continue;
+                    }
+                    Expanded::PortableGcm(keys) => (std::ptr::from_ref(keys).addr(), size_of_val(keys)),
+                    Expanded::PortableCbc(keys) => (std::ptr::from_ref(keys).addr(), size_of_val(keys)),
+                    Expanded::RingGcm(keys) => (std::ptr::from_ref(keys).addr(), size_of_val(keys)),
+                    Expanded::MultiBufferCbc(keys) => (std::ptr::from_ref(keys).addr(), size_of_val(keys)),
+                };
+                assert!(at + octets <= start + OTHERS, "{transform:?} {choice:?} {octets}");
+            }
+        }
     }
 }
