@@ -5,7 +5,10 @@ use crate::{settings, silence};
 use config::Config;
 use dpdk::{Eal, Pool, Port, PortConfig, RxQueue, TxQueue};
 use forwarding::SettingsError;
-use shm::message::PortId;
+use shm::message::{MAX_PAYLOAD, PortId};
+
+/// Octets of the longest IP packet with an IKE message: IPv4, UDP, non-ESP marker.
+const IKE_DATAGRAM: u16 = (20 + 8 + 4 + MAX_PAYLOAD) as u16;
 
 /// Ports with their queues, which the workers will own.
 pub struct Opened {
@@ -30,11 +33,14 @@ pub fn open(eal: Eal, config: &Config) -> Result<Opened, HubError> {
         probed.push(Port::probe(eal, &port.device, workers as u16, port.mtu).map_err(wrap)?);
     }
     let max_mtu = config.port.iter().map(|port| port.mtu).max().unwrap_or(1500);
+    // An IKE message with certificates, of a spoke that does not fragment it (RFC 7383), is one datagram in fragments.
+    let protected = config.tunnel.iter().any(|tunnel| tunnel.protection.is_some());
+    let longest = if protected { max_mtu.max(IKE_DATAGRAM) } else { max_mtu };
     let mut pools: Vec<(Option<i32>, Pool)> = vec![];
     for socket in probed.iter().map(|port| port.socket()) {
         if !pools.iter().any(|(of, _)| *of == socket) {
             let name = format!("packets-{}", socket.unwrap_or(-1));
-            pools.push((socket, Pool::new(eal, &name, config.dataplane.buffers, max_mtu, socket)?));
+            pools.push((socket, Pool::new(eal, &name, config.dataplane.buffers, longest, socket)?));
         }
     }
     let Some((_, first)) = pools.first().copied() else { return Err(SettingsError::Ports(0).into()) };

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub const MAX_PORTS: usize = 16;
 /// Most tunnel interfaces a hub has.
 pub const MAX_TUNNELS: usize = 64;
-/// The passes that a worker makes over a burst, in the order in which [`WorkerCounters::stage_cycles`] has them.
-pub const STAGES: [&str; 4] = ["parse", "peer", "fib", "send"];
+/// The passes that a worker makes over a burst, in the order in which [`WorkerCounters::stage_cycles`] has them; the last
+/// two only where there is ESP.
+pub const STAGES: [&str; 6] = ["parse", "peer", "fib", "send", "open", "seal"];
 /// Room kept in the counter block, so that a new stage does not change the layout.
 pub const MAX_STAGES: usize = 16;
 const _: () = assert!(STAGES.len() <= MAX_STAGES);

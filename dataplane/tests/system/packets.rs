@@ -82,7 +82,8 @@ fn two_workers_share_a_port() {
             (0..2).map(|n| of(segment.worker(n))).sum::<u64>()
         };
         assert!(sum(|worker| worker.ports[0].tx_packets.get()) >= 22);
-        for (stage, name) in STAGES.iter().enumerate() {
+        // Those behind them are of ESP.
+        for (stage, name) in STAGES.iter().enumerate().take(4) {
             let cycles: u64 = (0..2).map(|n| segment.worker(n).stage_cycles[stage].get()).sum();
             assert!(cycles > 0, "{name}");
         }
