@@ -118,6 +118,15 @@ hub_knows_both() { hub_knows_spoke 1 && hub_knows_spoke 2; }
 # before it hears so itself.
 all_registered() { spoke_registered 1 && spoke_registered 2 && hub_knows_both; }
 
+# on_both COMMAND-LINE: in both spokes at the same time.
+on_both() {
+    local other
+    guest s2 "$1" &
+    other=$!
+    guest s1 "$1"
+    wait "$other"
+}
+
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
     if [ "$PROTECTION" = certificate ]; then pki_ready; fi
@@ -130,11 +139,11 @@ lab_baseline() {
     for n in 1 2; do
         guest_runs "s$n" || spokes_boot "$n"
         guest_plug "s$n" br-spokes
-        # What a scenario that failed left behind would make new shortcuts.
-        guest "s$n" 'pkill -x ping || true; iptables-legacy -F INPUT'
     done
+    # What a scenario that failed left behind would make new shortcuts.
+    on_both 'pkill -x ping || true; iptables-legacy -F INPUT'
     spokes_become ${SPOKES_ARE[@]+"${SPOKES_ARE[@]}"}
     wait_until 30 spoke_registered 1 || die "spoke 1 does not register"
     wait_until 30 spoke_registered 2 || die "spoke 2 does not register"
-    for n in 1 2; do spoke_forget_shortcuts "$n"; done
+    on_both "vtysh -c 'clear ip nhrp shortcut' -c 'clear ip nhrp cache' >/dev/null"
 }

@@ -3,7 +3,7 @@
 
 keys.py DIRECTORY CAPTURE OUTPUT writes OUTPUT.esp_sa and OUTPUT.ikev2_decryption_table.
 
-DIRECTORY holds *.xfrm (`ip xfrm monitor SA`) and *.charon (charon's log with `ike` at level 4). charon does not say which
+DIRECTORY holds *.keys: charon's log with `ike` at level 4, and then what `ip xfrm monitor SA` printed. charon does not say which
 IKE SA its keys belong to, so each set is tried on an encrypted message of each SA in the capture.
 """
 import ctypes
@@ -39,7 +39,7 @@ def row(values):
 def esp_rows(directory):
     """One row a security association; behind NAT its addresses differ from hop to hop, so the SPI alone tells it."""
     rows = {}
-    for path in glob.glob(directory + "/*.xfrm"):
+    for path in glob.glob(directory + "/*.keys"):
         with open(path, errors="replace") as file:
             text = file.read()
         for block in re.split(r"(?m)^(?=(?:Updated |Deleted )?src )", text):
@@ -62,7 +62,7 @@ def esp_rows(directory):
 def ike_keys(directory):
     """Sets of Sk_*, each as {"Sk_ei": octets, ...}. Threads of charon write in turns."""
     sets = []
-    for path in sorted(glob.glob(directory + "/*.charon")):
+    for path in sorted(glob.glob(directory + "/*.keys")):
         current, name = {}, {}
         with open(path, errors="replace") as file:
             for line in file:

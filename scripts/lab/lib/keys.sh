@@ -10,16 +10,15 @@ keys_keep() {
     [ -e "$(guest_dir "$1")/share/pki" ] || grep -qs '^AUTH=.' "$(guest_dir "$1")/share/router.conf" || return 0
     mkdir -p "$(keys_dir)"
     base=$(keys_dir)/$1.$(guest_pid "$1")
-    guest "$1" -t 10 'cat /run/keys/charon.log' >"$base.charon" 2>/dev/null || true
-    guest "$1" -t 10 'cat /run/keys/xfrm.log' >"$base.xfrm" 2>/dev/null || true
+    guest "$1" -t 20 'cat /run/keys/charon.log /run/keys/xfrm.log' >"$base.keys" 2>/dev/null || true
 }
 
 # keys_tables NAME: Wireshark's tables for a capture, beside it: NAME.esp_sa and NAME.ikev2_decryption_table.
 keys_tables() {
-    local n
-    for n in 1 2; do
-        ! guest_runs "s$n" || keys_keep "s$n"
-    done
+    local other=
+    if guest_runs s2; then keys_keep s2 & other=$!; fi
+    ! guest_runs s1 || keys_keep s1
+    [ -z "$other" ] || wait "$other"
     python3 "$LAB/lib/keys.py" "$(keys_dir)" "$RESULTS/$1.pcap" "$RESULTS/$1"
 }
 
