@@ -135,7 +135,8 @@ impl Responder {
                 cx.actions.push(Action::Changed(session));
             }
         }
-        if let Some(at) = sa.deadline() {
+        // Never for a time that has passed already: a tick ends, whatever is left undone.
+        if let Some(at) = sa.deadline().map(|at| at.max(cx.now + 1)) {
             self.timers.add(at, spi);
             sa.queued = Some(at);
         }

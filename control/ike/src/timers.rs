@@ -52,8 +52,12 @@ impl IkeSa {
         };
         let request = self.ask.pending.as_ref().map(|pending| pending.due_ms);
         let fragments = self.reassembly.as_ref().map(|reassembly| reassembly.until_ms);
-        let others =
-            [phase, request, fragments, self.clocks.dpd, self.clocks.sample, self.clocks.forget_init];
+        let always = [phase, request, fragments, self.clocks.forget_init].into_iter().flatten().min();
+        if !self.is_established() {
+            // Nobody watches, samples or rekeys what is on its way in or out.
+            return always;
+        }
+        let others = [always, self.clocks.dpd, self.clocks.sample];
         let children = self.children.iter().flat_map(|child| match child.state {
             ChildState::Lingering { until_ms } => [Some(until_ms), None, None],
             // A child SA that is deleted waits for the answer, or for the end of the IKE SA.

@@ -157,6 +157,11 @@ impl Responder {
         let Some((suite, used)) = sa.secured.as_ref().map(|secured| (secured.suite, secured.group)) else {
             return;
         };
+        if sa.children.iter().any(|child| child.state == ChildState::Replaced) {
+            // The peer is about to delete one, and would put us off (RFC 7296 2.25.2).
+            sa.clocks.rekey = Some(cx.now + RETRY_MS);
+            return;
+        }
         let what = What::Ike { spi: self.free_spi(cx), suite };
         self.begin(sa, cx, what, Some(group.unwrap_or(used)));
     }

@@ -21,7 +21,7 @@ fn run(seed: u64, steps: usize, loss: u64) {
         to_hub.extend(spoke.take());
         to_spoke.extend(world.sent.drain(..));
         match random.below(12) {
-            0 if spoke.asked.is_none() => {
+            0 if spoke.asked.is_none() && spoke.asked_ike.is_none() => {
                 let live = spoke.live().into_iter().find(|child| !child.rekeyed).map(|child| child.spi_in);
                 if let Some(spi) = live {
                     spoke.rekey_child(Some(spi));
@@ -35,7 +35,7 @@ fn run(seed: u64, steps: usize, loss: u64) {
             2 => world.pass(random.below(3_000)),
             3 => {
                 // What the spoke sends again when it gets no answer.
-                let again = spoke.asked.as_ref().map(|asked| asked.retransmit.clone());
+                let again = spoke.unanswered();
                 again.into_iter().flatten().for_each(|datagram| spoke.send(datagram));
             }
             4 if to_hub.len() > 1 => to_hub.swap(0, 1),

@@ -388,6 +388,7 @@ fn what_does_not_go_together_is_put_off() {
     world.datagram(path, &request);
     world.exchange(&mut spoke);
     assert_eq!(spoke.child_failed, Some(NotifyType::TemporaryFailure));
+    world.live(&mut spoke, 15_000);
     assert_eq!(world.responder.session(session).unwrap().rekeys, 1);
 }
 
@@ -406,4 +407,14 @@ fn who_asks_an_ike_sa_that_has_a_successor_is_put_off() {
     // It never deletes the old one: we forget it.
     world.pass(61_000);
     assert_eq!(world.responder.sessions().len(), 1);
+}
+
+#[test]
+fn a_peer_that_falls_silent_in_a_collision_holds_up_nothing() {
+    for seed in 0..8 {
+        let (mut world, mut spoke) = collide(seed);
+        spoke.take().into_iter().for_each(|(path, datagram)| world.datagram(path, &datagram));
+        world.pass(400_000);
+        assert!(world.responder.sessions().is_empty() && world.host.used.is_empty());
+    }
 }

@@ -58,7 +58,7 @@ pub(super) struct Asked {
     pub(super) spi: u64,
     pub(super) old: Option<u32>,
     pub(super) rival: Option<(u64, Vec<u8>)>,
-    pub(super) retransmit: Vec<Vec<u8>>,
+    pub(super) spis: (u64, u64),
 }
 
 /// A message that was decrypted.
@@ -641,7 +641,9 @@ impl Spoke {
         let spi_out = offers[0].esp_spi();
         let nonces = Nonces { initiator: nonces.0, responder: nonces.1 };
         let shared: Vec<Secret> = shared.cloned().into_iter().collect();
-        let keys = self.sas.last().unwrap().keys.child(self.esp.0, self.esp.1, &shared, nonces);
+        let spis = (got.header.initiator_spi, got.header.responder_spi);
+        let sa = self.sas.iter().find(|sa| sa.spis == spis).unwrap();
+        let keys = sa.keys.child(self.esp.0, self.esp.1, &shared, nonces);
         let (i, r) = (keys.initiator.expose().to_vec(), keys.responder.expose().to_vec());
         let (key_out, key_in) = if role == Role::Initiator { (i, r) } else { (r, i) };
         let transport = got.has(NotifyType::UseTransportMode);
@@ -674,8 +676,9 @@ impl Spoke {
         let ke = exchange.as_ref().map(|exchange| (exchange.group(), exchange.public()));
         let spi = self.child_payloads(&mut chain, Some((&nonce, ke)));
         let id = self.sa().next;
-        let retransmit = self.ask(Exchange::CreateChildSa, &chain);
-        self.asked = Some(Asked { id, nonce, exchange, spi: spi.into(), old, rival: None, retransmit });
+        let spis = self.sa().spis;
+        self.ask(Exchange::CreateChildSa, &chain);
+        self.asked = Some(Asked { id, nonce, exchange, spi: spi.into(), old, rival: None, spis });
     }
 
     /// Asks for a successor of the IKE SA.
@@ -694,21 +697,34 @@ impl Spoke {
         chain.nonce(&nonce);
         chain.key_exchange(KeyExchangeId(self.group.id()), exchange.public());
         let id = self.sa().next;
-        let retransmit = self.ask(Exchange::CreateChildSa, &chain);
+        let spis = self.sa().spis;
+        self.ask(Exchange::CreateChildSa, &chain);
         self.asked_ike =
-            Some(Asked { id, nonce, exchange: Some(exchange), spi, old: None, rival: None, retransmit });
+            Some(Asked { id, nonce, exchange: Some(exchange), spi, old: None, rival: None, spis });
+    }
+
+    fn make_newest(&mut self, which: impl Fn(&SpokeSa) -> bool) {
+        if let Some(at) = self.sas.iter().position(which) {
+            let sa = self.sas.remove(at);
+            self.sas.push(sa);
+        }
     }
 
     fn created(&mut self, got: &Got) {
         let payloads = got.payloads();
         let error = payloads.notifies().flatten().map(|notify| notify.kind).find(|kind| kind.is_error());
-        let id = got.header.message_id;
-        if self.asked_ike.as_ref().is_some_and(|asked| asked.id == id) {
+        let id = ((got.header.initiator_spi, got.header.responder_spi), got.header.message_id);
+        if self.asked_ike.as_ref().is_some_and(|asked| (asked.spis, asked.id) == id) {
             let asked = self.asked_ike.take().unwrap();
             if error.is_some() {
                 self.failed = error;
+                // What the hub has made meanwhile is the newest.
+                if let Some((spi, _)) = asked.rival {
+                    self.make_newest(|sa| sa.spis.1 == spi);
+                }
                 return;
             }
+            self.make_newest(|sa| sa.spis == asked.spis);
             let peer_nonce = payloads.nonce().unwrap().unwrap().to_vec();
             let ke = payloads.key_exchange().unwrap().unwrap();
             let shared = asked.exchange.unwrap().agree(ke.data).unwrap();
@@ -717,7 +733,8 @@ impl Spoke {
             let spis = (asked.spi, peer_spi);
             let nonces = Nonces { initiator: &asked.nonce, responder: &peer_nonce };
             let suite = self.suite;
-            let keys = self.sa().keys.rekeyed(suite, &[shared], nonces, octets(spis));
+            let old = self.sas.iter().find(|sa| sa.spis == asked.spis).unwrap();
+            let keys = old.keys.rekeyed(suite, &[shared], nonces, octets(spis));
             let mut chain = Chain::new();
             chain.delete_ike();
             let lowest = asked.nonce.clone().min(peer_nonce.clone());
@@ -727,17 +744,15 @@ impl Spoke {
                 self.sas.push(new);
                 self.ask(Exchange::Informational, &chain);
                 self.sa().gone = true;
-                let rival = self.sas.iter().position(|sa| sa.spis.1 == asked.rival.as_ref().unwrap().0);
-                let rival = self.sas.remove(rival.unwrap());
-                self.sas.push(rival);
-                return;
+                let rival = asked.rival.as_ref().unwrap().0;
+                return self.make_newest(|sa| sa.spis.1 == rival);
             }
             self.ask(Exchange::Informational, &chain);
             self.sa().gone = true;
             self.sas.push(new);
             return;
         }
-        let Some(asked) = self.asked.take_if(|asked| asked.id == id) else { return };
+        let Some(asked) = self.asked.take_if(|asked| (asked.spis, asked.id) == id) else { return };
         if error.is_some() {
             self.child_failed = error;
             return;
@@ -804,10 +819,17 @@ impl Spoke {
 
     fn informational(&mut self, at: usize, got: &Got, chain: &mut Chain) {
         let mut ours = Vec::new();
+        let mut orphaned = None;
         for payload in got.payloads().all(PayloadType::Delete) {
             let delete = Delete::parse(payload.body).unwrap();
             if delete.protocol == Protocol::Ike {
                 self.sas[at].gone = true;
+                // Its own successor of this one will not come to be.
+                let spis = self.sas[at].spis;
+                self.open_requests.retain(|(sa, _, _)| *sa != spis);
+                if let Some(asked) = self.asked_ike.take_if(|asked| asked.spis == spis) {
+                    orphaned = asked.rival.map(|(spi, _)| spi);
+                }
             }
             for spi in delete.spis() {
                 let child = self.children.iter_mut().find(|child| child.spi_out == spi && !child.gone);
@@ -816,6 +838,9 @@ impl Spoke {
                     ours.push(child.spi_in);
                 }
             }
+        }
+        if let Some(spi) = orphaned {
+            self.make_newest(|sa| sa.spis.1 == spi);
         }
         if !ours.is_empty() {
             chain.delete_esp(&ours);
@@ -832,6 +857,15 @@ impl Spoke {
             .unwrap()
             .map(|ke| crate::crypto::respond(Group::from_transform(ke.method.0).unwrap(), ke.data).unwrap());
         let lowest = nonce.clone().min(ours.clone());
+        let busy = self
+            .open_requests
+            .iter()
+            .any(|(_, id, _)| self.asked_ike.as_ref().is_none_or(|asked| asked.id != *id));
+        if offers[0].is_ike() && (self.asked.is_some() || busy) {
+            // RFC 7296 2.25.2.
+            chain.status(NotifyType::TemporaryFailure, &[]);
+            return;
+        }
         if offers[0].is_ike() {
             let (public, shared) = ke.unwrap();
             let spi = self.random.next() | 1;
@@ -892,10 +926,7 @@ impl Spoke {
             chain.raw(kind, payloads.single(kind).unwrap().unwrap().body);
         }
         let shared = ke.map(|(_, shared)| shared);
-        let last = self.sas.len() - 1;
-        self.sas.swap(at, last);
         self.child(got, spi, shared.as_ref(), Role::Responder, (&nonce, &ours));
-        self.sas.swap(at, last);
         if let Some(asked) = self.asked.as_mut().filter(|asked| asked.old == Some(old_in)) {
             asked.rival = Some((spi.into(), lowest));
         }
