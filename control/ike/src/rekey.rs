@@ -137,7 +137,8 @@ impl Responder {
 
     /// The peer ends an IKE SA that both sides were replacing: its successor is the one that stays.
     pub(crate) fn adopt_rival(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
-        let rival = sa.ask.venture.as_ref().and_then(|venture| venture.rival.as_ref()).map(|rival| rival.ike);
+        let venture = sa.ask.venture.as_ref().filter(|venture| venture.is_ike());
+        let rival = venture.and_then(|venture| venture.rival.as_ref()).map(|rival| rival.ike);
         if let Some(rival) = rival.filter(|_| sa.is_established()) {
             self.adopt(sa, cx, rival);
         }

@@ -199,6 +199,8 @@ impl Responder {
             Some(None) if sa.is_established() => sa.clocks.rekey = Some(at),
             _ => {}
         }
+        // What the peer has made of the same IKE SA meanwhile has no rival any more.
+        self.adopt_rival(sa, cx);
         self.abandon_venture(sa, cx);
     }
 
@@ -334,6 +336,9 @@ impl Responder {
     fn venture_refused(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, notify: &Notify<'_>) {
         let Some(venture) = &sa.ask.venture else { return };
         let (replaces, rivalled) = (venture.replaces(), venture.rival.is_some());
+        if rivalled && replaces.is_none() {
+            return self.put_off(sa, cx, RETRY_MS);
+        }
         match notify.kind {
             NotifyType::InvalidKePayload if !venture.regrouped => {
                 let wanted = notify.data_u16().and_then(Group::from_transform);

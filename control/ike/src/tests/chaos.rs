@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::collections::VecDeque;
 
 /// One run; ends with exactly one pair of child SAs that both sides have.
-fn run(seed: u64, steps: usize, loss: u64) {
+fn run(seed: u64, steps: usize, loss: u64, ike: bool) {
     let mut spoke = Spoke::new();
     spoke.random.0 ^= seed;
     let (mut world, mut spoke) = up_with(World::new(), spoke);
@@ -21,6 +21,13 @@ fn run(seed: u64, steps: usize, loss: u64) {
         to_hub.extend(spoke.take());
         to_spoke.extend(world.sent.drain(..));
         match random.below(12) {
+            // Only when nothing else of its own is under way, as real peers do.
+            0 if ike && random.below(2) == 0 && spoke.unanswered().is_empty() => spoke.rekey_ike(),
+            1 if ike && random.below(3) == 0 => {
+                let mut actions = Vec::new();
+                world.responder.rekey(world.now, session, Rekey::Ike, &mut world.host, &mut actions);
+                world.act(actions);
+            }
             0 if spoke.asked.is_none() && spoke.asked_ike.is_none() => {
                 let live = spoke.live().into_iter().find(|child| !child.rekeyed).map(|child| child.spi_in);
                 if let Some(spi) = live {
@@ -89,11 +96,17 @@ proptest! {
 
     #[test]
     fn one_usable_pair_is_left(seed: u64, steps in 20_usize..200) {
-        run(seed, steps, 0);
+        run(seed, steps, 0, false);
     }
 
     #[test]
     fn one_usable_pair_is_left_when_messages_are_lost(seed: u64, steps in 20_usize..200) {
-        run(seed, steps, 15);
+        run(seed, steps, 15, false);
+    }
+
+    #[test]
+    fn one_usable_pair_is_left_when_ike_sas_are_rekeyed_too(seed: u64, steps in 20_usize..200) {
+        run(seed, steps, 0, true);
+        run(seed, steps, 15, true);
     }
 }
