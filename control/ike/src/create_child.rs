@@ -178,7 +178,9 @@ impl Responder {
         let child = sa.ask.venture.as_ref().is_some_and(|venture| !venture.is_ike());
         let deleting =
             sa.ask.pending.as_ref().is_some_and(|pending| matches!(pending.purpose, Purpose::DeleteChild(_)));
-        if child || deleting {
+        // One successor of the peer's making is enough until it is known whether ours stays: more would be nobody's.
+        let rivalled = sa.ask.venture.as_ref().is_some_and(|venture| venture.rival.is_some());
+        if child || deleting || rivalled {
             return self.not_now(sa, cx, request);
         }
         let with_spi: Vec<Offer> = offers.iter().filter(|offer| offer.spi.len() == 8).cloned().collect();

@@ -418,3 +418,20 @@ fn a_peer_that_falls_silent_in_a_collision_holds_up_nothing() {
         assert!(world.responder.sessions().is_empty() && world.host.used.is_empty());
     }
 }
+
+#[test]
+fn a_peer_makes_one_successor_while_ours_is_under_way() {
+    let (mut world, mut spoke) = up();
+    let session = world.ups[0].session;
+    let mut actions = Vec::new();
+    world.responder.rekey(world.now, session, Rekey::Ike, &mut world.host, &mut actions);
+    world.act(actions);
+    for _ in 0..10 {
+        spoke.rekey_ike();
+        for (path, datagram) in spoke.take() {
+            world.datagram(path, &datagram);
+        }
+    }
+    // The one that it has, and the first of those that it made; ours is not there before it is answered.
+    assert_eq!((world.count(Count::Collision), world.responder.sessions().len()), (1, 2));
+}
