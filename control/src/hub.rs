@@ -14,7 +14,7 @@ use crate::ike::{Ike, IkeError};
 use crate::journal::{self, Journal, Record};
 use crate::neighbours::Neighbours;
 use crate::netlink::{Command, Netlink};
-use crate::outbox::{Outbox, Parcel, Way};
+use crate::outbox::{Given, Outbox, Parcel, Way};
 use crate::plane::{EVENTS_KEEP_MS, Plane, PlaneError};
 use crate::settings;
 use crate::state::{Effect, State};
@@ -339,7 +339,11 @@ impl Hub {
                 None => Way::None,
             }
         };
-        self.outbox.drain(now_ms, plane.updates.acknowledged(), way, |packet| inject.send(packet));
+        self.outbox.drain(now_ms, plane.updates.acknowledged(), way, |packet| match inject.has_room() {
+            true if inject.send(packet) => Given::Taken,
+            true => Given::Refused,
+            false => Given::NoRoom,
+        });
     }
 
     fn take_effects(&mut self, now_ms: u64) {

@@ -1,8 +1,8 @@
 //! NHRP packets and IKE messages on their way to the data plane.
 //!
 //! A packet waits until the updates that belong to it are in the tables (a registration is confirmed when the spoke
-//! can be reached, a child SA when its packets can be decrypted, not before) and until its next hop is resolved. Both
-//! waits are short and bounded.
+//! can be reached, a child SA when its packets can be decrypted, not before), until its next hop is resolved, and until the
+//! ring has room. All these waits are short and bounded.
 
 mod parcel;
 
@@ -30,7 +30,7 @@ pub struct Counters {
     pub no_route: u64,
     /// The next hop was not resolved, the data plane not there, or no SA to send with, in time.
     pub timeout: u64,
-    /// The ring to the data plane was full.
+    /// The ring to the data plane was full for as long as they could wait, or refused them.
     pub ring_full: u64,
 }
 
@@ -60,6 +60,17 @@ pub enum Way {
     Unresolved,
     /// There is no way.
     None,
+}
+
+/// What became of a packet that was given to the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The data plane gets it.
+    Taken,
+    /// It can never be sent.
+    Refused,
+    /// Not now.
+    NoRoom,
 }
 
 impl Outbox {
@@ -101,22 +112,32 @@ impl Outbox {
         now_ms: u64,
         acknowledged: u64,
         mut way: impl FnMut(&Parcel) -> Way,
-        mut send: impl FnMut(&Inject<'_>) -> bool,
+        mut send: impl FnMut(&Inject<'_>) -> Given,
     ) {
+        let mut room = true;
         for _ in 0..self.queue.len() {
             let Some(waiting) = self.queue.pop_front() else { break };
             let passed = waiting.barrier.is_some_and(|barrier| acknowledged >= barrier);
             let way = if passed { way(&waiting.parcel) } else { Way::Unresolved };
+            let late = now_ms >= waiting.deadline_ms;
             match way {
                 Way::Ready(link, envelope) => {
-                    if send(&waiting.parcel.inject(link, envelope)) {
-                        self.counters.sent += 1;
-                    } else {
-                        self.counters.ring_full += 1;
+                    let given = match room {
+                        true => send(&waiting.parcel.inject(link, envelope)),
+                        false => Given::NoRoom,
+                    };
+                    room &= given != Given::NoRoom;
+                    match given {
+                        Given::Taken => self.counters.sent += 1,
+                        Given::NoRoom if !late => {
+                            self.queue.push_back(waiting);
+                            continue;
+                        }
+                        Given::NoRoom | Given::Refused => self.counters.ring_full += 1,
                     }
                 }
                 Way::None => self.counters.no_route += 1,
-                Way::Unresolved if now_ms >= waiting.deadline_ms => self.counters.timeout += 1,
+                Way::Unresolved if late => self.counters.timeout += 1,
                 Way::Unresolved => {
                     self.queue.push_back(waiting);
                     continue;
@@ -174,7 +195,7 @@ mod tests {
             };
             outbox.drain(now, acknowledged, way, |inject| {
                 sent.push((inject.link(), inject.packet().to_vec()));
-                true
+                Given::Taken
             });
             sent.len()
         };
@@ -187,6 +208,27 @@ mod tests {
         outbox.barrier(100);
         assert_eq!(drain(&mut outbox, 10 + PATIENCE_MS, 100, false), 1);
         assert_eq!((outbox.len(), outbox.counters.timeout, outbox.per_station.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn a_full_ring_keeps_packets_waiting_in_their_order() {
+        let mut outbox = Outbox::default();
+        (1..=3).for_each(|n| outbox.push(0, nhrp(vec![n])));
+        outbox.barrier(0);
+        let way = |_: &Parcel| Way::Ready(5, Envelope { nbma: TO, protection: None });
+        let mut sent = Vec::new();
+        for (now, slots) in [(1, 1), (2, 0), (3, 1), (PATIENCE_MS, 0)] {
+            let mut left = slots;
+            outbox.drain(now, 0, way, |inject| {
+                if left == 0 {
+                    return Given::NoRoom;
+                }
+                left -= 1;
+                sent.push(inject.packet()[0]);
+                Given::Taken
+            });
+        }
+        assert_eq!((sent, outbox.len(), outbox.counters.ring_full), (vec![1, 2], 0, 1));
     }
 
     #[test]
@@ -208,7 +250,7 @@ mod tests {
         outbox.push(0, nhrp(vec![]));
         assert_eq!(outbox.len(), MAX_WAITING + 1);
         outbox.barrier(0);
-        outbox.drain(0, 0, |_| Way::None, |_| true);
+        outbox.drain(0, 0, |_| Way::None, |_| Given::Taken);
         assert_eq!((outbox.len(), outbox.ike, outbox.per_station.len()), (0, 0, 0));
     }
 }

@@ -96,6 +96,11 @@ pub struct InjectSender {
 }
 
 impl InjectSender {
+    /// Whether the ring would take a packet now.
+    pub fn has_room(&self) -> bool {
+        self.ring.has_room()
+    }
+
     /// Sends one; `false`: it was lost, and counted in the segment, because the ring is full or a field breaks its
     /// bound.
     pub fn send(&mut self, inject: &Inject<'_>) -> bool {

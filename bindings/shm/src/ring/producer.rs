@@ -109,6 +109,11 @@ impl<M: Memory<WORDS>, const WORDS: usize> Producer<M, WORDS> {
         if self.head.wrapping_sub(tail) > self.memory.slots().len() as u64 { self.tail } else { tail }
     }
 
+    /// Whether a message would find a slot now. Who can wait asks first: a refused message counts as lost.
+    pub fn has_room(&self) -> bool {
+        self.head.wrapping_sub(self.acknowledged()) < self.memory.slots().len() as u64
+    }
+
     /// How often the consumer gave up messages: refused ones and whole rings whose positions were damaged. When it
     /// grows, what was sent must be sent again.
     pub fn losses(&self) -> u64 {
