@@ -42,7 +42,7 @@ impl Ends {
     }
 }
 
-/// The suite of [`ike`]: AES-GCM needs no integrity algorithm.
+/// The suite of [`ike()`]: AES-GCM needs no integrity algorithm.
 pub fn suite() -> Option<Suite> {
     Suite::new(ENCRYPTION, None, Prf::Sha256)
 }
