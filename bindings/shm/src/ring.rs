@@ -9,7 +9,7 @@
 //! gone from the store of `tail` on: what a dead consumer had read but not committed is seen again by its successor.
 //!
 //! **Secrets.** Of a ring whose [`Memory::SECRET`] is set the consumer wipes each slot before it gives it back, with
-//! [`WIPED`] as its length first. Should it die in between, the slot is not given back: its successor passes over what
+//! a mark as its length first. Should it die in between, the slot is not given back: its successor passes over what
 //! is marked as wiped, whose message has been taken, and reads on behind it. A producer that takes over wipes the slot
 //! that its predecessor may have half written.
 //!

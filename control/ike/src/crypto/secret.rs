@@ -32,7 +32,7 @@ impl Secret {
         Self(octets.into())
     }
 
-    /// `length` zero octets, to be filled by [`Secret::as_mut`].
+    /// `length` zero octets, to be filled by the caller.
     #[must_use]
     pub fn zeroed(length: usize) -> Self {
         Self(vec![0; length].into_boxed_slice())
