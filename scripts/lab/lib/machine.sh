@@ -82,13 +82,18 @@ machine_start() {
     disown
 }
 
-machine_monitor() { printf '%s\n' "$2" | timeout 5 python3 -c '
+machine_monitor() { printf '%s\n' "$2" | timeout 20 python3 -c '
 import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
-s.recv(4096)
-s.sendall(sys.stdin.read().encode())
-s.recv(4096)' "$(guest_dir "$1")/monitor"; }
+monitor = socket.socket(socket.AF_UNIX)
+monitor.connect(sys.argv[1])
+# Who hangs up before the next prompt takes back what was not carried out yet.
+def prompt():
+    said = b""
+    while not said.endswith(b"\n(qemu) "):
+        said += monitor.recv(4096) or sys.exit("the monitor hung up")
+prompt()
+monitor.sendall(sys.stdin.read().encode())
+prompt()' "$(guest_dir "$1")/monitor"; }
 
 # machine_bind NAME SLOT...: take these NICs from the kernel, whose disk is of the same kind, and give them to vfio-pci.
 machine_bind() {
