@@ -1,7 +1,7 @@
 //! Why peers fail, for `show dmvpn why`: bounded, oldest out first.
 
 use crate::Path;
-use crate::hash::Seeded;
+use seeded::Seeded;
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 

@@ -6,7 +6,7 @@
 //! returned none, and then the oldest of whoever has most.
 
 use crate::cx::Cx;
-use crate::hash::Seeded;
+use seeded::Seeded;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 

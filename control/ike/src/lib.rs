@@ -36,7 +36,6 @@ mod export;
 mod failures;
 mod fragments;
 mod half_open;
-mod hash;
 mod host;
 pub mod identity;
 mod ike_sa;

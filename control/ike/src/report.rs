@@ -2,9 +2,9 @@
 
 use crate::counters::Count;
 use crate::cx::Cx;
-use crate::hash::Seeded;
 use crate::ike_sa::IkeSa;
 use crate::{Action, Cause, LogEvent, LogKind, Path, Responder};
+use seeded::Seeded;
 use std::hash::BuildHasher;
 use std::net::Ipv4Addr;
 

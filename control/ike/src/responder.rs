@@ -6,7 +6,6 @@ use crate::counters::Count;
 use crate::cx::Cx;
 use crate::failures::Failures;
 use crate::half_open::HalfOpen;
-use crate::hash::Seeded;
 use crate::ike_sa::{IkeSa, Phase};
 use crate::job::{Done, Job, Work};
 use crate::report::Reports;
@@ -14,6 +13,7 @@ use crate::sessions::Sessions;
 use crate::tasks::{Tasks, Urgency};
 use crate::timers::Timers;
 use crate::{Action, Config, ConfigError, Counters, Host, Path, Protection, SaId};
+use seeded::Seeded;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 

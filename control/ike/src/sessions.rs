@@ -1,9 +1,9 @@
 //! Who is who: one session to an identity (RFC 7296 2.4).
 
-use crate::hash::Seeded;
 use crate::identity::Identity;
 use crate::nat::Nat;
 use crate::{Path, SessionId};
+use seeded::Seeded;
 use std::collections::{HashMap, VecDeque};
 
 /// Sessions, and the numbers that identities had.

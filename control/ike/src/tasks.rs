@@ -1,6 +1,6 @@
 //! Tasks under way.
 
-use crate::hash::Seeded;
+use seeded::Seeded;
 use std::collections::HashMap;
 
 /// Which IKE SA waits for which task.

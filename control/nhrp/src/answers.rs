@@ -2,8 +2,8 @@
 //! one can be told when it is no longer true.
 
 use crate::cache::remember;
-use crate::hash::Seeded;
 use crate::{Requester, TunnelId};
+use seeded::Seeded;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 

@@ -1,7 +1,7 @@
 //! The bindings, their expiry, and who was told about them.
 
-use crate::hash::Seeded;
 use crate::{Binding, Kind, Owner, Requester, TunnelId};
+use seeded::Seeded;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::Ipv4Addr;

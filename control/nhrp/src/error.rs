@@ -1,12 +1,12 @@
 //! Error indications (RFC 2332 5.2.7): never about another, at most one per packet, and few.
 
-use crate::hash::Seeded;
 use crate::ingress::Ingress;
 use crate::limits::{Bucket, PerKey};
 use crate::locate::Place;
 use crate::server::{HOP_COUNT, Origin};
 use crate::transit::Record;
 use crate::{Action, DropReason, Failure, LogKind, Overlay, Owner, Server, TunnelId};
+use seeded::Seeded;
 use wire::nhrp::{Builder, ErrorCode, ErrorHead, PacketType};
 
 /// One error indication per peer and this time.

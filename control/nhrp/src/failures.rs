@@ -1,7 +1,7 @@
 //! Peers that failed or went away, for `show dmvpn` and the log's reader: bounded, oldest out first.
 
-use crate::hash::Seeded;
 use crate::{Failure, Owner, PeerRecord, Station, TunnelId};
+use seeded::Seeded;
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 

@@ -30,7 +30,6 @@ mod counters;
 mod drops;
 mod error;
 mod failures;
-mod hash;
 mod ingress;
 mod limits;
 mod locate;

@@ -1,6 +1,6 @@
 //! Rate limits, all of fixed size.
 
-use crate::hash::Seeded;
+use seeded::Seeded;
 use std::hash::{BuildHasher, Hash};
 
 /// A token bucket for everything of a kind together.

@@ -2,12 +2,12 @@
 //! back into the NHRP network that it came from, so that a shorter way exists.
 
 use crate::answers::{network, overlap};
-use crate::hash::Seeded;
 use crate::ingress::is_martian;
 use crate::limits::{Bucket, PerKey};
 use crate::locate::Place;
 use crate::server::{HOP_COUNT, Origin};
 use crate::{Action, Overlay, Owner, Phase, Server, Station, TunnelConfig, TunnelId};
+use seeded::Seeded;
 use std::net::Ipv4Addr;
 use wire::nhrp::{Builder, ExtensionType, IndicationHead};
 

@@ -1,9 +1,9 @@
 //! Counting, remembering and telling of what went wrong.
 
-use crate::hash::Seeded;
 use crate::ingress::Ingress;
 use crate::limits::{Bucket, PerKey};
 use crate::{Action, DropReason, Failure, LogEvent, LogKind, Owner, Server, Station, TunnelId};
+use seeded::Seeded;
 use std::mem::{Discriminant, discriminant};
 use std::net::Ipv4Addr;
 

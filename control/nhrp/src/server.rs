@@ -4,7 +4,6 @@ use crate::answers::Answers;
 use crate::cache::Cache;
 use crate::error::Errors;
 use crate::failures::Failures;
-use crate::hash::{Seeded, mix};
 use crate::ingress::{Ingress, is_martian};
 use crate::limits::SendWindow;
 use crate::redirect::Redirects;
@@ -14,6 +13,7 @@ use crate::{
     Action, ConfigError, DropReason, Overlay, ServerConfig, ServerCounters, Station, TunnelConfig,
     TunnelCounters, TunnelId,
 };
+use seeded::{Seeded, mix};
 use std::net::Ipv4Addr;
 use wire::nhrp::{ChecksumRule, ErrorClass, ErrorCode, ExtensionType, Packet, PacketType, TooLong};
 

@@ -1,9 +1,9 @@
 //! Taking back what was told (RFC 2332 5.2.5): who got an answer about a binding that is gone hears a purge.
 
-use crate::hash::Seeded;
 use crate::ingress::Ingress;
 use crate::server::{HOP_COUNT, Origin};
 use crate::{Action, Binding, Requester, Server, Station, TunnelConfig, TunnelId};
+use seeded::Seeded;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::Ipv4Addr;

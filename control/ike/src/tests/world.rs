@@ -22,7 +22,7 @@ pub(super) struct Random(pub(super) u64);
 impl Random {
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        crate::hash::mix(self.0)
+        seeded::mix(self.0)
     }
 
     pub(super) fn fill(&mut self, octets: &mut [u8]) {

@@ -1,10 +1,11 @@
 //! Hashing of addresses with a seed, so that nobody outside can choose addresses that collide.
+#![forbid(unsafe_code)]
 
 use std::hash::{BuildHasher, Hasher};
 
 /// Makes hashers that start from the seed in the configuration.
 #[derive(Clone, Copy)]
-pub(crate) struct Seeded(pub(crate) u64);
+pub struct Seeded(pub u64);
 
 impl BuildHasher for Seeded {
     type Hasher = Mixer;
@@ -14,7 +15,7 @@ impl BuildHasher for Seeded {
 }
 
 /// Folded multiplication by a secret key, finished as in SplitMix64.
-pub(crate) struct Mixer {
+pub struct Mixer {
     state: u64,
     key: u64,
 }
@@ -60,7 +61,8 @@ impl Hasher for Mixer {
 }
 
 /// SplitMix64's finisher.
-pub(crate) fn mix(mut word: u64) -> u64 {
+#[must_use]
+pub fn mix(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
