@@ -102,6 +102,11 @@ impl Client {
         now < self.registered_until
     }
 
+    /// Whether the answer to its last registration request has not come yet.
+    pub fn waiting(&self) -> bool {
+        self.waiting
+    }
+
     /// When [`Client::tick`] has something to do next.
     pub fn deadline(&self) -> u64 {
         self.resolutions.iter().map(|resolution| resolution.again).fold(self.next_registration, u64::min)

@@ -24,7 +24,7 @@ use wire::{gre, ip4};
 
 /// Packets taken from one source before the others have their turn.
 const BURST: usize = 256;
-/// How long after the last packet was sent the rest may still arrive.
+/// How long after the last packet was sent the rest, and the answers to the last requests, may still arrive.
 const DRAIN: Duration = Duration::from_secs(2);
 /// Longest sleep, so that a signal is noticed.
 const NAP: Duration = Duration::from_millis(50);
@@ -39,7 +39,7 @@ enum Phase {
     Registering,
     /// All were; traffic runs, if there is any.
     Running { since: Instant },
-    /// Traffic has ended; what is under way may still arrive.
+    /// Nothing more is sent; what is under way may still arrive.
     Draining { since: Instant },
     /// The end.
     Done,
@@ -139,7 +139,9 @@ impl Runner {
         let mut next_status = self.start + Duration::from_secs(self.args.status.max(1));
         loop {
             let now = self.now();
-            self.tick(now);
+            if !matches!(phase, Phase::Draining { .. }) {
+                self.tick(now);
+            }
             let received = self.receive(&mut buffer, now) + self.receive_protected(&mut buffer, now);
             let read = self.read_tuns(&mut buffer, now);
             phase = self.advance(phase, stop.load(Ordering::Relaxed));
@@ -335,8 +337,9 @@ impl Runner {
         let now = Instant::now();
         let limit = Duration::from_secs(self.args.duration);
         let over = |since: Instant| stopped || (!limit.is_zero() && now >= since + limit);
+        let draining = Phase::Draining { since: now };
         match phase {
-            Phase::Registering if stopped || (self.traffic.is_none() && over(self.start)) => Phase::Done,
+            Phase::Registering if stopped || (self.traffic.is_none() && over(self.start)) => draining,
             Phase::Registering if now >= self.next_census => {
                 self.next_census = now + CENSUS;
                 self.census();
@@ -345,19 +348,21 @@ impl Runner {
                 }
                 self.totals.all_registered = self.start.elapsed().as_secs_f64();
                 self.all_registered();
-                if self.args.until_registered { Phase::Done } else { Phase::Running { since: now } }
+                if self.args.until_registered { draining } else { Phase::Running { since: now } }
             }
             // Without traffic the time counts from the start.
-            Phase::Running { .. } if self.traffic.is_none() && over(self.start) => Phase::Done,
-            Phase::Running { since } if self.traffic.is_some() && over(since) => {
-                Phase::Draining { since: now }
-            }
-            Phase::Draining { since } => {
-                let lost = self.traffic.as_ref().map_or(0, |traffic| traffic.counts().lost);
-                if lost > 0 && now < since + DRAIN { phase } else { Phase::Done }
-            }
+            Phase::Running { .. } if self.traffic.is_none() && over(self.start) => draining,
+            Phase::Running { since } if self.traffic.is_some() && over(since) => draining,
+            Phase::Draining { since } if now < since + DRAIN && self.under_way() => phase,
+            Phase::Draining { .. } => Phase::Done,
             other => other,
         }
+    }
+
+    /// Whether something that was sent may still come in: a numbered packet, or the answer to a request.
+    fn under_way(&self) -> bool {
+        let packets = self.traffic.as_ref().is_some_and(|traffic| traffic.counts().lost > 0);
+        packets || self.clients.iter().any(Client::waiting)
     }
 
     /// Sends the numbered packets that are due.
