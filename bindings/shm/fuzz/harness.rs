@@ -5,8 +5,8 @@ use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, decode_updat
 use shm::counters::{MAX_PORTS, MAX_TUNNELS};
 use shm::drops::DropReason;
 use shm::message::{
-    Encap, Event, IKE_PORT, Inject, MAX_EXCERPT, MAX_LINKS, MAX_PAYLOAD, MAX_WINDOW, MIN_WINDOW, NAT_T_PORT,
-    Protection, RESERVED_SPIS, Target, Update, max_sas, sa_of,
+    Encap, Event, IKE_PORT, Inject, MAX_EXCERPT, MAX_LINKS, MAX_PATHS, MAX_PAYLOAD, MAX_WAYS, MAX_WINDOW,
+    MIN_WINDOW, NAT_T_PORT, Protection, RESERVED_SPIS, Target, Update, max_sas, sa_of,
 };
 use zerocopy::IntoBytes;
 
@@ -46,14 +46,16 @@ fn update_bounds(update: &Update, max_peers: u32) {
         Update::PeerDelete { id } => peer(id),
         Update::Route { len, target, .. } => {
             assert!(len <= 32);
-            match target {
-                Target::Peer(id) => peer(id),
-                Target::Link(id) => link(id),
-                Target::Tunnel(id) => tunnel(id),
-                Target::Port(id) | Target::Glean(id) => port(id),
-                Target::Unresolved | Target::Drop => {}
+            target_bounds(target, max_peers);
+        }
+        Update::Paths { id, ways } => {
+            assert!((id as usize) < MAX_PATHS && (1..=MAX_WAYS).contains(&ways.as_slice().len()));
+            for way in ways.as_slice() {
+                assert!(!matches!(way, Target::Paths(_)));
+                target_bounds(*way, max_peers);
             }
         }
+        Update::PathsDelete { id } => assert!((id as usize) < MAX_PATHS),
         Update::RouteDelete { len, .. } => assert!(len <= 32),
         Update::SaInbound(sa) => {
             assert!(sa.id < max_sas(max_peers) && sa_of(sa.spi) == sa.id && sa.spi > RESERVED_SPIS);
@@ -66,6 +68,17 @@ fn update_bounds(update: &Update, max_peers: u32) {
             assert_eq!(sa.keys.material().len(), sa.keys.transform().material_len());
         }
         Update::SaDelete { id, .. } => assert!(id < max_sas(max_peers)),
+    }
+}
+
+fn target_bounds(target: Target, max_peers: u32) {
+    match target {
+        Target::Peer(id) => assert!(id < max_peers),
+        Target::Link(id) => assert!(usize::from(id) < MAX_LINKS),
+        Target::Tunnel(id) => assert!(usize::from(id) < MAX_TUNNELS),
+        Target::Port(id) | Target::Glean(id) => assert!(usize::from(id) < MAX_PORTS),
+        Target::Paths(id) => assert!((id as usize) < MAX_PATHS),
+        Target::Unresolved | Target::Drop => {}
     }
 }
 

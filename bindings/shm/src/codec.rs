@@ -7,13 +7,16 @@
 
 mod event;
 mod inject;
+mod paths;
 mod sa;
+mod target;
 mod update;
 
 #[cfg(not(loom))]
 pub use {
     event::Slot as EventSlot,
     inject::Slot as InjectSlot,
+    paths::Slot as PathsSlot,
     sa::Slot as SaSlot,
     update::{Slot as UpdateSlot, decode as decode_update, encode as encode_update},
 };

@@ -1,9 +1,9 @@
 //! Where everything lies in the segment, and one number that changes whenever any of it does.
 
-use crate::codec::{EventSlot, InjectSlot, PACKET_WORDS, SaSlot, UPDATE_WORDS, UpdateSlot};
+use crate::codec::{EventSlot, InjectSlot, PACKET_WORDS, PathsSlot, SaSlot, UPDATE_WORDS, UpdateSlot};
 use crate::counters::{Traffic, WorkerCounters};
 use crate::header::Header;
-use crate::message::max_sas;
+use crate::message::{MAX_PATHS, max_sas};
 use crate::ring::RingHeader;
 use crate::sa_cells::{InboundCell, OutboundCell, SaCells};
 use crate::service::{Device, ServiceCounters, Twin};
@@ -107,6 +107,11 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(UpdateSlot, generation),
     offset_of!(UpdateSlot, sa),
     offset_of!(UpdateSlot, port),
+    size_of::<PathsSlot>(),
+    offset_of!(PathsSlot, count),
+    offset_of!(PathsSlot, id),
+    offset_of!(PathsSlot, ways),
+    MAX_PATHS,
     size_of::<SaSlot>(),
     offset_of!(SaSlot, flags),
     offset_of!(SaSlot, transform),

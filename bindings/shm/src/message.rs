@@ -4,9 +4,11 @@
 //! an unknown kind, a length beyond the slot or an index beyond its bound, and the refusal is counted.
 
 mod keys;
+mod paths;
 mod sa;
 
 pub use keys::{Keys, MAX_KEYS, Transform};
+pub use paths::{MAX_PATHS, MAX_WAYS, PathsId, Ways};
 pub use sa::{
     Direction, Encap, IKE_PORT, MAX_WINDOW, MIN_WINDOW, Mode, NAT_T_PORT, Protection, RESERVED_SPIS, SaId,
     SaInbound, SaOutbound, SessionId, max_sas, sa_of, spi,
@@ -31,7 +33,7 @@ pub const MAX_PAYLOAD: usize = 4_032;
 pub const MAX_EXCERPT: usize = 128;
 
 /// Where an overlay route leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// To a spoke through its tunnel.
     Peer(PeerId),
@@ -44,6 +46,8 @@ pub enum Target {
     /// A connected subnet on a port: the destination itself is the next hop, not resolved yet. The worker reports
     /// [`Event::Glean`] and drops.
     Glean(PortId),
+    /// One of several ways, chosen for each flow. All prefixes that name the entry follow it when it changes.
+    Paths(PathsId),
     /// Known, but the next hop is not registered: drop as `no_adjacency`.
     Unresolved,
     /// Discard route.
@@ -96,6 +100,19 @@ pub enum Update {
     PeerDelete {
         /// Which.
         id: PeerId,
+    },
+    /// Creates or changes an entry with several ways. Before the routes that name it.
+    Paths {
+        /// Which.
+        id: PathsId,
+        /// Where it leads.
+        ways: Ways,
+    },
+    /// Removes an entry with several ways. After the routes that named it: those which still do drop as
+    /// `no_adjacency`.
+    PathsDelete {
+        /// Which.
+        id: PathsId,
     },
     /// Creates or changes an overlay route.
     Route {

@@ -10,7 +10,7 @@ mod harness;
 use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, encode_update};
 use shm::message::{
     Direction, Encap, Event, Inject, Keys, Mode, Protection, SaInbound, SaOutbound, SessionId, Target,
-    Transform, Update, spi,
+    Transform, Update, Ways, spi,
 };
 use std::net::Ipv4Addr;
 use std::num::{NonZeroU8, NonZeroU64};
@@ -44,6 +44,7 @@ fn updates() -> Vec<Vec<u8>> {
         Target::Tunnel(63),
         Target::Port(15),
         Target::Glean(0),
+        Target::Paths(65_535),
         Target::Unresolved,
         Target::Drop,
     ];
@@ -71,6 +72,9 @@ fn updates() -> Vec<Vec<u8>> {
         }),
         Update::SaDelete { id: 7, direction: Direction::Inbound },
         Update::SaDelete { id: 7, direction: Direction::Outbound },
+        Update::Paths { id: 65_535, ways: Ways::new([Target::Unresolved]).unwrap() },
+        Update::Paths { id: 0, ways: Ways::new((0..16).map(Target::Peer)).unwrap() },
+        Update::PathsDelete { id: 7 },
         Update::PeerDelete { id: 9 },
         Update::RouteDelete { prefix: Ipv4Addr::UNSPECIFIED, len: 0 },
     ]);

@@ -98,7 +98,8 @@ fn lead(hub: &Hub, at: Prefix, hops: &[OverlayHop], target: &message::Target) ->
             }
             Some(OverlayHop::Lan(..)) | None => Target::Unresolved { via: at.address },
         },
-        message::Target::Drop => Target::Discard,
+        // No route of ours leads to several ways yet.
+        message::Target::Drop | message::Target::Paths(_) => Target::Discard,
     }
 }
 

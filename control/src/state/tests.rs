@@ -8,7 +8,8 @@ use crate::sync::Outlet;
 use nhrp::{Overlay, Reach};
 use proptest::prelude::*;
 use shm::message::{
-    Direction, Encap, Keys, LinkId, Mode, Protection, SaId, SaInbound, SaOutbound, Target, Transform, Update,
+    Direction, Encap, Keys, LinkId, Mode, PathsId, Protection, SaId, SaInbound, SaOutbound, Target,
+    Transform, Update, Ways,
 };
 use std::collections::BTreeMap;
 
@@ -69,13 +70,15 @@ fn ip(text: &str) -> Ipv4Addr {
 const OUT: bool = true;
 
 /// What a resync has named so far.
-type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Prefix>, BTreeSet<(SaId, bool)>);
+type Named =
+    (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Prefix>, BTreeSet<(SaId, bool)>, BTreeSet<PathsId>);
 
 /// What a data plane makes of updates; refuses those that refer to something it does not have.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Plane {
     links: BTreeMap<LinkId, (PortId, Option<[u8; 6]>)>,
     peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool, Option<Protection>)>,
+    paths: BTreeMap<PathsId, Ways>,
     routes: BTreeMap<Prefix, Target>,
     sas: BTreeMap<(SaId, bool), (Ipv4Addr, u8)>,
     named: Option<Named>,
@@ -91,9 +94,10 @@ impl Outlet for Plane {
         match *update {
             Update::Begin { .. } => self.named = Some(Default::default()),
             Update::End { .. } => {
-                let (links, peers, routes, sas) = self.named.take().unwrap();
+                let (links, peers, routes, sas, paths) = self.named.take().unwrap();
                 self.sas.retain(|sa, _| sas.contains(sa));
                 self.routes.retain(|prefix, _| routes.contains(prefix));
+                self.paths.retain(|id, _| paths.contains(id));
                 self.peers.retain(|id, _| peers.contains(id));
                 self.links.retain(|id, _| links.contains(id));
             }
@@ -113,11 +117,27 @@ impl Outlet for Plane {
                 match target {
                     Target::Peer(id) => assert!(self.peers.contains_key(&id), "route to unknown peer"),
                     Target::Link(id) => assert!(self.links.contains_key(&id), "route to unknown link"),
+                    Target::Paths(id) => assert!(self.paths.contains_key(&id), "route to unknown paths"),
                     _ => {}
                 }
                 let key = Prefix { address: prefix, len };
                 self.routes.insert(key, target);
                 self.named.iter_mut().for_each(|n| n.2.extend([key]));
+            }
+            Update::Paths { id, ways } => {
+                for way in ways.as_slice() {
+                    match way {
+                        Target::Peer(id) => assert!(self.peers.contains_key(id), "way to unknown peer"),
+                        Target::Link(id) => assert!(self.links.contains_key(id), "way to unknown link"),
+                        _ => {}
+                    }
+                }
+                self.paths.insert(id, ways);
+                self.named.iter_mut().for_each(|n| n.4.extend([id]));
+            }
+            Update::PathsDelete { id } => {
+                assert!(!self.routes.values().any(|t| *t == Target::Paths(id)), "paths still in use");
+                assert!(self.paths.remove(&id).is_some());
             }
             Update::RouteDelete { prefix, len } => {
                 assert!(self.routes.remove(&Prefix { address: prefix, len }).is_some());

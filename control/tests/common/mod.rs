@@ -6,8 +6,8 @@
 pub mod initiator;
 
 use shm::message::{
-    Direction, Event, Inject, LinkId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, SessionId,
-    Target, TunnelId, Update,
+    Direction, Event, Inject, LinkId, PathsId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound,
+    SessionId, Target, TunnelId, Update, Ways,
 };
 use shm::{EventSender, Geometry, InjectReceiver, Segment, Side, UpdateReceiver};
 use std::collections::{BTreeMap, BTreeSet};
@@ -237,6 +237,8 @@ pub struct State {
     pub inbound: BTreeMap<SaId, SaInbound>,
     /// Outbound halves.
     pub outbound: BTreeMap<SaId, SaOutbound>,
+    /// Entries with several ways.
+    pub paths: BTreeMap<PathsId, Ways>,
     /// Routes.
     pub routes: BTreeMap<(Ipv4Addr, u8), Target>,
 }
@@ -249,7 +251,8 @@ impl State {
 }
 
 /// What a resync has named so far.
-type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<(Ipv4Addr, u8)>, BTreeSet<(SaId, bool)>);
+type Named =
+    (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<(Ipv4Addr, u8)>, BTreeSet<(SaId, bool)>, BTreeSet<PathsId>);
 
 /// [`State`] and how it came about.
 #[derive(Debug, Default)]
@@ -271,9 +274,10 @@ impl Tables {
         match *update {
             Update::Begin { .. } => self.named = Some(Default::default()),
             Update::End { .. } => {
-                let (links, peers, routes, sas) = self.named.take().expect("End without Begin");
+                let (links, peers, routes, sas, paths) = self.named.take().expect("End without Begin");
                 let before = state.peers.len();
                 state.routes.retain(|key, _| routes.contains(key));
+                state.paths.retain(|id, _| paths.contains(id));
                 state.peers.retain(|id, _| peers.contains(id));
                 state.links.retain(|id, _| links.contains(id));
                 state.inbound.retain(|id, _| sas.contains(&(*id, false)));
@@ -292,6 +296,12 @@ impl Tables {
                 self.changes += u64::from(old.is_some_and(|old| old != row));
                 self.named.iter_mut().for_each(|named| named.1.extend([id]));
             }
+            Update::Paths { id, ways } => {
+                let old = state.paths.insert(id, ways);
+                self.changes += u64::from(old.is_some_and(|old| old != ways));
+                self.named.iter_mut().for_each(|named| named.4.extend([id]));
+            }
+            Update::PathsDelete { id } => drop(state.paths.remove(&id)),
             Update::Route { prefix, len, target } => {
                 let old = state.routes.insert((prefix, len), target);
                 self.changes += u64::from(old.is_some_and(|old| old != target));

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Drop = 7,
     /// Not an answer: the low octet of the address decides. Index: group of 256 entries.
     Group = 8,
+    /// Not an answer: the flow decides. Index: entry of several ways.
+    Paths = 9,
 }
 
 const INDEX: u32 = 0x00ff_ffff;
@@ -69,6 +71,7 @@ impl Leaf {
             6 => Kind::Unresolved,
             7 => Kind::Drop,
             8 => Kind::Group,
+            9 => Kind::Paths,
             _ => Kind::None,
         }
     }
@@ -92,6 +95,7 @@ impl From<Target> for Leaf {
             Target::Tunnel(tunnel) => Self::new(Kind::Tunnel, tunnel.into()),
             Target::Port(port) => Self::new(Kind::Port, port.into()),
             Target::Glean(port) => Self::new(Kind::Glean, port.into()),
+            Target::Paths(paths) => Self::new(Kind::Paths, paths),
             Target::Unresolved => Self::new(Kind::Unresolved, 0),
             Target::Drop => Self::new(Kind::Drop, 0),
         }

@@ -52,7 +52,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             Kind::Link => self.next_hop_output(meta, buffer),
             Kind::Tunnel | Kind::Port => self.deliver(meta, buffer),
             Kind::Glean => self.glean(meta, meta.leaf.index() as PortId),
-            Kind::Unresolved => self.count_drop(DropReason::NoAdjacency),
+            Kind::Unresolved | Kind::Paths => self.count_drop(DropReason::NoAdjacency),
             Kind::None | Kind::Drop | Kind::Group => self.count_drop(DropReason::NoRoute),
         }
     }

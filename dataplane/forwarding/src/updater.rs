@@ -7,7 +7,7 @@ use crate::refusal::{ApplyError, Refusal};
 use crate::rib::{Rib, network};
 use crate::sas::Sas;
 use crate::tables::Tables;
-use shm::message::{LinkId, MAX_LINKS, PeerId, PortId, SaOutbound, Target, Update};
+use shm::message::{LinkId, MAX_LINKS, MAX_PATHS, PeerId, PortId, SaOutbound, Target, Update};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -90,6 +90,7 @@ impl Updater {
             Update::SaDelete { id, direction } => self.sas.remove(&self.tables, id, direction),
             Update::PeerDelete { id } => self.peers.remove(&self.tables, id),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
+            Update::Paths { .. } | Update::PathsDelete { .. } => Ok(()),
             Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
         };
         if matches!(result, Err(ApplyError::Refused(_))) {
@@ -189,6 +190,7 @@ impl Updater {
             Target::Link(link) => usize::from(link) < MAX_LINKS,
             Target::Tunnel(tunnel) => usize::from(tunnel) < settings.tunnels.len(),
             Target::Port(port) | Target::Glean(port) => usize::from(port) < settings.ports.len(),
+            Target::Paths(paths) => (paths as usize) < MAX_PATHS,
             Target::Unresolved | Target::Drop => true,
         };
         if !bounded {

@@ -1,8 +1,9 @@
-//! [`Update`] as a slot. Those about SAs have a form of their own, [`super::sa`].
+//! [`Update`] as a slot. Those about SAs and about several ways have forms of their own, [`super::sa`] and
+//! [`super::paths`].
 
-use super::{Malformed, UPDATE_WORDS, below, sa, udp, udp_of};
+use super::{Malformed, UPDATE_WORDS, below, paths, sa, target, udp, udp_of};
 use crate::counters::{MAX_PORTS, MAX_TUNNELS};
-use crate::message::{MAX_LINKS, Protection, SessionId, Target, Update, max_sas};
+use crate::message::{MAX_LINKS, Protection, SessionId, Update, max_sas};
 use std::net::Ipv4Addr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -17,14 +18,8 @@ const ROUTE_DELETE: u8 = 8;
 pub(super) const SA_INBOUND: u8 = 9;
 pub(super) const SA_OUTBOUND: u8 = 10;
 pub(super) const SA_DELETE: u8 = 11;
-
-const TO_PEER: u8 = 1;
-const TO_LINK: u8 = 2;
-const TO_TUNNEL: u8 = 3;
-const TO_PORT: u8 = 4;
-const TO_GLEAN: u8 = 5;
-const TO_UNRESOLVED: u8 = 6;
-const TO_DROP: u8 = 7;
+pub(super) const PATHS: u8 = 12;
+pub(super) const PATHS_DELETE: u8 = 13;
 
 /// `Link`: the MAC address is known. `Peer`: multicast is replicated.
 const FLAG: u8 = 1;
@@ -34,18 +29,19 @@ const SENDS: u8 = 2;
 /// Writes the message into `out`; gives the words used. Refused when a field is beyond its bound, so that a mistake
 /// shows at the sender. `out` holds keys afterwards.
 pub fn encode(update: &Update, max_peers: u32, out: &mut [u64; UPDATE_WORDS]) -> Result<usize, Malformed> {
-    match sa::Slot::raw(update) {
-        Some(slot) => {
-            let slot = slot?;
-            slot.decode(max_peers)?;
-            write(slot.as_bytes(), out)
-        }
-        None => {
-            let slot = Slot::raw(update)?;
-            slot.decode(max_peers)?;
-            write(slot.as_bytes(), out)
-        }
+    if let Some(slot) = sa::Slot::raw(update) {
+        let slot = slot?;
+        slot.decode(max_peers)?;
+        return write(slot.as_bytes(), out);
     }
+    if let Some(slot) = paths::Slot::raw(update) {
+        let slot = slot?;
+        slot.decode(max_peers)?;
+        return write(slot.as_bytes(), out);
+    }
+    let slot = Slot::raw(update)?;
+    slot.decode(max_peers)?;
+    write(slot.as_bytes(), out)
 }
 
 fn write(slot: &[u8], out: &mut [u64; UPDATE_WORDS]) -> Result<usize, Malformed> {
@@ -63,6 +59,9 @@ pub fn decode(words: &[u64], max_peers: u32) -> Result<Update, Malformed> {
         Some(SA_INBOUND..=SA_DELETE) => {
             sa::Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers)
         }
+        Some(&PATHS | &PATHS_DELETE) => {
+            paths::Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers)
+        }
         Some(_) => Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers),
     }
 }
@@ -79,11 +78,11 @@ pub struct Slot {
     pub flags: u8,
     /// Kind of a route's target.
     pub target: u8,
-    /// Link, of a link, peer or target.
+    /// Link, of a link or peer.
     pub link: u16,
     /// MAC address of a link.
     pub mac: [u8; 6],
-    /// Peer, or the target's peer, tunnel or port.
+    /// Peer, or number of the target.
     pub peer: u32,
     /// NBMA address or prefix.
     pub address: [u8; 4],
@@ -133,21 +132,17 @@ impl Slot {
             }
             Update::PeerDelete { id } => Self { kind: PEER_DELETE, peer: id, ..zero },
             Update::Route { prefix, len, target } => {
-                let slot = Self { kind: ROUTE, index: len, address: prefix.octets(), ..zero };
-                match target {
-                    Target::Peer(peer) => Self { target: TO_PEER, peer, ..slot },
-                    Target::Link(link) => Self { target: TO_LINK, link, ..slot },
-                    Target::Tunnel(tunnel) => Self { target: TO_TUNNEL, peer: tunnel.into(), ..slot },
-                    Target::Port(port) => Self { target: TO_PORT, peer: port.into(), ..slot },
-                    Target::Glean(port) => Self { target: TO_GLEAN, peer: port.into(), ..slot },
-                    Target::Unresolved => Self { target: TO_UNRESOLVED, ..slot },
-                    Target::Drop => Self { target: TO_DROP, ..slot },
-                }
+                let (target, peer) = target::raw(target);
+                Self { kind: ROUTE, index: len, address: prefix.octets(), target, peer, ..zero }
             }
             Update::RouteDelete { prefix, len } => {
                 Self { kind: ROUTE_DELETE, index: len, address: prefix.octets(), ..zero }
             }
-            Update::SaInbound(_) | Update::SaOutbound(_) | Update::SaDelete { .. } => {
+            Update::SaInbound(_)
+            | Update::SaOutbound(_)
+            | Update::SaDelete { .. }
+            | Update::Paths { .. }
+            | Update::PathsDelete { .. } => {
                 return Err(Malformed::Value("kind"));
             }
         })
@@ -174,7 +169,7 @@ impl Slot {
             PEER_DELETE => Update::PeerDelete { id: self.peer(max_peers)? },
             ROUTE => {
                 let (prefix, len) = self.prefix()?;
-                Update::Route { prefix, len, target: self.target(max_peers)? }
+                Update::Route { prefix, len, target: target::decode(self.target, self.peer, max_peers)? }
             }
             ROUTE_DELETE => {
                 let (prefix, len) = self.prefix()?;
@@ -210,24 +205,6 @@ impl Slot {
         }))
     }
 
-    fn small(&self, field: &'static str, bound: usize) -> Result<u8, Malformed> {
-        let value = below(field, self.peer, bound)?;
-        u8::try_from(value).map_err(|_| Malformed::Value(field))
-    }
-
-    fn target(&self, max_peers: u32) -> Result<Target, Malformed> {
-        Ok(match self.target {
-            TO_PEER => Target::Peer(self.peer(max_peers)?),
-            TO_LINK => Target::Link(self.link()?),
-            TO_TUNNEL => Target::Tunnel(self.small("tunnel", MAX_TUNNELS)?),
-            TO_PORT => Target::Port(self.small("port", MAX_PORTS)?),
-            TO_GLEAN => Target::Glean(self.small("port", MAX_PORTS)?),
-            TO_UNRESOLVED => Target::Unresolved,
-            TO_DROP => Target::Drop,
-            kind => return Err(Malformed::Kind(kind)),
-        })
-    }
-
     fn prefix(&self) -> Result<(Ipv4Addr, u8), Malformed> {
         let len = below("prefix length", self.index, 33)?;
         let host = u32::MAX.checked_shr(len.into()).unwrap_or(0);
@@ -242,22 +219,11 @@ impl Slot {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::message::Target;
     use proptest::prelude::*;
     use zerocopy::IntoBytes;
 
     const MAX_PEERS: u32 = 1_000;
-
-    fn target() -> impl Strategy<Value = Target> {
-        prop_oneof![
-            (0..MAX_PEERS).prop_map(Target::Peer),
-            (0..MAX_LINKS as u16).prop_map(Target::Link),
-            (0..MAX_TUNNELS as u8).prop_map(Target::Tunnel),
-            (0..MAX_PORTS as u8).prop_map(Target::Port),
-            (0..MAX_PORTS as u8).prop_map(Target::Glean),
-            Just(Target::Unresolved),
-            Just(Target::Drop),
-        ]
-    }
 
     fn prefix() -> impl Strategy<Value = (Ipv4Addr, u8)> {
         (any::<u32>(), 0..=32u8).prop_map(|(bits, len)| {
@@ -287,10 +253,15 @@ pub(crate) mod tests {
                     protection
                 }),
             (0..MAX_PEERS).prop_map(|id| Update::PeerDelete { id }),
-            (prefix(), target()).prop_map(|((prefix, len), target)| Update::Route { prefix, len, target }),
+            (prefix(), target::tests::target(MAX_PEERS)).prop_map(|((prefix, len), target)| Update::Route {
+                prefix,
+                len,
+                target
+            }),
             prefix().prop_map(|(prefix, len)| Update::RouteDelete { prefix, len }),
             sa::tests::update(MAX_PEERS),
             sa::tests::update(MAX_PEERS),
+            paths::tests::update(MAX_PEERS),
         ]
     }
 
@@ -309,7 +280,7 @@ pub(crate) mod tests {
         #[test]
         fn whatever_decodes_encodes_to_the_same_slot(
             mut given in prop::collection::vec(any::<u64>(), 0..UPDATE_WORDS),
-            kind in 0..13u8,
+            kind in 0..15u8,
         ) {
             if let Some(first) = given.first_mut() {
                 *first = *first & !0xff | u64::from(kind);
