@@ -77,6 +77,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         network_id: tunnel.nhrp.network_id,
         redirect: tunnel.nhrp.phase >= 3,
         redirect_timeout: u32::from(tunnel.nhrp.redirect_timeout) * 1000,
+        multicast_rate: tunnel.multicast_rate,
         protected: is_protected(tunnel),
     };
     Settings {

@@ -162,6 +162,7 @@ impl Scenario {
             network_id: 1,
             redirect: self.redirect,
             redirect_timeout: 8_000,
+            multicast_rate: 100_000,
             protected,
         };
         Settings {

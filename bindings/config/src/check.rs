@@ -38,7 +38,8 @@ fn bounds(config: &Config, findings: &mut Findings) {
     if config.tunnel.len() > MAX_TUNNELS {
         findings.error(&format!("tunnel[{MAX_TUNNELS}]"), format!("a hub has at most {MAX_TUNNELS} tunnels"));
     }
-    let maps: usize = config.tunnel.iter().map(|tunnel| tunnel.nhrp.map.len()).sum();
+    let maps = config.tunnel.iter().map(|t| t.nhrp.map.len() + t.nhrp.map_multicast.len());
+    let maps: usize = maps.sum();
     if maps > config.hub.max_peers as usize {
         let message = format!("{maps} static mappings are more than max-peers ({})", config.hub.max_peers);
         findings.error("hub.max-peers", message);
@@ -180,6 +181,16 @@ fn maps(config: &Config, findings: &mut Findings) {
         config.port.iter().flat_map(|port| &port.address).any(|own| own.address == address)
     };
     for (t, tunnel) in config.tunnel.iter().enumerate() {
+        let multicast = &tunnel.nhrp.map_multicast;
+        for (m, nbma) in multicast.iter().enumerate() {
+            let place = format!("tunnel[{t}].nhrp.map-multicast[{m}]");
+            if own(*nbma) {
+                findings.error(&place, format!("{nbma} is an address of the hub"));
+            }
+            if multicast[..m].contains(nbma) {
+                findings.error(&place, format!("{nbma} is named twice"));
+            }
+        }
         let mut seen: BTreeMap<Ipv4Addr, usize> = BTreeMap::new();
         for (m, map) in tunnel.nhrp.map.iter().enumerate() {
             let place = format!("tunnel[{t}].nhrp.map[{m}]");

@@ -145,6 +145,9 @@ pub struct Tunnel {
     pub tcp_adjust_mss: Option<u16>,
     /// Outer TTL. Default: 255.
     pub ttl: u8,
+    /// Multicast copies per second to the tunnel's spokes, by each worker: a hello to 10,000 spokes takes 100 ms.
+    /// Default: 100000.
+    pub multicast_rate: u32,
     /// Name of the [`Protection`] that all its packets have; absent: they travel in the clear.
     pub protection: Option<String>,
     /// NHRP on this interface.
@@ -164,6 +167,9 @@ pub struct Nhrp {
     pub phase: u8,
     /// Replicate multicast to every registered spoke. Default: off.
     pub map_multicast_dynamic: bool,
+    /// `ip nhrp map multicast NBMA`: multicast also goes to these NBMA addresses, whoever is registered there. For tunnels
+    /// in the clear. Default: none.
+    pub map_multicast: Vec<Ipv4Addr>,
     /// Static mappings of spokes that never register.
     pub map: Vec<Map>,
     /// Accept the odd-length checksum of older FRR and OpenNHRP. Default: off.

@@ -93,6 +93,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
     let ip_mtu = table.optional("ip-mtu", integer(576..=9192_u16));
     let tcp_adjust_mss = table.optional("tcp-adjust-mss", integer(500..=9152_u16));
     let ttl = table.optional("ttl", integer(1..=255_u8));
+    let multicast_rate = table.optional("multicast-rate", integer(1_000..=100_000_000_u32));
     let protection = table.optional("protection", kind::name);
     let nhrp = table.table("nhrp", "[tunnel.nhrp]", nhrp);
     if !table.has("nhrp") {
@@ -107,6 +108,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
         ip_mtu: ip_mtu.unwrap_or(1400),
         tcp_adjust_mss,
         ttl: ttl.unwrap_or(255),
+        multicast_rate: multicast_rate.unwrap_or(100_000),
         protection,
         nhrp: nhrp?,
     })
@@ -118,6 +120,7 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
     let holdtime = table.optional("holdtime", integer(1..=u16::MAX));
     let phase = table.optional("phase", integer(1..=3_u8));
     let map_multicast_dynamic = table.optional("map-multicast-dynamic", kind::boolean);
+    let map_multicast = table.list("map-multicast", kind::address);
     let map = table.tables("map", "[[tunnel.nhrp.map]]", map);
     let legacy_odd_checksum = table.optional("legacy-odd-checksum", kind::boolean);
     let redirect_timeout = table.optional("redirect-timeout", integer(1..=3600_u16));
@@ -131,6 +134,7 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
         holdtime: holdtime.unwrap_or(7200),
         phase: phase.unwrap_or(3),
         map_multicast_dynamic: map_multicast_dynamic.unwrap_or(false),
+        map_multicast: map_multicast.unwrap_or_default(),
         map,
         legacy_odd_checksum: legacy_odd_checksum.unwrap_or(false),
         redirect_timeout: redirect_timeout.unwrap_or(8),

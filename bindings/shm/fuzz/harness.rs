@@ -5,8 +5,9 @@ use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, decode_updat
 use shm::counters::{MAX_PORTS, MAX_TUNNELS};
 use shm::drops::DropReason;
 use shm::message::{
-    Encap, Event, IKE_PORT, Inject, MAX_EXCERPT, MAX_LINKS, MAX_PATHS, MAX_PAYLOAD, MAX_WAYS, MAX_WINDOW,
-    MIN_WINDOW, NAT_T_PORT, Protection, RESERVED_SPIS, Target, Update, max_sas, sa_of,
+    Encap, Event, IKE_PORT, Incoming, Inject, MAX_EXCERPT, MAX_LINKS, MAX_PATHS, MAX_PAYLOAD, MAX_WAYS,
+    MAX_WINDOW, MIN_WINDOW, NAT_T_PORT, Protection, RESERVED_SPIS, Target, Update, is_routable_group,
+    max_groups, max_sas, sa_of,
 };
 use zerocopy::IntoBytes;
 
@@ -68,6 +69,19 @@ fn update_bounds(update: &Update, max_peers: u32) {
             assert_eq!(sa.keys.material().len(), sa.keys.transform().material_len());
         }
         Update::SaDelete { id, .. } => assert!(id < max_sas(max_peers)),
+        Update::Group { id, route } => {
+            assert!(u32::from(id) < max_groups(max_peers) && is_routable_group(route.group));
+            match route.incoming {
+                Incoming::Tunnel(id) => tunnel(id),
+                Incoming::Port(id) => port(id),
+                Incoming::Kernel => {}
+            }
+        }
+        Update::GroupDelete { id } => assert!(u32::from(id) < max_groups(max_peers)),
+        Update::GroupMember { id, peer: of } | Update::GroupMemberDelete { id, peer: of } => {
+            peer(of);
+            assert!(u32::from(id) < max_groups(max_peers));
+        }
     }
 }
 
@@ -101,6 +115,11 @@ pub fn event(data: &[u8]) {
             Event::Redirect { tunnel, peer, packet, .. } => {
                 assert!(usize::from(tunnel) < MAX_TUNNELS && peer < max_peers);
                 assert!(packet.len() <= MAX_EXCERPT);
+                packet
+            }
+            Event::Membership { tunnel, peer, packet, .. } => {
+                assert!(usize::from(tunnel) < MAX_TUNNELS && peer < max_peers);
+                assert!(packet.len() <= MAX_PAYLOAD);
                 packet
             }
             Event::Refused { reason, .. } => {

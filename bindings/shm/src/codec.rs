@@ -6,6 +6,7 @@
 //! stranger writes into a slot is believed, and nothing makes decoding panic.
 
 mod event;
+mod group;
 mod inject;
 mod paths;
 mod sa;
@@ -15,6 +16,7 @@ mod update;
 #[cfg(not(loom))]
 pub use {
     event::Slot as EventSlot,
+    group::Slot as GroupSlot,
     inject::Slot as InjectSlot,
     paths::Slot as PathsSlot,
     sa::Slot as SaSlot,

@@ -53,6 +53,23 @@ pub struct Traffic {
     pub tx_bytes: Counter,
 }
 
+/// What one worker did with packets of one multicast route.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct GroupCounters {
+    /// Packets that came in.
+    pub packets: Counter,
+    /// Their octets.
+    pub bytes: Counter,
+    /// Copies sent to spokes and out of LAN ports.
+    pub copies: Counter,
+    /// Packets that came in by another interface than the route says.
+    pub wrong_interface: Counter,
+    /// Packets, or copies, that were dropped for another reason.
+    pub dropped: Counter,
+}
+const _: () = assert!(size_of::<GroupCounters>() == 64);
+
 /// What one worker counts. Written by that worker alone.
 #[derive(Debug)]
 #[repr(C, align(128))]

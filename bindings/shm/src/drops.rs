@@ -51,7 +51,7 @@ reasons! {
     TtlExceeded = "ttl_exceeded", "TTL ran out; ICMP time exceeded is sent unless limited.";
     FragNeeded = "frag_needed", "Larger than the MTU with DF set; ICMP fragmentation needed is sent unless limited.";
     FragTooMany = "frag_too_many", "Packet so much larger than the MTU that it would make too many fragments.";
-    MulticastTransit = "multicast_transit", "Multicast from a spoke or the LAN that no local receiver wants.";
+    MulticastTransit = "multicast_transit", "Multicast that the kernel forwards into a tunnel without a multicast route that the data plane knows.";
     NoBuffer = "no_buffer", "Buffer pool exhausted.";
     NoHeadroom = "no_headroom", "No room around the packet for the outer headers or the ESP trailer.";
     TxFull = "tx_full", "Transmit queue of the port full.";
@@ -61,8 +61,10 @@ reasons! {
     Ipv6 = "ipv6_unsupported", "IPv6 packet where only IPv4 is configured.";
     EthType = "eth_type", "Frame of a type that the port does not serve.";
     BadInject = "bad_inject", "Packet from control that could not be encapsulated.";
-    ReplicationFull = "replication_full", "Multicast of the hub while too many packets still waited for their copies.";
-    NoMulticastMember = "no_multicast_member", "Multicast of the hub while no spoke of the tunnel takes multicast.";
+    ReplicationFull = "replication_full", "Multicast while too many packets still waited for their copies: raise the tunnel's `multicast-rate`.";
+    NoMulticastMember = "no_multicast_member", "Multicast that no spoke takes: `map multicast` of the hub's own, joins of a multicast route's.";
+    MulticastInterface = "multicast_interface", "Multicast by another interface than its multicast route says (RPF check).";
+    MulticastEcho = "multicast_echo", "The kernel's copy of multicast that the data plane forwards itself.";
     EthOversize = "eth_oversize", "Frame longer than a packet buffer: raise the port's `mtu`, or lower the sender's.";
     NhrpTooLong = "nhrp_too_long", "NHRP packet longer than control takes (4,032 octets).";
     EspShort = "esp_short", "ESP packet shorter than its header, IV and ICV.";

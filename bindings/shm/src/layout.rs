@@ -1,9 +1,11 @@
 //! Where everything lies in the segment, and one number that changes whenever any of it does.
 
-use crate::codec::{EventSlot, InjectSlot, PACKET_WORDS, PathsSlot, SaSlot, UPDATE_WORDS, UpdateSlot};
-use crate::counters::{Traffic, WorkerCounters};
+use crate::codec::{
+    EventSlot, GroupSlot, InjectSlot, PACKET_WORDS, PathsSlot, SaSlot, UPDATE_WORDS, UpdateSlot,
+};
+use crate::counters::{GroupCounters, Traffic, WorkerCounters};
 use crate::header::Header;
-use crate::message::{MAX_PATHS, max_sas};
+use crate::message::{MAX_PATHS, max_groups, max_sas};
 use crate::ring::RingHeader;
 use crate::sa_cells::{InboundCell, OutboundCell, SaCells};
 use crate::service::{Device, ServiceCounters, Twin};
@@ -41,6 +43,7 @@ pub(crate) struct Layout {
     pub service: usize,
     pub counters: usize,
     pub peers: usize,
+    pub groups: usize,
     pub sas: usize,
     /// Octets in all.
     pub size: usize,
@@ -67,14 +70,25 @@ impl Geometry {
         let service = events + workers * EVENT_RING;
         let counters = service + size_of::<ServiceCounters>().next_multiple_of(PAGE);
         let peers = counters + (workers * size_of::<WorkerCounters>()).next_multiple_of(PAGE);
-        let sas = peers + workers * self.peers_size();
+        let groups = peers + workers * self.peers_size();
+        let sas = groups + workers * self.groups_size();
         let size = sas + (self.max_sas() as usize * size_of::<SaCells>()).next_multiple_of(PAGE);
-        Layout { updates, inject, events, service, counters, peers, sas, size }
+        Layout { updates, inject, events, service, counters, peers, groups, sas, size }
     }
 
     /// SA slots: [`max_sas`] of `max_peers`.
     pub const fn max_sas(self) -> u32 {
         max_sas(self.max_peers)
+    }
+
+    /// Multicast routes: [`max_groups`] of `max_peers`.
+    pub const fn max_groups(self) -> u32 {
+        max_groups(self.max_peers)
+    }
+
+    /// Octets from one worker's counters of multicast routes to the next.
+    pub(crate) const fn groups_size(self) -> usize {
+        (self.max_groups() as usize * size_of::<GroupCounters>()).next_multiple_of(PAGE)
     }
 
     /// Octets from one worker's peer counters to the next.
@@ -127,6 +141,16 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(SaSlot, window),
     offset_of!(SaSlot, port),
     offset_of!(SaSlot, keys),
+    size_of::<GroupSlot>(),
+    offset_of!(GroupSlot, flags),
+    offset_of!(GroupSlot, from),
+    offset_of!(GroupSlot, index),
+    offset_of!(GroupSlot, id),
+    offset_of!(GroupSlot, ports),
+    offset_of!(GroupSlot, peer),
+    offset_of!(GroupSlot, source),
+    offset_of!(GroupSlot, group),
+    offset_of!(GroupSlot, tunnels),
     size_of::<EventSlot>(),
     offset_of!(EventSlot, index),
     offset_of!(EventSlot, reason),
@@ -154,6 +178,12 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(Traffic, rx_bytes),
     offset_of!(Traffic, tx_packets),
     offset_of!(Traffic, tx_bytes),
+    size_of::<GroupCounters>(),
+    offset_of!(GroupCounters, bytes),
+    offset_of!(GroupCounters, copies),
+    offset_of!(GroupCounters, wrong_interface),
+    offset_of!(GroupCounters, dropped),
+    max_groups(0) as usize,
     size_of::<WorkerCounters>(),
     align_of::<WorkerCounters>(),
     offset_of!(WorkerCounters, burst_sizes),
@@ -220,8 +250,8 @@ mod tests {
             Geometry { workers: MAX_WORKERS, max_peers: MAX_PEERS },
         ] {
             let layout = geometry.layout();
-            let Layout { updates, inject, events, service, counters, peers, sas, size } = layout;
-            let offsets = [0, updates, inject, events, service, counters, peers, sas, size];
+            let Layout { updates, inject, events, service, counters, peers, groups, sas, size } = layout;
+            let offsets = [0, updates, inject, events, service, counters, peers, groups, sas, size];
             assert!(offsets.is_sorted() && offsets.windows(2).all(|pair| pair[0] != pair[1]));
             assert!(offsets.iter().all(|offset| offset % PAGE == 0));
         }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! segment   header | updates ring | inject ring | event ring per worker | service | counters per worker
-//!           | peers per worker | cells of SAs
+//!           | peers per worker | multicast routes per worker | cells of SAs
 //! updates   control -> dataplane   reliable, in order, acknowledged by position
 //! inject    control -> dataplane   lossy, counted
 //! events    worker  -> control     lossy, counted; one ring per worker, since a worker never waits

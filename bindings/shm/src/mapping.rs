@@ -1,6 +1,6 @@
 //! The mapped memory and checked references into it. All `unsafe` around the segment is here.
 
-use crate::counters::{Traffic, WorkerCounters};
+use crate::counters::{GroupCounters, Traffic, WorkerCounters};
 use crate::header::Header;
 use crate::ring::RingHeader;
 use crate::sa_cells::SaCells;
@@ -28,6 +28,8 @@ unsafe impl Plain for WorkerCounters {}
 unsafe impl Plain for ServiceCounters {}
 // SAFETY: only `AtomicU64`s.
 unsafe impl Plain for Traffic {}
+// SAFETY: only `AtomicU64`s.
+unsafe impl Plain for GroupCounters {}
 // SAFETY: only `AtomicU64`s.
 unsafe impl Plain for SaCells {}
 // SAFETY: only `AtomicU64`s.

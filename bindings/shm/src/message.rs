@@ -3,10 +3,12 @@
 //! These are the checked forms. On a ring each travels as a fixed plain-old-data slot; decoding refuses a slot with
 //! an unknown kind, a length beyond the slot or an index beyond its bound, and the refusal is counted.
 
+mod group;
 mod keys;
 mod paths;
 mod sa;
 
+pub use group::{GroupId, GroupRoute, Incoming, MAX_GROUPS, is_routable_group, max_groups};
 pub use keys::{Keys, MAX_KEYS, Transform};
 pub use paths::{MAX_PATHS, MAX_WAYS, PathsId, Ways};
 pub use sa::{
@@ -27,7 +29,7 @@ pub type LinkId = u16;
 
 /// Most links (resolved next hops on ports).
 pub const MAX_LINKS: usize = 16_384;
-/// Longest NHRP or IKE packet carried by a ring, in octets: IKE messages with certificates are the long ones.
+/// Longest NHRP, IKE, IGMP or PIM packet carried by a ring, in octets: IKE messages with certificates are the long ones.
 pub const MAX_PAYLOAD: usize = 4_032;
 /// Longest excerpt of a data packet in [`Event::Redirect`], in octets.
 pub const MAX_EXCERPT: usize = 128;
@@ -141,6 +143,32 @@ pub enum Update {
         /// Which half.
         direction: Direction,
     },
+    /// Creates or changes a multicast route. Its members stay.
+    Group {
+        /// Which.
+        id: GroupId,
+        /// What it says.
+        route: GroupRoute,
+    },
+    /// Removes a multicast route and all its members.
+    GroupDelete {
+        /// Which.
+        id: GroupId,
+    },
+    /// A spoke joins: from now on it gets the packets of a multicast route, if that names its tunnel.
+    GroupMember {
+        /// Which route.
+        id: GroupId,
+        /// Who.
+        peer: PeerId,
+    },
+    /// A spoke leaves. A peer that is removed has left all.
+    GroupMemberDelete {
+        /// Which route.
+        id: GroupId,
+        /// Who.
+        peer: PeerId,
+    },
 }
 
 /// Dataplane worker to control: lossy, counted.
@@ -209,6 +237,19 @@ pub enum Event<'a> {
         nbma: Ipv4Addr,
         /// Source port, never 0, of ESP in UDP; `None`: it came as plain ESP.
         port: Option<u16>,
+    },
+    /// A spoke sent an IGMP or PIM message, from which control learns what it has joined. The kernel gets it too.
+    Membership {
+        /// Tunnel it came in by.
+        tunnel: TunnelId,
+        /// Peer it came from.
+        peer: PeerId,
+        /// That peer's NBMA address.
+        nbma: Ipv4Addr,
+        /// Of a tunnel with protection: that peer's session.
+        session: Option<SessionId>,
+        /// From the inner IP header on.
+        packet: &'a [u8],
     },
 }
 

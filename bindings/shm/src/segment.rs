@@ -12,7 +12,7 @@
 //! its last user unmaps it, so neither side ever runs on memory that changed its meaning.
 
 use crate::clock::now_ms;
-use crate::counters::{Traffic, WorkerCounters};
+use crate::counters::{GroupCounters, Traffic, WorkerCounters};
 use crate::endpoint::Claims;
 use crate::error::AttachError;
 use crate::header::{ABI, Header, Life, LifeCell, MAGIC};
@@ -80,6 +80,7 @@ pub struct Segment {
     service: Shared<ServiceCounters>,
     counters: Shared<[WorkerCounters]>,
     peers: Arc<[Shared<[Traffic]>]>,
+    groups: Arc<[Shared<[GroupCounters]>]>,
     sas: Shared<[SaCells]>,
     geometry: Geometry,
     side: Option<Side>,
@@ -130,11 +131,16 @@ impl Segment {
             let offset = layout.peers + worker * geometry.peers_size();
             mapping.many(offset, geometry.max_peers as usize).ok_or_else(size)
         });
+        let groups = (0..workers).map(|worker| {
+            let offset = layout.groups + worker * geometry.groups_size();
+            mapping.many(offset, geometry.max_groups() as usize).ok_or_else(size)
+        });
         Ok(Self {
             header: mapping.one(0).ok_or_else(size)?,
             service: mapping.one(layout.service).ok_or_else(size)?,
             counters: mapping.many(layout.counters, workers).ok_or_else(size)?,
             peers: peers.collect::<Result<_, _>>()?,
+            groups: groups.collect::<Result<_, _>>()?,
             sas: mapping.many(layout.sas, geometry.max_sas() as usize).ok_or_else(size)?,
             claims: Arc::new(Claims::default()),
             mapping,
@@ -240,6 +246,12 @@ impl Segment {
     /// One worker's counters of each peer for a thread to keep; `None` beyond the geometry.
     pub fn peers_shared(&self, worker: usize) -> Option<Shared<[Traffic]>> {
         self.peers.get(worker).cloned()
+    }
+
+    /// One worker's counters of each multicast route, [`Geometry::max_groups`] long; panics, as indexing does, beyond the
+    /// geometry.
+    pub fn groups(&self, worker: usize) -> &[GroupCounters] {
+        &self.groups[worker]
     }
 
     /// Statistics of a ring; `None` for a worker beyond the geometry.

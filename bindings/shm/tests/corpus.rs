@@ -9,8 +9,8 @@ mod harness;
 
 use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, encode_update};
 use shm::message::{
-    Direction, Encap, Event, Inject, Keys, Mode, Protection, SaInbound, SaOutbound, SessionId, Target,
-    Transform, Update, Ways, spi,
+    Direction, Encap, Event, GroupRoute, Incoming, Inject, Keys, Mode, Protection, SaInbound, SaOutbound,
+    SessionId, Target, Transform, Update, Ways, spi,
 };
 use std::net::Ipv4Addr;
 use std::num::{NonZeroU8, NonZeroU64};
@@ -75,6 +75,12 @@ fn updates() -> Vec<Vec<u8>> {
         Update::Paths { id: 65_535, ways: Ways::new([Target::Unresolved]).unwrap() },
         Update::Paths { id: 0, ways: Ways::new((0..16).map(Target::Peer)).unwrap() },
         Update::PathsDelete { id: 7 },
+        Update::Group { id: 4_095, route: group(None, Incoming::Kernel) },
+        Update::Group { id: 1, route: group(Some(NBMA), Incoming::Port(15)) },
+        Update::Group { id: 1, route: group(Some(NBMA), Incoming::Tunnel(63)) },
+        Update::GroupMember { id: 1, peer: 999 },
+        Update::GroupMemberDelete { id: 1, peer: 999 },
+        Update::GroupDelete { id: 4_095 },
         Update::PeerDelete { id: 9 },
         Update::RouteDelete { prefix: Ipv4Addr::UNSPECIFIED, len: 0 },
     ]);
@@ -84,6 +90,11 @@ fn updates() -> Vec<Vec<u8>> {
         words[..used].as_bytes().to_vec()
     };
     updates.iter().map(octets).collect()
+}
+
+fn group(source: Option<Ipv4Addr>, incoming: Incoming) -> GroupRoute {
+    let group = Ipv4Addr::new(239, 1, 2, 3);
+    GroupRoute { source, group, incoming, tunnels: 1 << 63, ports: 1 << 15, kernel: source.is_none() }
 }
 
 fn protection() -> Option<Protection> {
@@ -113,6 +124,7 @@ fn events() -> Vec<Vec<u8>> {
         [
             Event::Nhrp { tunnel: 1, nbma: NBMA, session: None, packet },
             Event::Redirect { tunnel: 63, peer: 999, nbma: NBMA, session: Some(SessionId::MAX), packet },
+            Event::Membership { tunnel: 63, peer: 999, nbma: NBMA, session: None, packet },
             Event::Ike { nbma: NBMA, port: 1_024, local: PREFIX, local_port: 4_500, packet },
         ]
     });

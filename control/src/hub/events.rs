@@ -81,6 +81,8 @@ impl Hub {
                         });
                     }
                 }
+                // Not served yet.
+                Event::Membership { .. } => {}
                 Event::Refused { reason, nbma, local, key } => {
                     counters.refused += 1;
                     if let Some(reason) = DropReason::ALL.get(usize::from(reason)) {

@@ -160,6 +160,10 @@ impl Outlet for Plane {
                 assert!(half != OUT || !self.peers.values().any(|p| used(&p.4)), "SA still in use");
                 assert!(self.sas.remove(&(id, half)).is_some());
             }
+            Update::Group { .. }
+            | Update::GroupDelete { .. }
+            | Update::GroupMember { .. }
+            | Update::GroupMemberDelete { .. } => panic!("not said yet"),
             Update::LinkDelete { id } => {
                 assert!(!self.peers.values().any(|p| p.2 == id), "link still in use");
                 assert!(self.links.remove(&id).is_some());

@@ -323,6 +323,10 @@ impl Tables {
                 self.changes += u64::from(old.is_some_and(|old| old != *row));
                 self.named.iter_mut().for_each(|named| named.3.extend([(row.id, true)]));
             }
+            Update::Group { .. }
+            | Update::GroupDelete { .. }
+            | Update::GroupMember { .. }
+            | Update::GroupMemberDelete { .. } => {}
             Update::SaDelete { id, direction: Direction::Inbound } => drop(state.inbound.remove(&id)),
             Update::SaDelete { id, direction: Direction::Outbound } => drop(state.outbound.remove(&id)),
         }

@@ -78,6 +78,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
             network_id: 1,
             redirect,
             redirect_timeout: 8000,
+            multicast_rate: 100_000,
             protected: false,
         }],
         max_peers: spokes,

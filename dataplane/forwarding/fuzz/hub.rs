@@ -117,6 +117,7 @@ pub fn settings(key: Option<u32>) -> Settings {
             network_id: 1,
             redirect: true,
             redirect_timeout: 8000,
+            multicast_rate: 100_000,
             protected: false,
         }],
         max_peers: MAX_PEERS,

@@ -59,6 +59,8 @@ pub struct TunnelSettings {
     pub redirect: bool,
     /// Milliseconds between redirects for the same peer and pair of networks.
     pub redirect_timeout: u32,
+    /// Multicast copies per second that a worker sends to its spokes.
+    pub multicast_rate: u32,
     /// Whether all its packets travel in ESP: none is sent or taken in the clear.
     pub protected: bool,
 }

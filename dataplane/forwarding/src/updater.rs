@@ -89,6 +89,11 @@ impl Updater {
             Update::SaOutbound(ref sa) => self.sa_outbound(sa),
             Update::SaDelete { id, direction } => self.sas.remove(&self.tables, id, direction),
             Update::PeerDelete { id } => self.peers.remove(&self.tables, id),
+            // Not served yet.
+            Update::Group { .. }
+            | Update::GroupDelete { .. }
+            | Update::GroupMember { .. }
+            | Update::GroupMemberDelete { .. } => Err(Refusal::Index.into()),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
             Update::Paths { .. } | Update::PathsDelete { .. } => Ok(()),
             Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
@@ -249,6 +254,7 @@ mod tests {
             network_id: 1,
             redirect: true,
             redirect_timeout: 8000,
+            multicast_rate: 100_000,
             protected: false,
         };
         let settings = Settings {

@@ -108,6 +108,11 @@ fn tunnel(config: &Config, index: usize, tunnel: &Tunnel, findings: &mut Finding
                        register, or move the mapping to a tunnel without protection";
         findings.error(&format!("{path}.nhrp.map[{map}]"), message);
     }
+    for map in 0..tunnel.nhrp.map_multicast.len() {
+        let message =
+            "on a protected tunnel multicast goes to spokes that register: write `map-multicast-dynamic`";
+        findings.error(&format!("{path}.nhrp.map-multicast[{map}]"), message);
+    }
     let port = config.port.iter().find(|port| port.address.iter().any(|own| own.address == tunnel.source));
     if let Some(port) = port {
         fits(tunnel, profile, port, &format!("{path}.ip-mtu"), findings);

@@ -12,6 +12,7 @@ const REFUSED: u8 = 3;
 const GLEAN: u8 = 4;
 const IKE: u8 = 5;
 const MOVED: u8 = 6;
+const MEMBERSHIP: u8 = 7;
 
 /// `Refused`: the packet had a GRE key.
 const KEYED: u8 = 1;
@@ -108,6 +109,15 @@ impl Slot {
                 local_port,
                 ..zero
             },
+            Event::Membership { tunnel, peer, nbma, session, packet } => Self {
+                kind: MEMBERSHIP,
+                index: tunnel,
+                packet_len: length(packet)?,
+                peer,
+                address: nbma.octets(),
+                session: number(session),
+                ..zero
+            },
             Event::Moved { sa, nbma, port } => {
                 Self { kind: MOVED, port: udp(port)?, peer: sa, address: nbma.octets(), ..zero }
             }
@@ -117,7 +127,7 @@ impl Slot {
     fn check(&self, max_peers: u32) -> Result<(), Malformed> {
         match self.kind {
             NHRP => below("tunnel", self.index, MAX_TUNNELS).map(|_| ()),
-            REDIRECT => {
+            REDIRECT | MEMBERSHIP => {
                 below("tunnel", self.index, MAX_TUNNELS)?;
                 below("peer", self.peer, max_peers as usize).map(|_| ())
             }
@@ -154,6 +164,7 @@ impl Slot {
                 local_port: slot.local_port,
                 packet,
             },
+            MEMBERSHIP => Event::Membership { tunnel: slot.index, peer: slot.peer, nbma, session, packet },
             MOVED => Event::Moved { sa: slot.peer, nbma, port: udp_of(slot.port) },
             kind => return Err(Malformed::Kind(kind)),
         };
@@ -168,7 +179,9 @@ impl Slot {
 #[inline]
 fn packet<'a>(event: &Event<'a>) -> (&'a [u8], usize) {
     match *event {
-        Event::Nhrp { packet, .. } | Event::Ike { packet, .. } => (packet, MAX_PAYLOAD),
+        Event::Nhrp { packet, .. } | Event::Ike { packet, .. } | Event::Membership { packet, .. } => {
+            (packet, MAX_PAYLOAD)
+        }
         Event::Redirect { packet, .. } => (packet, MAX_EXCERPT),
         Event::Refused { .. } | Event::Glean { .. } | Event::Moved { .. } => (&[], 0),
     }
@@ -203,6 +216,8 @@ mod tests {
         ) {
             round_trip(&Event::Nhrp { tunnel, nbma, session, packet: &packet });
             round_trip(&Event::Ike { nbma, port, local, local_port, packet: &packet });
+            let peer = u32::from(port) % MAX_PEERS;
+            round_trip(&Event::Membership { tunnel, peer, nbma, session, packet: &packet });
         }
 
         #[test]
@@ -234,7 +249,7 @@ mod tests {
         #[test]
         fn arbitrary_words_never_panic(
             mut words in prop::collection::vec(any::<u64>(), 0..PACKET_WORDS),
-            kind in 0..8u8,
+            kind in 0..9u8,
             length in 0..4_200u16,
         ) {
             if let Some(octets) = words.as_mut_bytes().get_mut(..6) {

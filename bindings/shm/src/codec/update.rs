@@ -1,7 +1,7 @@
-//! [`Update`] as a slot. Those about SAs and about several ways have forms of their own, [`super::sa`] and
-//! [`super::paths`].
+//! [`Update`] as a slot. Those about SAs, several ways and multicast routes have forms of their own, [`super::sa`],
+//! [`super::paths`] and [`super::group`].
 
-use super::{Malformed, UPDATE_WORDS, below, paths, sa, target, udp, udp_of};
+use super::{Malformed, UPDATE_WORDS, below, group, paths, sa, target, udp, udp_of};
 use crate::counters::{MAX_PORTS, MAX_TUNNELS};
 use crate::message::{MAX_LINKS, Protection, SessionId, Update, max_sas};
 use std::net::Ipv4Addr;
@@ -20,6 +20,10 @@ pub(super) const SA_OUTBOUND: u8 = 10;
 pub(super) const SA_DELETE: u8 = 11;
 pub(super) const PATHS: u8 = 12;
 pub(super) const PATHS_DELETE: u8 = 13;
+pub(super) const GROUP: u8 = 20;
+pub(super) const GROUP_DELETE: u8 = 21;
+pub(super) const GROUP_MEMBER: u8 = 22;
+pub(super) const GROUP_MEMBER_DELETE: u8 = 23;
 
 /// `Link`: the MAC address is known. `Peer`: multicast is replicated.
 const FLAG: u8 = 1;
@@ -29,6 +33,10 @@ const SENDS: u8 = 2;
 /// Writes the message into `out`; gives the words used. Refused when a field is beyond its bound, so that a mistake
 /// shows at the sender. `out` holds keys afterwards.
 pub fn encode(update: &Update, max_peers: u32, out: &mut [u64; UPDATE_WORDS]) -> Result<usize, Malformed> {
+    if let Some(slot) = group::Slot::raw(update) {
+        slot.decode(max_peers)?;
+        return write(slot.as_bytes(), out);
+    }
     if let Some(slot) = sa::Slot::raw(update) {
         let slot = slot?;
         slot.decode(max_peers)?;
@@ -61,6 +69,9 @@ pub fn decode(words: &[u64], max_peers: u32) -> Result<Update, Malformed> {
         }
         Some(&PATHS | &PATHS_DELETE) => {
             paths::Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers)
+        }
+        Some(GROUP..=GROUP_MEMBER_DELETE) => {
+            group::Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers)
         }
         Some(_) => Slot::ref_from_bytes(octets).map_err(|_| length)?.decode(max_peers),
     }
@@ -142,9 +153,11 @@ impl Slot {
             | Update::SaOutbound(_)
             | Update::SaDelete { .. }
             | Update::Paths { .. }
-            | Update::PathsDelete { .. } => {
-                return Err(Malformed::Value("kind"));
-            }
+            | Update::PathsDelete { .. }
+            | Update::Group { .. }
+            | Update::GroupDelete { .. }
+            | Update::GroupMember { .. }
+            | Update::GroupMemberDelete { .. } => return Err(Malformed::Value("kind")),
         })
     }
 
@@ -262,6 +275,7 @@ pub(crate) mod tests {
             sa::tests::update(MAX_PEERS),
             sa::tests::update(MAX_PEERS),
             paths::tests::update(MAX_PEERS),
+            group::tests::update(MAX_PEERS),
         ]
     }
 
@@ -280,7 +294,7 @@ pub(crate) mod tests {
         #[test]
         fn whatever_decodes_encodes_to_the_same_slot(
             mut given in prop::collection::vec(any::<u64>(), 0..UPDATE_WORDS),
-            kind in 0..15u8,
+            kind in 0..25u8,
         ) {
             if let Some(first) = given.first_mut() {
                 *first = *first & !0xff | u64::from(kind);

@@ -52,6 +52,7 @@ pub enum Told {
     Glean { port: PortId, address: Ipv4Addr },
     Ike { nbma: Ipv4Addr, port: u16, local: Ipv4Addr, local_port: u16, packet: Vec<u8> },
     Moved { sa: u32, nbma: Ipv4Addr, port: Option<u16> },
+    Membership { tunnel: TunnelId, peer: u32, nbma: Ipv4Addr, packet: Vec<u8> },
 }
 
 /// Keeps what leaves.
@@ -105,6 +106,9 @@ impl Sink<MemoryBuffer> for Recorder {
                 Told::Ike { nbma, port, local, local_port, packet: packet.to_vec() }
             }
             Event::Moved { sa, nbma, port } => Told::Moved { sa, nbma, port },
+            Event::Membership { tunnel, peer, nbma, session: _, packet } => {
+                Told::Membership { tunnel, peer, nbma, packet: packet.to_vec() }
+            }
         });
         true
     }
@@ -177,6 +181,7 @@ pub fn tunnel(key: Option<u32>, address: Ipv4Addr, network_id: u32) -> TunnelSet
         network_id,
         redirect: true,
         redirect_timeout: 8000,
+        multicast_rate: 100_000,
         protected: false,
     }
 }
