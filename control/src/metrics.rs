@@ -16,7 +16,8 @@ mod workers;
 use crate::hub::{Counters, Hub};
 use crate::{outbox, show};
 use api::{
-    Cause, Dmvpn, Drop, Interface, Kind, NhrpTraffic, PeerFilter, PeerState, Status, Traffic, Workers,
+    Cause, Dmvpn, Drop, Interface, Kind, NhrpTraffic, PeerFilter, PeerState, PolicedClass, Status, Traffic,
+    Workers,
 };
 pub use crypto::Crypto;
 use shm::message::TunnelId;
@@ -36,6 +37,8 @@ pub struct View {
     pub nhrp: Vec<NhrpTraffic>,
     /// Drops by reason; `None`: not attached.
     pub drops: Option<Vec<Drop>>,
+    /// Policing by class; `None`: not attached.
+    pub classes: Option<Vec<PolicedClass>>,
     /// Workers; `None`: not attached.
     pub workers: Option<Workers>,
     /// Frames of all ports, by worker.
@@ -63,6 +66,7 @@ pub fn view(hub: &Hub, per_peer: bool, now_ms: u64) -> View {
         interfaces: show::interfaces(hub, None, now_ms),
         nhrp: show::traffic(hub, None, false, now_ms),
         drops: show::drops(hub),
+        classes: show::classes(hub),
         workers: show::workers(hub, now_ms),
         worker_traffic: worker_traffic(hub),
         peer_states: peer_states(hub, now_ms),

@@ -1,6 +1,7 @@
 //! Answers to `hubctl`, out of live state.
 
 mod cache;
+mod control_plane;
 mod counters;
 mod crypto;
 mod failures;
@@ -17,6 +18,7 @@ use shm::message::TunnelId;
 use std::collections::BTreeSet;
 
 pub use cache::kind;
+pub use control_plane::classes;
 pub use counters::{drops, traffic, workers};
 pub use failures::{blocked, cause, ike_cause, ike_failures};
 pub use interfaces::{interfaces, tunnel_line};
@@ -52,6 +54,7 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
         }
         Request::Routes { address } => Response::Routes(routes::routes(hub, *address)),
         Request::Drops => drops(hub).map_or_else(no_dataplane, Response::Drops),
+        Request::ControlPlane => classes(hub).map_or_else(no_dataplane, Response::ControlPlane),
         Request::Workers => workers(hub, now_ms).map_or_else(no_dataplane, Response::Workers),
         Request::Why { address } => {
             let mut interfaces = dmvpn(hub, &PeerFilter::default(), now_ms);

@@ -1,7 +1,7 @@
 //! From control's rings into the tables and to the workers.
 
 use crate::backlog::{Backlog, Verdict};
-use crate::lane::{Injected, Lane, ToWorker};
+use crate::lane::{Injected, Lane};
 use dpdk::Pool;
 use forwarding::{ApplyError, Updater};
 use shm::message::{Inject, Update};
@@ -10,7 +10,7 @@ use shm::{InjectReceiver, Received, Segment, UpdateReceiver};
 use wire::buffer::PacketBuffer;
 
 /// Updates applied before the kernel twins have their turn again.
-const UPDATES: usize = 4096;
+const UPDATES: usize = 1024;
 /// NHRP and IKE packets passed on before the kernel twins have their turn again.
 const INJECTS: usize = 256;
 
@@ -123,5 +123,5 @@ fn pass(inject: &Inject<'_>, pool: &Pool, lanes: &[Lane]) -> Option<()> {
     packet.append(inject.packet().len())?.copy_from_slice(inject.packet());
     // One spoke's packets go by one worker, in order.
     let lane = lanes.get(u32::from(inject.nbma()) as usize % lanes.len().max(1))?;
-    lane.to_worker.push(ToWorker::Inject(Injected::new(inject, packet))).ok()
+    lane.injects.push(Injected::new(inject, packet)).ok()
 }

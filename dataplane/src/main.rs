@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod backlog;
+mod classed;
 mod clock;
 mod feed;
 mod hardening;
 mod health;
 mod hub;
 mod lane;
+mod netdev;
 mod ports;
 mod service;
 mod settings;

@@ -6,7 +6,8 @@
 
 use crate::feed::Feed;
 use crate::health::Health;
-use crate::lane::{Lane, ToKernel, ToWorker};
+use crate::lane::{FromKernel, Lane, ToKernel};
+use crate::netdev::NetDev;
 use crate::twin::{Received, Twin, TwinOf};
 use dpdk::Pool;
 use rustix::event::{Timespec, epoll};
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long it sleeps when there was nothing to do: what the first ping to the hub waits at most.
 const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-/// Packets taken from one twin, or one worker, before the next has its turn.
+/// Packets taken from one twin, or of one class from one worker, before the next has its turn.
 const TURN: usize = 64;
 /// Milliseconds between signs of life.
 const HEARTBEAT: u64 = 100;
@@ -95,6 +96,11 @@ impl Service<'_> {
         let Some(lane) = self.lanes.get(index % self.lanes.len().max(1)) else { return false };
         let mut worked = false;
         for _ in 0..TURN {
+            // What the worker has no room for waits in the kernel's queue: a burst of a routing daemon is delayed, not
+            // thinned out.
+            if lane.from_kernel.is_full() {
+                break;
+            }
             let packet = match twin.receive(&self.pool) {
                 Received::Packet(packet) => packet,
                 Received::Lost => continue,
@@ -106,10 +112,10 @@ impl Service<'_> {
             };
             worked = true;
             let item = match twin.spec.of {
-                TwinOf::Port(port) => ToWorker::Frame(port, packet),
-                TwinOf::Tunnel(tunnel) => ToWorker::Packet(tunnel, packet),
+                TwinOf::Port(port) => FromKernel::Frame(port, packet),
+                TwinOf::Tunnel(tunnel) => FromKernel::Packet(tunnel, packet),
             };
-            if lane.to_worker.push(item).is_err() {
+            if lane.from_kernel.push(item).is_err() {
                 twin.counters.lose(TwinLoss::WorkerBusy);
             }
         }
@@ -120,9 +126,7 @@ impl Service<'_> {
         let mut worked = false;
         let ports = self.health.ports();
         for lane in self.lanes {
-            for _ in 0..TURN {
-                let Some(item) = lane.to_kernel.pop() else { break };
-                worked = true;
+            worked |= lane.to_kernel.take(TURN, |item| {
                 let (index, packet) = match item {
                     ToKernel::Frame(port, frame) => (usize::from(port), frame),
                     ToKernel::Packet(tunnel, packet) => (ports + usize::from(tunnel), packet),
@@ -130,7 +134,7 @@ impl Service<'_> {
                 if let Some(twin) = self.twins.get_mut(index) {
                     twin.deliver(packet);
                 }
-            }
+            });
         }
         worked
     }
@@ -141,6 +145,13 @@ impl Service<'_> {
         for (up, twin) in self.health.look(counters).zip(&mut self.twins) {
             if let Err(error) = twin.set_carrier(up) {
                 tracing::debug!(twin = twin.spec.name, "{error}");
+            }
+        }
+        if let Some(table) = NetDev::read() {
+            for twin in &mut self.twins {
+                if let Some(dropped) = table.dropped(&twin.spec.name) {
+                    twin.count_dropped(dropped);
+                }
             }
         }
         for index in 0..self.twins.len() {

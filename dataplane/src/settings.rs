@@ -4,9 +4,11 @@ use config::Config;
 use config::model::{CryptoEngine, Port, Role};
 use dpdk::EalConfig;
 use forwarding::crypto::{Choice, Engine, EngineError, SEED, Wish};
-use forwarding::{PortAddress, PortSettings, Security, Settings, TunnelSettings};
+use forwarding::limiter::Rate;
+use forwarding::{ControlPlane, PortAddress, PortSettings, Security, Settings, TunnelSettings};
 use rustix::rand::{GetRandomFlags, getrandom};
 use shm::Segment;
+use shm::class::Class;
 
 /// A MAC address that is none.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +88,21 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         max_peers: config.hub.max_peers,
         workers: config.dataplane.cores.len(),
         buffers: config.dataplane.buffers,
+        control_plane: ControlPlane::new(|class| allowed(&config.control_plane, class)),
     }
+}
+
+/// What a class is allowed.
+fn allowed(control_plane: &config::model::ControlPlane, class: Class) -> Rate {
+    let police = match class {
+        Class::Routing => control_plane.routing,
+        Class::Nhrp => control_plane.nhrp,
+        Class::Ike => control_plane.ike,
+        Class::Arp => control_plane.arp,
+        Class::Icmp => control_plane.icmp,
+        Class::Rest => control_plane.rest,
+    };
+    Rate { per_second: police.rate, burst: police.burst }
 }
 
 /// Why tunnels cannot be protected.

@@ -5,6 +5,7 @@ use arrayvec::ArrayVec;
 use dpdk::{Mbuf, TxQueue};
 use forwarding::{BURST, Sink};
 use shm::EventSender;
+use shm::class::Class;
 use shm::counters::WorkerCounters;
 use shm::drops::DropReason;
 use shm::message::{Event, PortId, TunnelId};
@@ -53,10 +54,13 @@ impl<'s> WorkerSink<'s> {
     }
 
     #[inline(always)]
-    fn punt(&mut self, item: ToKernel) {
-        match self.lane.to_kernel.push(item) {
+    fn punt(&mut self, class: Class, item: ToKernel) {
+        match self.lane.to_kernel.push(class, item) {
             Ok(()) => self.counters.punted.add(1),
-            Err(_) => self.counters.drop(DropReason::PuntFull),
+            Err(_) => {
+                self.counters.class(class).queue_full.add(1);
+                self.counters.drop(DropReason::PuntFull);
+            }
         }
     }
 }
@@ -87,12 +91,12 @@ impl Sink<Mbuf> for WorkerSink<'_> {
         }
     }
 
-    fn to_port_twin(&mut self, port: PortId, frame: Mbuf) {
-        self.punt(ToKernel::Frame(port, frame));
+    fn to_port_twin(&mut self, port: PortId, class: Class, frame: Mbuf) {
+        self.punt(class, ToKernel::Frame(port, frame));
     }
 
-    fn to_tunnel_twin(&mut self, tunnel: TunnelId, packet: Mbuf) {
-        self.punt(ToKernel::Packet(tunnel, packet));
+    fn to_tunnel_twin(&mut self, tunnel: TunnelId, class: Class, packet: Mbuf) {
+        self.punt(class, ToKernel::Packet(tunnel, packet));
     }
 
     fn handoff(&mut self, worker: usize, port: PortId, datagram: Mbuf) -> bool {

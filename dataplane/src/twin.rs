@@ -20,6 +20,9 @@ const ADDRESSES: usize = 12;
 /// An Ethernet header without a tag.
 const HEADER: usize = 14;
 
+/// Packets of the kernel that may wait in the twin: a routing daemon's word to thousands of neighbours at once.
+const QUEUE: u16 = 10_000;
+
 /// What a twin is the twin of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TwinOf {
@@ -66,12 +69,14 @@ pub struct Twin<'s> {
     pub counters: &'s service::Twin,
     device: Option<TunTap>,
     carrier: Option<bool>,
+    /// What the kernel had dropped when it was last asked.
+    dropped: Option<u64>,
 }
 
 impl<'s> Twin<'s> {
     /// Makes the device, or attaches to the one that a predecessor left.
     pub fn open(spec: TwinSpec, counters: &'s service::Twin) -> Result<Self, TunTapError> {
-        let mut twin = Self { spec, counters, device: None, carrier: None };
+        let mut twin = Self { spec, counters, device: None, carrier: None, dropped: None };
         twin.reopen()?;
         Ok(twin)
     }
@@ -87,6 +92,7 @@ impl<'s> Twin<'s> {
             device.set_mac(mac)?;
         }
         device.set_mtu(self.spec.mtu)?;
+        device.set_queue(QUEUE)?;
         self.carrier = None;
         self.device = Some(device);
         Ok(())
@@ -105,6 +111,15 @@ impl<'s> Twin<'s> {
             self.carrier = Some(up);
         }
         Ok(())
+    }
+
+    /// Counts what the kernel has dropped in front of the twin, `dropped` in all since it was made. What it dropped before
+    /// the first call was a predecessor's to count, or nobody's.
+    pub fn count_dropped(&mut self, dropped: u64) {
+        let before = self.dropped.replace(dropped).unwrap_or(dropped);
+        // Made again, it counts from zero.
+        let more = dropped.checked_sub(before).unwrap_or(dropped);
+        self.counters.lose_many(TwinLoss::QueueFull, more);
     }
 
     /// Takes one packet that the kernel sent.

@@ -2,7 +2,7 @@
 //! work; only `idle-sleep`, where the operator sets it, lets it sleep after many polls without a packet.
 
 use crate::clock::Clock;
-use crate::lane::{Lane, ToWorker};
+use crate::lane::{FromKernel, Lane};
 use crate::sink::WorkerSink;
 use dpdk::{Eal, Mbuf, Pool, Registered, RxQueue, tsc};
 use forwarding::{Burst, Forwarder, Now, Sink};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Polls in a row without a packet after which a worker that may sleep does.
 const IDLE_POLLS: u32 = 256;
-/// Packets taken from the service thread in one poll.
+/// Packets taken from the kernel, from control, or from other workers in one poll.
 const LANE_BURST: usize = forwarding::BURST;
 
 /// Everything one worker owns, and what it shares with the service thread.
@@ -93,8 +93,11 @@ impl Worker<'_> {
                 self.counters.drops[DropReason::EthOversize as usize].add(oversize);
             }
         }
-        if !self.lane.to_worker.is_empty() {
+        if !self.lane.from_kernel.is_empty() {
             taken += self.drain(now, burst);
+        }
+        if !self.lane.injects.is_empty() {
+            taken += self.take_injects(now);
         }
         if !self.lane.handed.is_empty() {
             taken += self.take_handed(now, burst);
@@ -103,19 +106,16 @@ impl Worker<'_> {
         taken
     }
 
-    /// Takes what the service thread has for this worker.
+    /// Takes what the kernel sent.
     fn drain(&mut self, now: Now, burst: &mut Burst<Mbuf>) -> usize {
         let mut taken = 0;
         let mut of = None;
         while taken < LANE_BURST {
-            let Some(item) = self.lane.to_worker.pop() else { break };
+            let Some(item) = self.lane.from_kernel.pop() else { break };
             taken += 1;
             match item {
-                ToWorker::Frame(port, frame) => self.sink.transmit(port, frame),
-                ToWorker::Inject(injected) => {
-                    self.forwarder.inject(&injected.message(), now, &mut self.sink);
-                }
-                ToWorker::Packet(tunnel, packet) => {
+                FromKernel::Frame(port, frame) => self.sink.transmit(port, frame),
+                FromKernel::Packet(tunnel, packet) => {
                     if of.is_some_and(|of| of != tunnel) || burst.is_full() {
                         self.tunnel_burst(of, burst, now);
                     }
@@ -127,6 +127,15 @@ impl Worker<'_> {
         }
         self.tunnel_burst(of, burst, now);
         taken
+    }
+
+    /// Takes what control sent.
+    fn take_injects(&mut self, now: Now) -> usize {
+        for taken in 0..LANE_BURST {
+            let Some(injected) = self.lane.injects.pop() else { return taken };
+            self.forwarder.inject(&injected.message(), now, &mut self.sink);
+        }
+        LANE_BURST
     }
 
     fn tunnel_burst(&mut self, tunnel: Option<TunnelId>, burst: &mut Burst<Mbuf>, now: Now) {

@@ -171,6 +171,7 @@ impl Scenario {
             max_peers: self.spokes.max(1),
             workers: 1,
             buffers: BUFFERS,
+            control_plane: Default::default(),
         }
     }
 

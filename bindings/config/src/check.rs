@@ -1,5 +1,6 @@
 //! What must hold between values: each finding names the key that is most likely wrong.
 
+mod control_plane;
 mod dataplane;
 pub(crate) mod files;
 mod security;
@@ -18,6 +19,7 @@ pub(crate) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Fin
     bounds(config, findings);
     names(config, findings);
     dataplane::check(config, cores, findings);
+    control_plane::check(config, findings);
     subnets(config, findings);
     for (index, port) in config.port.iter().enumerate() {
         self::port(port, &format!("port[{index}]"), findings);

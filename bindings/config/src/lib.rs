@@ -33,7 +33,7 @@ pub const MAX_TUNNELS: usize = 64;
 /// Most workers.
 pub const MAX_WORKERS: usize = 64;
 /// Packet buffers that a worker may hold beside the rings of the ports: queues to and from the kernel, a cache, bursts.
-pub const BUFFERS_PER_WORKER: u32 = 4096;
+pub const BUFFERS_PER_WORKER: u32 = 8192;
 /// Fragments that wait for the rest of their datagrams hold at most one in so many of the packet buffers.
 pub const FRAGMENT_SHARE: u32 = 8;
 /// Largest `max-peers`.

@@ -1,9 +1,11 @@
 //! The typed form of `hub.toml`. What is here has passed every check.
 
+mod control_plane;
 pub(crate) mod ike;
 mod prefix;
 mod protection;
 
+pub use control_plane::{ControlPlane, Police};
 pub use ike::{Claim, Ike, IkeKey, KeyPeer, KeySource, OwnCertificate, Unique};
 pub use prefix::Prefix;
 pub use protection::{ClaimPolicy, CryptoEngine, ModePolicy, Protection};
@@ -18,6 +20,8 @@ pub struct Config {
     pub hub: Hub,
     /// Workers and memory of `hub-dataplane`.
     pub dataplane: Dataplane,
+    /// Policing of what goes to the hub itself; all defaults when the file has no `[control-plane]`.
+    pub control_plane: ControlPlane,
     /// Ports, in the order that gives them their index.
     pub port: Vec<Port>,
     /// Tunnel interfaces, in the order that gives them their index.

@@ -6,12 +6,15 @@ use crate::reader::Reader;
 use crate::{MAX_PEERS, MAX_WORKERS};
 use std::path::Path;
 
+mod control_plane;
 mod security;
 
 /// The top of the file; paths are taken from `directory`. `None` when something that must be there is absent or wrong; the findings say what.
 pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
     let hub = top.table("hub", "[hub]", hub);
     let dataplane = top.table("dataplane", "[dataplane]", dataplane).unwrap_or_default();
+    let control_plane =
+        top.table("control-plane", "[control-plane]", control_plane::control_plane).unwrap_or_default();
     let port = top.tables("port", "[[port]]", port);
     let tunnel = top.tables("tunnel", "[[tunnel]]", tunnel);
     let route = top.tables("route", "[[route]]", route);
@@ -25,7 +28,7 @@ pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
             top.missing_table(title);
         }
     }
-    Some(Config { hub: hub?, dataplane, port, tunnel, route, metrics, ike, protection })
+    Some(Config { hub: hub?, dataplane, control_plane, port, tunnel, route, metrics, ike, protection })
 }
 
 fn hub(table: &mut Reader) -> Option<Hub> {

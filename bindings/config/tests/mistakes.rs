@@ -242,10 +242,27 @@ fn too_few_buffers_for_all_queues() {
     let said = of_buffers("buffers = 8192\n");
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("2 ports, ring-size 1024"), "{said:?}");
-    // (2 rings of 1,024 of two ports, and 4,096) and a seventh of it for fragments.
-    assert!(said[0].contains("raise it to 10240"), "{said:?}");
-    assert_eq!(of_buffers("buffers = 10240\n"), Vec::<String>::new(), "the remedy is one");
-    assert_eq!(of_buffers("buffers = 8192\nring-size = 512\n"), Vec::<String>::new(), "the other too");
+    // (2 rings of 1,024 of two ports, and 8,192) and a seventh of it for fragments.
+    assert!(said[0].contains("raise it to 14336"), "{said:?}");
+    assert_eq!(of_buffers("buffers = 14336\n"), Vec::<String>::new(), "the remedy is one");
+    assert_eq!(of_buffers("buffers = 12288\nring-size = 512\n"), Vec::<String>::new(), "the other too");
     let many = "cores = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]\n";
     assert!(of_buffers(many)[0].contains("16 workers"));
+}
+
+#[test]
+fn a_burst_that_does_not_last_for_the_rate() {
+    let path = std::env::temp_dir().join(format!("hub-config-{}-burst.toml", std::process::id()));
+    let table = |burst: u32| format!("{GOOD}\n[control-plane.icmp]\nrate = 20000\nburst = {burst}\n");
+    let warnings = |burst| {
+        std::fs::write(&path, table(burst)).unwrap();
+        let warnings = Config::check(&path).unwrap().warnings;
+        let ours = warnings.into_iter().filter(|warning| warning.key.starts_with("control-plane"));
+        ours.map(|warning| format!("{}: {}", warning.key, warning.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(20), Vec::<String>::new());
+    let said = warnings(19);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("control-plane.icmp.burst: ") && said[0].contains("at least 20"), "{said:?}");
 }

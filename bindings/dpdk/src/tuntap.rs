@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// `TUNSETCARRIER`, since Linux 5.0: `_IOW('T', 226, int)`.
 const TUNSETCARRIER: libc::c_ulong = 0x4004_54e2;
+/// `SIOCSIFTXQLEN`, as in the kernel's `sockios.h`.
+const SIOCSIFTXQLEN: libc::c_ulong = 0x8943;
 /// How long to wait for a killed predecessor to let go of the device.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -110,6 +112,14 @@ impl TunTap {
         let mut request = request(&self.name)?;
         request.ifr_ifru.ifru_mtu = i32::from(mtu);
         self.configure("MTU", libc::SIOCSIFMTU, request)
+    }
+
+    /// Sets how many packets may wait to be read; the kernel drops what comes beyond.
+    pub fn set_queue(&self, packets: u16) -> Result<(), TunTapError> {
+        let mut request = request(&self.name)?;
+        // The kernel reads the length of the queue where the MTU is: both are numbers.
+        request.ifr_ifru.ifru_mtu = i32::from(packets);
+        self.configure("length of the queue", SIOCSIFTXQLEN, request)
     }
 
     /// Shows or takes away the carrier, so that the kernel sees the state of the port's link.

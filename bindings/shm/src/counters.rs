@@ -2,6 +2,7 @@
 //!
 //! All are free-running `u64`, relaxed; a reader that wants rates takes two readings.
 
+use crate::class::{Class, ClassCounters, MAX_CLASSES};
 use crate::drops::{DropReason, MAX_REASONS};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -104,6 +105,8 @@ pub struct WorkerCounters {
     pub replicated: Counter,
     /// Packets handed to kernel twins.
     pub punted: Counter,
+    /// Packets to the hub itself by [`crate::class::Class`].
+    pub classes: [ClassCounters; MAX_CLASSES],
     /// TSC cycles by stage of [`STAGES`], only while stage timing is on.
     pub stage_cycles: [Counter; MAX_STAGES],
     /// Drops by [`DropReason`].
@@ -132,6 +135,7 @@ impl Default for WorkerCounters {
             mss_clamped: Counter::default(),
             replicated: Counter::default(),
             punted: Counter::default(),
+            classes: Default::default(),
             stage_cycles: Default::default(),
             drops: [const { Counter(AtomicU64::new(0)) }; MAX_REASONS],
             ports: Default::default(),
@@ -141,6 +145,11 @@ impl Default for WorkerCounters {
 }
 
 impl WorkerCounters {
+    /// What became of packets of a class.
+    #[inline(always)]
+    pub fn class(&self, class: Class) -> &ClassCounters {
+        &self.classes[class as usize]
+    }
     /// Counts one drop.
     #[inline(always)]
     pub fn drop(&self, reason: DropReason) {

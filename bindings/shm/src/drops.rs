@@ -55,9 +55,9 @@ reasons! {
     NoBuffer = "no_buffer", "Buffer pool exhausted.";
     NoHeadroom = "no_headroom", "No room around the packet for the outer headers or the ESP trailer.";
     TxFull = "tx_full", "Transmit queue of the port full.";
-    PuntFull = "punt_full", "Queue to the kernel twin full.";
-    PuntLimited = "punt_limited", "Punt to control over its rate limit.";
-    EventRingFull = "event_ring_full", "Event ring to control full (control down or too slow).";
+    PuntFull = "punt_full", "A class's place in the queue to the kernel twin full: `show policy-map control-plane` names the class.";
+    PuntLimited = "punt_limited", "To the hub itself, over the rate of its class or the sender's share: see `show policy-map control-plane`.";
+    EventRingFull = "event_ring_full", "A class's place in the event ring to control full (control down or too slow).";
     Ipv6 = "ipv6_unsupported", "IPv6 packet where only IPv4 is configured.";
     EthType = "eth_type", "Frame of a type that the port does not serve.";
     BadInject = "bad_inject", "Packet from control that could not be encapsulated.";

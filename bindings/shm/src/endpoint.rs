@@ -4,15 +4,18 @@
 //! place, and the next takes over at the position where it stopped.
 
 mod packets;
+mod shares;
 mod updates;
 
 pub use packets::{EventReceiver, EventSender, InjectReceiver, InjectSender};
 pub use updates::{Received, UpdateReceiver, UpdateSender};
 
 use crate::codec::{Malformed, PACKET_WORDS, UPDATE_WORDS};
+use crate::layout::EVENT_SLOTS;
 use crate::mapping::Shared;
 use crate::ring::{Consumer, Memory, Producer, RingHeader};
 use crate::segment::{RingName, Segment, Side};
+use shares::Shares;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zeroize::Zeroizing;
@@ -151,7 +154,9 @@ impl Segment {
     /// A worker's end of its event ring.
     pub fn event_sender(&self, worker: usize) -> Result<EventSender, EndpointError> {
         let ring = Producer::attach(lines(self, RingName::Events(worker), Side::Dataplane, true)?);
-        Ok(EventSender { ring, max_peers: self.geometry().max_peers, words: Box::new([0; PACKET_WORDS]) })
+        let shares = Shares::new(EVENT_SLOTS, ring.position());
+        let words = Box::new([0; PACKET_WORDS]);
+        Ok(EventSender { ring, shares, max_peers: self.geometry().max_peers, words })
     }
     /// Control's end of a worker's event ring.
     pub fn event_receiver(&self, worker: usize) -> Result<EventReceiver, EndpointError> {

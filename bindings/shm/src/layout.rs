@@ -1,5 +1,6 @@
 //! Where everything lies in the segment, and one number that changes whenever any of it does.
 
+use crate::class::ClassCounters;
 use crate::codec::{
     EventSlot, GroupSlot, InjectSlot, PACKET_WORDS, PathsSlot, SaSlot, UPDATE_WORDS, UpdateSlot,
 };
@@ -184,6 +185,10 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(GroupCounters, wrong_interface),
     offset_of!(GroupCounters, dropped),
     max_groups(0) as usize,
+    size_of::<ClassCounters>(),
+    offset_of!(ClassCounters, exceeded),
+    offset_of!(ClassCounters, source_exceeded),
+    offset_of!(ClassCounters, queue_full),
     size_of::<WorkerCounters>(),
     align_of::<WorkerCounters>(),
     offset_of!(WorkerCounters, burst_sizes),
@@ -196,6 +201,7 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(WorkerCounters, mss_clamped),
     offset_of!(WorkerCounters, replicated),
     offset_of!(WorkerCounters, punted),
+    offset_of!(WorkerCounters, classes),
     offset_of!(WorkerCounters, stage_cycles),
     offset_of!(WorkerCounters, drops),
     offset_of!(WorkerCounters, ports),

@@ -15,6 +15,7 @@
 //! All shared memory is made of atomics: whatever another process writes there, and whenever, reading it is defined.
 //! `unsafe` is confined to [`mapping`](crate::segment) (mmap and pointers into it) and [`cpu`].
 
+pub mod class;
 pub mod clock;
 pub mod codec;
 pub mod counters;

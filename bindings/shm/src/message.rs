@@ -16,6 +16,7 @@ pub use sa::{
     SaInbound, SaOutbound, SessionId, max_sas, sa_of, spi,
 };
 
+use crate::class::Class;
 use std::net::Ipv4Addr;
 
 /// Index of a port in `hub.toml`'s order, below [`crate::counters::MAX_PORTS`].
@@ -251,6 +252,19 @@ pub enum Event<'a> {
         /// From the inner IP header on.
         packet: &'a [u8],
     },
+}
+
+impl Event<'_> {
+    /// The class in whose place in the ring it waits.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Membership { .. } => Class::Routing,
+            Self::Nhrp { .. } | Self::Redirect { .. } => Class::Nhrp,
+            Self::Ike { .. } | Self::Moved { .. } => Class::Ike,
+            Self::Glean { .. } => Class::Arp,
+            Self::Refused { .. } => Class::Rest,
+        }
+    }
 }
 
 /// Control to dataplane: a packet to send. Lossy, counted.

@@ -39,6 +39,7 @@ losses! {
         Undelivered = "to_kernel_undelivered", "To the kernel: its interface was down, or its queue full.";
         Refused = "to_kernel_refused", "To the kernel, which refused it: no frame or IP packet to its mind.";
         Gone = "to_kernel_gone", "To the kernel, while its interface was deleted; it is made again within a second.";
+        QueueFull = "from_kernel_queue_full", "From the kernel: the twin's queue was full, or nobody read it: raise its `txqueuelen`.";
         WorkerBusy = "from_kernel_worker_busy", "From the kernel: the worker's queue was full.";
         NoFrame = "from_kernel_no_frame", "From the kernel: too short to be a frame that takes the port's VLAN tag.";
     }
@@ -119,7 +120,12 @@ impl Twin {
 
     /// Counts one packet lost.
     pub fn lose(&self, cause: TwinLoss) {
-        self.losses[cause as usize].add(1);
+        self.lose_many(cause, 1);
+    }
+
+    /// Counts packets lost for one cause.
+    pub fn lose_many(&self, cause: TwinLoss, packets: u64) {
+        self.losses[cause as usize].add(packets);
     }
 }
 

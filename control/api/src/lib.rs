@@ -11,6 +11,7 @@
 
 pub mod cache;
 pub mod codec;
+pub mod control_plane;
 pub mod counters;
 pub mod crypto;
 pub mod failure;
@@ -25,6 +26,7 @@ pub mod status;
 
 pub use cache::{CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, Requester};
 pub use codec::{CodecError, read_line, write_line};
+pub use control_plane::{ClassCounts, PolicedClass};
 pub use counters::{Drop, Stage, Worker, Workers};
 pub use crypto::{
     ChildSa, CryptoFilter, CryptoSession, FlowMode, IkeCount, IkeSa, IkeState, IkeStats, Received, Sent,

@@ -58,6 +58,8 @@ pub enum Request {
     },
     /// `show drops`: answered with [`crate::Response::Drops`], every reason, also those at zero.
     Drops,
+    /// `show policy-map control-plane`: answered with [`crate::Response::ControlPlane`], every class.
+    ControlPlane,
     /// `show workers`: answered with [`crate::Response::Workers`].
     Workers,
     /// `show dmvpn why ADDRESS`: answered with [`crate::Response::Why`].

@@ -1,8 +1,8 @@
 //! What the server answers.
 
 use crate::{
-    CacheEntry, CryptoSession, Dmvpn, Drop, Failure, IkeStats, Interface, NhrpSummary, NhrpTraffic, Route,
-    Status, Why, Workers,
+    CacheEntry, CryptoSession, Dmvpn, Drop, Failure, IkeStats, Interface, NhrpSummary, NhrpTraffic,
+    PolicedClass, Route, Status, Why, Workers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,8 @@ pub enum Response {
     Routes(Vec<Route>),
     /// To [`crate::Request::Drops`].
     Drops(Vec<Drop>),
+    /// To [`crate::Request::ControlPlane`].
+    ControlPlane(Vec<PolicedClass>),
     /// To [`crate::Request::Workers`].
     Workers(Workers),
     /// To [`crate::Request::Why`].

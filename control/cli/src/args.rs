@@ -63,6 +63,9 @@ pub enum Show {
     },
     /// Packets dropped, by reason
     Drops,
+    /// Policing of what goes to the hub itself, by class
+    #[command(subcommand)]
+    PolicyMap(ShowPolicyMap),
     /// Load of the workers, cycles per packet, bursts
     Workers {
         /// Seconds between the two readings that make a rate; 0 shows totals since the start
@@ -73,6 +76,13 @@ pub enum Show {
     Status,
     /// Versions
     Version,
+}
+
+/// What to show of policing.
+#[derive(Debug, Subcommand)]
+pub enum ShowPolicyMap {
+    /// Rates, bursts and counters of all classes
+    ControlPlane,
 }
 
 /// What words choose sessions.

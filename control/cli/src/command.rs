@@ -2,7 +2,7 @@
 
 mod crypto;
 
-use crate::args::{Clear, ClearCrypto, ClearDmvpn, ClearIp, Command, Show, ShowIp};
+use crate::args::{Clear, ClearCrypto, ClearDmvpn, ClearIp, Command, Show, ShowIp, ShowPolicyMap};
 use crate::words::Words;
 use api::{CacheFilter, Kind, PeerFilter, Prefix, Request};
 use std::net::Ipv4Addr;
@@ -43,6 +43,9 @@ pub fn command(command: &Command) -> Result<(Request, View), String> {
         Command::Show(Show::Ip(ShowIp::Route { words })) => show_route(words),
         Command::Show(Show::Interfaces { words }) => show_interfaces(words),
         Command::Show(Show::Drops) => Ok((Request::Drops, View::Plain)),
+        Command::Show(Show::PolicyMap(ShowPolicyMap::ControlPlane)) => {
+            Ok((Request::ControlPlane, View::Plain))
+        }
         Command::Show(Show::Workers { interval }) => {
             Ok((Request::Workers, View::Workers { interval: Duration::from_secs(*interval) }))
         }
@@ -203,6 +206,7 @@ mod tests {
             ),
             ("sh ip ro 10.0.0.2", Request::Routes { address }, View::Plain),
             ("sh int Tu0", Request::Interfaces { interface: Some("Tunnel0".into()) }, View::Plain),
+            ("sh pol con", Request::ControlPlane, View::Plain),
             ("sh dr", Request::Drops, View::Plain),
             ("sh ver", Request::Status, View::Version),
             (

@@ -60,6 +60,7 @@ mod golden {
             ("show-ip-route", "routes", View::Plain),
             ("show-interfaces", "interfaces", View::Plain),
             ("show-drops", "drops", View::Plain),
+            ("show-policy-map-control-plane", "control-plane", View::Plain),
             ("show-workers", "workers", workers),
             ("show-status", "status", View::Plain),
             ("show-status-alone", "status-alone", View::Plain),

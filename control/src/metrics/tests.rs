@@ -6,6 +6,7 @@ use super::{View, render};
 use crate::hub::Counters;
 use crate::outbox;
 use api::*;
+use shm::class::Class;
 use shm::drops::DropReason as Reason;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -164,6 +165,7 @@ fn view(up: u64, down: u64, peers: Option<Vec<Dmvpn>>) -> View {
             ..NhrpTraffic::default()
         }],
         drops: Some([Reason::NoRoute, Reason::TxFull, Reason::UnknownPeer].iter().map(drop).collect()),
+        classes: Some(Class::ALL.into_iter().map(class).collect()),
         workers: Some(Workers {
             tsc_hz: Some(2_100_000_000),
             read_at_ms: 0,
@@ -181,6 +183,19 @@ fn view(up: u64, down: u64, peers: Option<Vec<Dmvpn>>) -> View {
         outbox: outbox::Counters::default(),
         events: Counters::default(),
         crypto: None,
+    }
+}
+
+fn class(class: Class) -> PolicedClass {
+    let n = class as u64;
+    let packets = ClassCounts { conformed: 100 + n, exceeded: n, source_exceeded: 0, queue_full: 1 };
+    PolicedClass {
+        class: class.name().into(),
+        content: class.content().into(),
+        rate: 1000,
+        burst: 200,
+        packets,
+        by_worker: vec![packets],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::View;
 use super::exposition::Family;
-use api::{Interface, KernelTraffic, Medium, NhrpTraffic};
+use api::{Interface, KernelTraffic, Medium, NhrpTraffic, PolicedClass};
 
 /// All of them.
 pub fn families(view: &View) -> Vec<Family> {
@@ -10,6 +10,7 @@ pub fn families(view: &View) -> Vec<Family> {
     all.extend(nhrp(&view.nhrp));
     all.extend(control(view));
     all.extend(drops(view));
+    all.extend(classes(view.classes.iter().flatten()));
     all
 }
 
@@ -181,5 +182,40 @@ fn drops(view: &View) -> Vec<Family> {
             "Packets that the workers discarded; `hubctl show drops` explains the reasons.",
         )
         .each(drops, |family, drop| family.add(&[("reason", &drop.reason)], drop.packets as f64)),
+    ]
+}
+
+fn classes<'v>(classes: impl Iterator<Item = &'v PolicedClass> + Clone) -> Vec<Family> {
+    let allowed = |family: Family, value: fn(&PolicedClass) -> u32| {
+        family.each(classes.clone(), |family, class| {
+            family.add(&[("class", &class.class)], value(class).into())
+        })
+    };
+    let packets = Family::counter(
+        "control_plane_packets_total",
+        "Packets to the hub itself by class: conformed, dropped over the class's rate or one sender's share, and those \
+         of the conformed that were dropped because the class's place in a queue was full.",
+    )
+    .each(classes.clone(), |family, class| {
+        let counts = &class.packets;
+        for (result, packets) in [
+            ("conformed", counts.conformed),
+            ("exceeded", counts.exceeded),
+            ("source_exceeded", counts.source_exceeded),
+            ("queue_full", counts.queue_full),
+        ] {
+            family.add(&[("class", &class.class), ("result", result)], packets as f64);
+        }
+    });
+    vec![
+        packets,
+        allowed(
+            Family::gauge("control_plane_rate_packets_per_second", "Packets a second that a class may have."),
+            |class| class.rate,
+        ),
+        allowed(
+            Family::gauge("control_plane_burst_packets", "Packets of a class that may come at once."),
+            |class| class.burst,
+        ),
     ]
 }

@@ -12,6 +12,7 @@ use forwarding::{
     BURST, Burst, Forwarder, Now, PortAddress, PortSettings, Role, STAGES, Settings, Sink, TunnelSettings,
     Updater,
 };
+use shm::class::Class;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::cpu::cycles;
 use shm::message::{Event, PortId, Target, TunnelId, Update};
@@ -37,10 +38,10 @@ impl Sink<MemoryBuffer> for Collector {
     fn transmit(&mut self, _: PortId, frame: MemoryBuffer) {
         self.frames.push(frame);
     }
-    fn to_port_twin(&mut self, _: PortId, frame: MemoryBuffer) {
+    fn to_port_twin(&mut self, _: PortId, _: Class, frame: MemoryBuffer) {
         self.frames.push(frame);
     }
-    fn to_tunnel_twin(&mut self, _: TunnelId, packet: MemoryBuffer) {
+    fn to_tunnel_twin(&mut self, _: TunnelId, _: Class, packet: MemoryBuffer) {
         self.frames.push(packet);
     }
     fn event(&mut self, event: Event<'_>) -> bool {
@@ -84,6 +85,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
         max_peers: spokes,
         workers: 1,
         buffers: 2 * BURST as u32,
+        control_plane: Default::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use forwarding::memory::{MemoryBuffer, MemoryPool};
 use forwarding::{
     Burst, Forwarder, Now, PortAddress, PortSettings, Role, Settings, Sink, TunnelSettings, tables,
 };
+use shm::class::Class;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::message::{Event, PortId, Target, TunnelId, Update};
 use std::net::Ipv4Addr;
@@ -61,10 +62,10 @@ impl Sink<MemoryBuffer> for Out {
     fn transmit(&mut self, port: PortId, frame: MemoryBuffer) {
         self.frames.push((port, frame.data().to_vec()));
     }
-    fn to_port_twin(&mut self, _: PortId, frame: MemoryBuffer) {
+    fn to_port_twin(&mut self, _: PortId, _: Class, frame: MemoryBuffer) {
         self.port_twin.push(frame.data().to_vec());
     }
-    fn to_tunnel_twin(&mut self, _: TunnelId, packet: MemoryBuffer) {
+    fn to_tunnel_twin(&mut self, _: TunnelId, _: Class, packet: MemoryBuffer) {
         self.tunnel_twin.push(packet.data().to_vec());
     }
     fn event(&mut self, event: Event<'_>) -> bool {
@@ -123,6 +124,7 @@ pub fn settings(key: Option<u32>) -> Settings {
         max_peers: MAX_PEERS,
         workers: 1,
         buffers: BUFFERS as u32,
+        control_plane: Default::default(),
     }
 }
 

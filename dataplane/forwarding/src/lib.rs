@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod adjacency;
+mod class;
 pub mod crypto;
 pub mod ecn;
 mod epoch;
@@ -39,6 +40,7 @@ mod now;
 mod output;
 mod path;
 mod peers;
+mod police;
 mod punt;
 pub mod reassembly;
 mod recent;
@@ -60,6 +62,7 @@ mod zeroed;
 
 pub use forwarder::{BURST, Burst, Forwarder};
 pub use now::Now;
+pub use police::ControlPlane;
 pub use refusal::{ApplyError, Refusal};
 pub use sa::SA_OCTETS;
 pub use settings::{PortAddress, PortSettings, Role, Settings, SettingsError, TunnelSettings};

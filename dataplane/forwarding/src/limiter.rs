@@ -1,7 +1,7 @@
 //! Rate limit without a clock: time is passed in.
 //!
-//! Used for what the hub sends because of somebody else's packet (RFC 1812 4.3.2.8): one bucket for all, and one per
-//! source so that a single host cannot use up everybody's share.
+//! For what the hub sends, or looks into, because of somebody else's packet (RFC 1812 4.3.2.8): one bucket for all, and one
+//! per source so that a single host cannot use up everybody's share.
 
 use crate::now::Now;
 use std::net::Ipv4Addr;
@@ -57,12 +57,10 @@ impl Bucket {
     }
 }
 
-/// A bucket for all and one for each recent source.
+/// A bucket for each recent source.
 #[derive(Clone, Debug)]
-pub struct Limiter {
-    all: Bucket,
-    all_rate: Rate,
-    source_rate: Rate,
+pub struct Sources {
+    rate: Rate,
     /// Sets of [`WAYS`] slots; a source stands in the set of its hash.
     sources: Box<[[Slot; WAYS]]>,
 }
@@ -73,25 +71,18 @@ struct Slot {
     bucket: Bucket,
 }
 
-impl Limiter {
-    /// Both kinds of bucket start full.
-    pub fn new(all_rate: Rate, source_rate: Rate) -> Self {
-        let start = Now::default();
-        // The address 0.0.0.0 is nobody's: an error is never sent to it.
-        let slot = Slot { source: 0, bucket: Bucket::full(source_rate, start) };
-        Self {
-            all: Bucket::full(all_rate, start),
-            all_rate,
-            source_rate,
-            sources: vec![[slot; WAYS]; SOURCES / WAYS].into_boxed_slice(),
-        }
+impl Sources {
+    /// Every bucket starts full.
+    pub fn new(rate: Rate) -> Self {
+        // The address 0.0.0.0 is nobody's: nothing is answered to it.
+        let slot = Slot { source: 0, bucket: Bucket::full(rate, Now::default()) };
+        Self { rate, sources: vec![[slot; WAYS]; SOURCES / WAYS].into_boxed_slice() }
     }
 
-    /// Whether something may be sent because of `source`. The source's own bucket is asked first: who is over the own
-    /// share takes nothing from all.
+    /// Takes a token of `source`.
     ///
     /// A new source takes the place of the one that was quiet longest in its set. Who cycles through many (forged)
-    /// sources gets fresh buckets that way, and is held by the bucket for all.
+    /// sources gets fresh buckets that way, and is held by what limits all together.
     pub fn allow(&mut self, source: Ipv4Addr, now: Now) -> bool {
         let source = source.to_bits();
         let set = (source.wrapping_mul(0x9e37_79b1) >> 16) as usize % self.sources.len();
@@ -101,11 +92,32 @@ impl Limiter {
             None => {
                 let oldest = slots.iter().enumerate().min_by_key(|(_, slot)| slot.bucket.filled);
                 let at = oldest.map_or(0, |(at, _)| at);
-                slots[at] = Slot { source, bucket: Bucket::full(self.source_rate, now) };
+                slots[at] = Slot { source, bucket: Bucket::full(self.rate, now) };
                 at
             }
         };
-        slots[at].bucket.take(self.source_rate, now) && self.all.take(self.all_rate, now)
+        slots[at].bucket.take(self.rate, now)
+    }
+}
+
+/// A bucket for all and one for each recent source.
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    all: Bucket,
+    rate: Rate,
+    sources: Sources,
+}
+
+impl Limiter {
+    /// Both kinds of bucket start full.
+    pub fn new(rate: Rate, source_rate: Rate) -> Self {
+        Self { all: Bucket::full(rate, Now::default()), rate, sources: Sources::new(source_rate) }
+    }
+
+    /// Whether something may be sent because of `source`. The source's own bucket is asked first: who is over the own
+    /// share takes nothing from all.
+    pub fn allow(&mut self, source: Ipv4Addr, now: Now) -> bool {
+        self.sources.allow(source, now) && self.all.take(self.rate, now)
     }
 }
 

@@ -1,17 +1,20 @@
 //! To the hub itself: its kernel by the twins, its control process by events.
 //!
-//! In: what the FIB or a stage says is the hub's. Out: twins and events, each with its rate. Drops: `punt_limited`,
+//! In: what the FIB or a stage says is the hub's. Out: twins and events, each by its class, which has a rate of its own
+//! ([`crate::class`], [`crate::police`]). Drops: `punt_limited`,
 //! `event_ring_full`, `nhrp_too_long`, `ip_martian`, `ecn_invalid`, and the reasons that a refusal names. A spoke's packets go to the
 //! twin of the tunnel they came by, also when they are to another of the hub's addresses: the kernel then sees them
 //! where its reverse route points.
 
+use crate::class;
 use crate::ecn;
 use crate::forward::bare;
 use crate::inner_input::is_nobody;
 use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL};
 use crate::recent::hash;
 use crate::sink::Sink;
-use crate::turn::{GLEAN_RATE, PUNT_RATE, REFUSAL_RATE, Turn};
+use crate::turn::{GLEAN_RATE, REFUSAL_RATE, Turn};
+use shm::class::Class;
 use shm::drops::DropReason;
 use shm::message::{Event, IKE_PORT, MAX_PAYLOAD, NAT_T_PORT, PortId, SessionId, TunnelId};
 use std::net::Ipv4Addr;
@@ -54,18 +57,48 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     }
 
     fn punt_packet(&mut self, tunnel: TunnelId, packet: P::Buffer) {
-        if !self.state.punt_bucket.take(PUNT_RATE, self.now) {
-            return self.count_drop(DropReason::PuntLimited);
+        let class = class::of_packet(packet.data());
+        if self.admit(class) {
+            self.sink.to_tunnel_twin(tunnel, class, packet);
         }
-        self.sink.to_tunnel_twin(tunnel, packet);
     }
 
     /// A frame for the port's twin.
     pub(crate) fn punt_frame(&mut self, frame: P::Buffer) {
-        if !self.state.punt_bucket.take(PUNT_RATE, self.now) {
-            return self.count_drop(DropReason::PuntLimited);
+        let class = class::of_frame(frame.data());
+        if self.admit(class) {
+            self.sink.to_port_twin(self.port, class, frame);
         }
-        self.sink.to_port_twin(self.port, frame);
+    }
+
+    /// Whether a class takes one packet more. Counts it either way.
+    #[inline]
+    fn admit(&self, class: Class) -> bool {
+        let (counters, conforms) = (self.counters.class(class), self.tables.police.take(class, self.now));
+        if conforms {
+            counters.conformed.add(1);
+        } else {
+            counters.exceeded.add(1);
+            self.count_drop(DropReason::PuntLimited);
+        }
+        conforms
+    }
+
+    /// The same for one sender, who was `fair` if it was within its own share; who was not takes nothing from the class.
+    fn admit_from(&self, class: Class, fair: bool) -> bool {
+        if !fair {
+            self.counters.class(class).source_exceeded.add(1);
+            self.count_drop(DropReason::PuntLimited);
+        }
+        fair && self.admit(class)
+    }
+
+    /// Tells control what its class has admitted.
+    fn tell(&mut self, event: Event<'_>) {
+        if !self.sink.event(event) {
+            self.counters.class(event.class()).queue_full.add(1);
+            self.count_drop(DropReason::EventRingFull);
+        }
     }
 
     /// An NHRP packet.
@@ -78,14 +111,13 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.count_drop(DropReason::NhrpTooLong);
         }
         let nbma = Ipv4Addr::from_bits(meta.nbma);
-        if !self.state.nhrp.allow(nbma, self.now) {
-            return self.count_drop(DropReason::PuntLimited);
+        let fair = self.state.nhrp.allow(nbma, self.now);
+        if !self.admit_from(Class::Nhrp, fair) {
+            return;
         }
         let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
         let packet = buffer.data().get(start..end).unwrap_or_default();
-        if !self.sink.event(Event::Nhrp { tunnel: meta.tunnel, nbma, session: self.session(meta), packet }) {
-            self.count_drop(DropReason::EventRingFull);
-        }
+        self.tell(Event::Nhrp { tunnel: meta.tunnel, nbma, session: self.session(meta), packet });
     }
 
     /// Whose SA the packet came by; `None`: by none.
@@ -104,8 +136,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.count_drop(DropReason::IkeTooLong);
         }
         let nbma = Ipv4Addr::from_bits(meta.nbma);
-        if !self.state.ike.allow(nbma, self.now) {
-            return self.count_drop(DropReason::PuntLimited);
+        let fair = self.state.ike.allow(nbma, self.now);
+        if !self.admit_from(Class::Ike, fair) {
+            return;
         }
         let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
         let event = Event::Ike {
@@ -115,9 +148,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             local_port: if natt { NAT_T_PORT } else { IKE_PORT },
             packet: buffer.data().get(start..end).unwrap_or_default(),
         };
-        if !self.sink.event(event) {
-            self.count_drop(DropReason::EventRingFull);
-        }
+        self.tell(event);
     }
 
     /// A datagram that was put together, for the port's twin: it gets a frame again, from a station that is nobody's.
@@ -157,7 +188,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         self.count_drop(DropReason::NoNeighbour);
         let rests =
             !self.state.gleans.admit(hash(meta.destination.into(), port.into()), self.now, GLEAN_REST);
-        if !rests && self.state.glean_bucket.take(GLEAN_RATE, self.now) {
+        // The packet is counted already; the class only bounds what control is asked.
+        if !rests
+            && self.state.glean_bucket.take(GLEAN_RATE, self.now)
+            && self.tables.police.take(Class::Arp, self.now)
+        {
+            self.counters.class(Class::Arp).conformed.add(1);
             let _ = self.sink.event(Event::Glean { port, address: Ipv4Addr::from_bits(meta.destination) });
         }
     }

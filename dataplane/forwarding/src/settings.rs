@@ -1,5 +1,6 @@
 //! What the forwarder knows from `hub.toml`: fixed while the process lives.
 
+use crate::police::ControlPlane;
 use shm::counters::{MAX_PORTS, MAX_TUNNELS};
 use std::net::Ipv4Addr;
 
@@ -89,6 +90,8 @@ pub struct Settings {
     pub workers: usize,
     /// Packet buffers that the workers share: bounds what fragments may hold.
     pub buffers: u32,
+    /// What the hub itself takes of each class.
+    pub control_plane: ControlPlane,
 }
 
 /// Why settings are refused.

@@ -11,6 +11,7 @@ use crate::interfaces::Interfaces;
 use crate::link::Links;
 use crate::members::Members;
 use crate::nbma::NbmaMap;
+use crate::police::Police;
 use crate::sa_table::{Mailbox, SaTable};
 use crate::settings::{Settings, SettingsError};
 use crate::updater::Updater;
@@ -35,6 +36,8 @@ pub(crate) struct Tables {
     pub(crate) nbma: NbmaMap,
     pub(crate) members: Members,
     pub(crate) epochs: Epochs,
+    /// What the hub itself takes. The only part that workers write.
+    pub(crate) police: Police,
     /// Whether a resync was ever completed; before, a spoke that is not in the tables may be one not told yet.
     /// Written by the updater, read by all workers.
     pub(crate) complete: AtomicBool,
@@ -133,6 +136,7 @@ fn build(settings: Settings, secured: Option<Secured>) -> Option<Tables> {
         nbma: NbmaMap::new(peers)?,
         members: Members::new(settings.tunnels.len(), peers)?,
         epochs: Epochs::new(settings.workers),
+        police: Police::new(&settings.control_plane),
         complete: AtomicBool::new(false),
         interfaces: Interfaces::new(&settings),
         settings,

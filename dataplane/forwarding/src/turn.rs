@@ -3,7 +3,7 @@
 use crate::crypto::Crypto;
 use crate::esp_output::Unsealed;
 use crate::forwarder::Burst;
-use crate::limiter::{Bucket, Limiter, Rate};
+use crate::limiter::{Bucket, Limiter, Rate, Sources};
 use crate::link::Link;
 use crate::now::Now;
 use crate::reassembly::{Limits, Reassembler};
@@ -16,15 +16,9 @@ use shm::drops::DropReason;
 use shm::message::{LinkId, PeerId, PortId, TunnelId};
 use wire::buffer::BufferPool;
 
-/// Packets and frames to kernel twins, per worker: what a kernel on one core copes with.
-pub(crate) const PUNT_RATE: Rate = Rate { per_second: 50_000, burst: 2_000 };
-/// NHRP packets to control, per worker: 10,000 spokes that register at once take a fifth of a second.
-const NHRP_RATE: Rate = Rate { per_second: 50_000, burst: 4_000 };
 /// NHRP packets to control from one NBMA address: a site with a thousand spokes behind one NAT address gets through,
 /// and a spoke gone mad leaves room for all others.
 const NHRP_SOURCE_RATE: Rate = Rate { per_second: 500, burst: 1_000 };
-/// IKE messages to control, per worker: 10,000 spokes that come back at once need two or three each.
-const IKE_RATE: Rate = Rate { per_second: 20_000, burst: 2_000 };
 /// IKE messages to control from one address: as many as a site with hundreds of spokes behind one address needs.
 const IKE_SOURCE_RATE: Rate = Rate { per_second: 500, burst: 1_000 };
 /// Reports that a peer's address or port is another now, per worker.
@@ -33,7 +27,8 @@ pub(crate) const MOVED_RATE: Rate = Rate { per_second: 1_000, burst: 1_000 };
 pub(crate) const REDIRECT_RATE: Rate = Rate { per_second: 2_000, burst: 200 };
 /// Reports of refused packets, per worker.
 pub(crate) const REFUSAL_RATE: Rate = Rate { per_second: 50, burst: 100 };
-/// Requests to resolve a neighbour, per worker.
+/// Requests to resolve a neighbour, per worker: its share of ARP's class, so that who scans a subnet leaves room for the
+/// answers.
 pub(crate) const GLEAN_RATE: Rate = Rate { per_second: 500, burst: 100 };
 /// ICMP errors, per worker.
 const ICMP_RATE: Rate = Rate { per_second: 1_000, burst: 100 };
@@ -56,9 +51,8 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) refusal_bucket: Bucket,
     pub(crate) gleans: Recent,
     pub(crate) glean_bucket: Bucket,
-    pub(crate) punt_bucket: Bucket,
-    pub(crate) nhrp: Limiter,
-    pub(crate) ike: Limiter,
+    pub(crate) nhrp: Sources,
+    pub(crate) ike: Sources,
     pub(crate) moved_bucket: Bucket,
     pub(crate) icmp: Limiter,
     pub(crate) reassembler: Reassembler<P::Buffer>,
@@ -86,9 +80,8 @@ impl<P: BufferPool> State<P> {
             refusal_bucket: Bucket::full(REFUSAL_RATE, start),
             gleans: Recent::new(SENDERS),
             glean_bucket: Bucket::full(GLEAN_RATE, start),
-            punt_bucket: Bucket::full(PUNT_RATE, start),
-            nhrp: Limiter::new(NHRP_RATE, NHRP_SOURCE_RATE),
-            ike: Limiter::new(IKE_RATE, IKE_SOURCE_RATE),
+            nhrp: Sources::new(NHRP_SOURCE_RATE),
+            ike: Sources::new(IKE_SOURCE_RATE),
             moved_bucket: Bucket::full(MOVED_RATE, start),
             icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
             reassembler: Reassembler::new(Limits::of(buffers, workers)),

@@ -263,6 +263,7 @@ mod tests {
             max_peers,
             workers: 1,
             buffers: 1024,
+            control_plane: Default::default(),
         };
         let (updater, mut readers) = tables(settings).expect("settings");
         (updater, readers.remove(0))

@@ -8,6 +8,7 @@ use common::secured::{Hub, data, gre_packet, sa};
 use common::*;
 use forwarding::memory::{DATAROOM, MemoryBuffer, MemoryPool};
 use forwarding::{Burst, Forwarder, Now, Sink};
+use shm::class::Class;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::message::{Event, Inject, PortId, Protection, Transform, TunnelId};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -29,10 +30,10 @@ impl Sink<MemoryBuffer> for Void {
     fn transmit(&mut self, _: PortId, _: MemoryBuffer) {
         self.sent += 1;
     }
-    fn to_port_twin(&mut self, _: PortId, _: MemoryBuffer) {
+    fn to_port_twin(&mut self, _: PortId, _: Class, _: MemoryBuffer) {
         self.punted += 1;
     }
-    fn to_tunnel_twin(&mut self, _: TunnelId, _: MemoryBuffer) {
+    fn to_tunnel_twin(&mut self, _: TunnelId, _: Class, _: MemoryBuffer) {
         self.punted += 1;
     }
     fn event(&mut self, _: Event<'_>) -> bool {

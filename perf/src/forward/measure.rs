@@ -6,6 +6,7 @@ use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
 use arrayvec::ArrayVec;
 use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Sink, Updater};
 use shm::Segment;
+use shm::class::Class;
 use shm::counters::{Counter, WorkerCounters};
 use shm::cpu::cycles;
 use shm::drops::DropReason;
@@ -28,10 +29,10 @@ impl<B> Sink<B> for Sent<B> {
             self.elsewhere += 1;
         }
     }
-    fn to_port_twin(&mut self, _port: PortId, _frame: B) {
+    fn to_port_twin(&mut self, _port: PortId, _: Class, _frame: B) {
         self.elsewhere += 1;
     }
-    fn to_tunnel_twin(&mut self, _tunnel: TunnelId, _packet: B) {
+    fn to_tunnel_twin(&mut self, _tunnel: TunnelId, _: Class, _packet: B) {
         self.elsewhere += 1;
     }
     fn event(&mut self, _event: Event<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! The ends of the rings that carry packets: events of the workers, and what control has sent. Both lose, and count.
 
 use super::Lines;
+use super::shares::Shares;
 use crate::codec::{EventSlot, InjectSlot, Malformed, PACKET_WORDS};
 use crate::message::{Event, Inject};
 use crate::ring::{Consumer, Memory, Peek, Producer};
@@ -45,17 +46,30 @@ fn discard<M: Memory<PACKET_WORDS>>(
 #[derive(Debug)]
 pub struct EventSender {
     pub(super) ring: Producer<PacketLines, PACKET_WORDS>,
+    /// What each class has of the ring.
+    pub(super) shares: Shares,
     pub(super) max_peers: u32,
     pub(super) words: Box<[u64; PACKET_WORDS]>,
 }
 
 impl EventSender {
-    /// Sends one; `false`: it was lost, and counted in the segment, because the ring is full or a field breaks its
-    /// bound.
+    /// Sends one; `false`: it was lost, and counted in the segment, because the ring, or the place of the event's class
+    /// in it, is full, or a field breaks its bound.
     #[inline]
     pub fn send(&mut self, event: &Event<'_>) -> bool {
+        let class = event.class();
+        if !self.shares.admits(class, || self.ring.acknowledged()) {
+            self.ring.count_full();
+            return false;
+        }
         match EventSlot::encode(event, self.max_peers, &mut self.words) {
-            Ok(length) => self.ring.push(self.words.get(..length).unwrap_or_default()).is_ok(),
+            Ok(length) => match self.ring.push(self.words.get(..length).unwrap_or_default()) {
+                Ok(position) => {
+                    self.shares.sent(class, position);
+                    true
+                }
+                Err(_) => false,
+            },
             Err(_) => {
                 self.ring.count_unfit();
                 false

@@ -93,6 +93,11 @@ impl<M: Memory<WORDS>, const WORDS: usize> Producer<M, WORDS> {
         Ok(position)
     }
 
+    /// Counts a message that found no place, though the ring may have slots left for others.
+    pub fn count_full(&self) {
+        self.memory.header().producer.full.add(1);
+    }
+
     /// Counts a message that could not be encoded.
     pub fn count_unfit(&self) {
         self.memory.header().producer.unfit.add(1);

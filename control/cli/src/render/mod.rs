@@ -6,6 +6,7 @@ pub mod cache_summary;
 pub mod cache_traffic;
 pub mod columns;
 pub mod config;
+pub mod control_plane;
 pub mod crypto;
 pub mod dmvpn;
 pub mod dmvpn_detail;
@@ -53,6 +54,7 @@ pub fn text(view: &View, earlier: Option<&Response>, response: &Response) -> Res
         (Response::Interfaces(interfaces), _) => interfaces::interfaces(interfaces),
         (Response::Routes(routes), _) => routes::routes(routes),
         (Response::Drops(drops), _) => drops::drops(drops),
+        (Response::ControlPlane(classes), _) => control_plane::classes(classes),
         (Response::Workers(workers), _) => {
             let earlier = match earlier {
                 Some(Response::Workers(earlier)) => Some(earlier),

@@ -8,6 +8,7 @@ use forwarding::memory::{DATAROOM, MemoryBuffer, MemoryPool};
 use forwarding::{
     Burst, Forwarder, Now, PortAddress, PortSettings, Role, Settings, Sink, TunnelSettings, Updater,
 };
+use shm::class::Class;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::drops::DropReason;
 use shm::message::{Event, PortId, Target, TunnelId, Update};
@@ -75,10 +76,10 @@ impl Sink<MemoryBuffer> for Recorder {
         check_frame(frame.data(), self.wild);
         self.sent.push((port, frame.data().to_vec()));
     }
-    fn to_port_twin(&mut self, port: PortId, frame: MemoryBuffer) {
+    fn to_port_twin(&mut self, port: PortId, _: Class, frame: MemoryBuffer) {
         self.frames.push((port, frame.data().to_vec()));
     }
-    fn to_tunnel_twin(&mut self, tunnel: TunnelId, packet: MemoryBuffer) {
+    fn to_tunnel_twin(&mut self, tunnel: TunnelId, _: Class, packet: MemoryBuffer) {
         check_ip(packet.data(), self.wild);
         self.packets.push((tunnel, packet.data().to_vec()));
     }
@@ -208,6 +209,7 @@ pub fn settings() -> Settings {
         max_peers: 64,
         workers: 1,
         buffers: BUFFERS,
+        control_plane: Default::default(),
     }
 }
 
