@@ -25,14 +25,17 @@ frr_start() {
     return 1
 }
 
-# frr_daemon NAMESPACE DAEMON: start one without configuration.
+# frr_daemon NAMESPACE DAEMON [OPTION...]: start one with the configuration that its own file has, if there is one.
 frr_daemon() {
-    local dir
+    local dir options=("${@:3}")
     dir=$(frr_dir "$1")
+    # What one that was killed leaves behind is no sign of life.
+    rm -f "$dir/$2.vty"
+    [ "$2" != bfdd ] || options+=(--bfdctl "$dir/bfdd.sock")
     # Its own file of that name is there so that it looks for no other.
     [ -e "$dir/$2.conf" ] || install -o frr -g frr -m 640 /dev/null "$dir/$2.conf"
     in_ns "$1" setsid "$FRR_BIN/$2" -d --vty_socket "$dir" -z "$dir/zserv.api" -i "$dir/$2.pid" -f "$dir/$2.conf" \
-        </dev/null >>"$dir/$2.out" 2>&1
+        ${options[@]+"${options[@]}"} </dev/null >>"$dir/$2.out" 2>&1
     wait_until 10 test -S "$dir/$2.vty" && return
     warn "FRR's $2 in $1 does not come up: $(cat "$dir/$2.out")"
     return 1

@@ -64,8 +64,8 @@ captured_at() {
 
 TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE)
 # Warnings that speak of the conversation and not of the packet; and the sum 0xffff that Linux hosts write where 0x0000
-# comes out, which is the same number, in one of 65,536 segments.
-TSHARK_CONVERSATION='icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
+# comes out, which is the same number, in one of 65,536 segments. FRR's long UPDATEs are of RFC 8654.
+TSHARK_CONVERSATION='bgp.length.invalid or icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
 
 # SPIs whose packets tshark can decrypt and not check, for a display filter.
 unchecked_spis() {
@@ -79,7 +79,7 @@ capture_complaints() {
     # User-mode Linux leaves the sums of UDP to the host, which finishes them behind the point of capture.
     is_ours || options+=(-o udp.check_checksum:FALSE)
     mapfile -t keys < <(keys_options "$(basename "$file" .pcap)")
-    tshark "${options[@]}" ${keys[@]+"${keys[@]}"} -r "$file" -Y "eth.src == $source and (_ws.malformed
+    tshark "${options[@]}" ${keys[@]+"${keys[@]}"} -r "$file" -Y "eth.src == $source and ((_ws.malformed and not bgp.length.invalid)
         or ip.checksum.status == Bad or udp.checksum.status == Bad or (tcp.checksum.status == Bad and not tcp.checksum.ffff)
         or icmp.checksum.status == Bad or gre.checksum.status == Bad or nhrp.hdr.chksum.status == Bad
         or (esp and not (esp.icv_good == 1 or esp.spi in {$(unchecked_spis "$file")}))

@@ -35,7 +35,7 @@ guest_start() {
     dir=$(guest_dir "$name")
     rm -rf "$dir"
     mkdir -p "$dir/share" "$dir/uml"
-    cp "$GUEST_FILES"/{router,protection} "$dir/share/"
+    cp "$GUEST_FILES"/{router,routing,protection} "$dir/share/"
     guest_tap "$name" "$bridge"
     mac=02:00:$(printf %s "$name" | md5sum | sed 's/\(..\)\(..\)\(..\)\(..\).*/\1:\2:\3:\4/')
     # Its own session: a Ctrl-C at the terminal is for the lab, which then stops its guests in order.

@@ -5,9 +5,10 @@
 LAB_HUB=${LAB_HUB:-ours}
 is_ours() { [ "$LAB_HUB" = ours ]; }
 
+# The static routes of hub.conf.
 lab_routes() {
-    local n
-    for n in 1 2; do hub_route "$(spoke_lan "$n").0/24" "$(spoke_tunnel "$n")"; done
+    local route
+    for route in $ROUTES; do hub_route "${route%@*}" "${route#*@}"; done
 }
 
 # hub_conf [NAME=VALUE ...]: what the hub under test is to be, as shell variables: those of a guest's `router` and
@@ -21,7 +22,6 @@ GATEWAY=$HUB_GATEWAY
 TUNNEL=$HUB_TUNNEL
 LAN=
 KEY=42
-HUB=
 NHS=
 MTU=1400
 HOLDTIME=60
@@ -34,7 +34,10 @@ START=none
 PEER=%any
 NHRP=
 COOKIE_THRESHOLD=
+HUB_TUNNELS=
+ASN=65000
 END
+    routing_words gre1
     protection_conf
     printf '%s=%q\n' IKE "${LAB_IKE[*]}" ESP "${LAB_ESP[*]}" IKE_LIFE 86400 CHILD_LIFE 3600 DPD 10
     for setting; do printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"; done
@@ -52,11 +55,13 @@ $NHRP"
 )
 
 ours_reconfigure() {
+    frr_stop hub
     hub_down
     rm -rf "$(hub_dir)/state" "$(hub_dir)/run"
     ours_write
     dataplane_start
     control_start
+    routing_up
 }
 
 frr_hub_reconfigure() {
@@ -83,7 +88,12 @@ lab_hub_start() {
     hub_become
 }
 
-lab_hub_stop() { if is_ours; then hub_down; else guest_kill h; fi; }
+lab_hub_stop() {
+    if is_ours; then
+        frr_stop hub
+        hub_down
+    else guest_kill h; fi
+}
 
 # The Ethernet address that the hub's packets come from.
 lab_hub_mac() {
@@ -116,16 +126,14 @@ hub_knows_both() { hub_knows_spoke 1 && hub_knows_spoke 2; }
 
 # By the spokes' account and the hub's. A spoke that was started anew is still registered at the hub, but has no route
 # before it hears so itself.
-all_registered() { spoke_registered 1 && spoke_registered 2 && hub_knows_both; }
-
-# on_both COMMAND-LINE: in both spokes at the same time.
-on_both() {
-    local other
-    guest s2 "$1" &
-    other=$!
-    guest s1 "$1"
-    wait "$other"
+all_registered() {
+    local n
+    for n in $SPOKES; do spoke_registered "$n" && hub_knows_spoke "$n" || return 1; done
 }
+
+# in_spokes COMMAND-LINE: in all of this scenario at the same time.
+in_spoke() { guest "s$1" "$2"; }
+in_spokes() { on_spokes in_spoke "$1"; }
 
 # Begin a scenario from the same place, however the one before ended.
 lab_baseline() {
@@ -135,15 +143,25 @@ lab_baseline() {
         hub_runs dataplane || dataplane_start
         hub_runs control || control_start
     fi
-    local n
-    for n in 1 2; do
-        guest_runs "s$n" || spokes_boot "$n"
-        guest_plug "s$n" br-spokes
-    done
+    spokes_present
     # What a scenario that failed left behind would make new shortcuts.
-    on_both 'pkill -x ping || true; iptables-legacy -F INPUT'
+    in_spokes 'pkill -x ping || true; iptables-legacy -F INPUT'
     spokes_become ${SPOKES_ARE[@]+"${SPOKES_ARE[@]}"}
-    wait_until 30 spoke_registered 1 || die "spoke 1 does not register"
-    wait_until 30 spoke_registered 2 || die "spoke 2 does not register"
-    on_both "vtysh -c 'clear ip nhrp shortcut' -c 'clear ip nhrp cache' >/dev/null"
+    local n
+    for n in $SPOKES; do
+        wait_until 30 spoke_registered "$n" || die "spoke $n does not register"
+    done
+    in_spokes "vtysh -c 'clear ip nhrp shortcut' -c 'clear ip nhrp cache' >/dev/null"
+}
+
+# Those that this scenario wants run and are plugged in, others are off.
+spokes_present() {
+    local dir n absent=()
+    for dir in "$RUN"/guests/s*/; do
+        n=$(basename "$dir")
+        case " $SPOKES " in *" ${n#s} "*) ;; *) guest_kill "$n" ;; esac
+    done
+    for n in $SPOKES; do guest_runs "s$n" || absent+=("$n"); done
+    [ ${#absent[@]} = 0 ] || spokes_boot "${absent[@]}"
+    for n in $SPOKES; do guest_plug "s$n" br-spokes; done
 }

@@ -15,10 +15,11 @@ keys_keep() {
 
 # keys_tables NAME: Wireshark's tables for a capture, beside it: NAME.esp_sa and NAME.ikev2_decryption_table.
 keys_tables() {
-    local other=
-    if guest_runs s2; then keys_keep s2 & other=$!; fi
-    ! guest_runs s1 || keys_keep s1
-    [ -z "$other" ] || wait "$other"
+    local n others=()
+    for n in $SPOKES; do
+        ! guest_runs "s$n" || { keys_keep "s$n" & others+=($!); }
+    done
+    [ ${#others[@]} = 0 ] || wait "${others[@]}"
     python3 "$LAB/lib/keys.py" "$(keys_dir)" "$RESULTS/$1.pcap" "$RESULTS/$1"
 }
 

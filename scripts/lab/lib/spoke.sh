@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # Spokes s1, s2, ...: what number N is called, and the router it runs.
+# SPOKES of a scenario are the numbers of those that it wants.
 #   underlay 203.0.113.(10+N)   tunnel 10.255.0.(10+N)   LAN 10.100.N.0/24 with a host at .10
+
+SPOKES=${SPOKES:-1 2}
 
 spoke_nbma() { echo "203.0.113.$((10 + $1))"; }
 spoke_tunnel() { echo "10.255.0.$((10 + $1))"; }
 spoke_lan() { echo "10.100.$1"; }
 spoke_host() { echo "10.100.$1.10"; }
 
-# spoke_conf N [NAME=VALUE ...]: say what spoke N is to be.
+# spoke_conf N [NAME=VALUE ...]: say what spoke N is to be. M:NAME=VALUE is a word to spoke M alone.
 spoke_conf() {
     local n=$1 setting
     shift
@@ -19,8 +22,7 @@ GATEWAY=$SPOKE_GATEWAY
 TUNNEL=$(spoke_tunnel "$n")
 LAN=$(spoke_lan "$n")
 KEY=42
-HUB=$HUB_NBMA
-NHS=dynamic
+NHS=dynamic@$HUB_NBMA
 MTU=1400
 HOLDTIME=60
 UNIQUE=0
@@ -30,9 +32,18 @@ ID=spoke$n.$LAB_DOMAIN
 CERT=spoke$n
 START=trap
 PEER=%any
+HUB_TUNNELS=$HUB_TUNNEL
+ASN=$((65000 + n))
 END
+        routing_words gre1
         protection_conf
-        for setting; do printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"; done
+        for setting; do
+            case $setting in
+            "$n":*) setting=${setting#*:} ;;
+            [0-9]:*) continue ;;
+            esac
+            printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"
+        done
     } >"$(guest_dir "s$n")/router.conf"
 }
 
@@ -83,13 +94,19 @@ spoke_become() {
     spoke_configured "$n" || spoke_apply "$n" '/host/router start'
 }
 
-# spokes_become [NAME=VALUE ...]: both, side by side.
-spokes_become() {
-    local other
-    spoke_become 2 "$@" &
-    other=$!
-    spoke_become 1 "$@"
-    wait "$other"
+# spokes_become [NAME=VALUE ...]: all of this scenario, side by side.
+spokes_become() { on_spokes spoke_become "$@"; }
+
+# on_spokes COMMAND [ARGUMENT...]: COMMAND N ARGUMENT... for each spoke of this scenario at the same time.
+on_spokes() {
+    local command=$1 n others=() status=0
+    shift
+    for n in $SPOKES; do
+        "$command" "$n" "$@" &
+        others+=($!)
+    done
+    for n in "${others[@]}"; do wait "$n" || status=1; done
+    return "$status"
 }
 
 # in_lan N [-t SECONDS] COMMAND-LINE: on the host behind spoke N.

@@ -4,7 +4,7 @@ HUBS="ours"
 
 scenario() {
     local before
-    spoke_become 2 NHS=10.255.0.99
+    spoke_become 2 "NHS=10.255.0.99@$HUB_NBMA"
     holds_within 20 "registering with an address that is not the hub's: wrong-nhs" hub_blames "$(spoke_nbma 2)" wrong-nhs
     holds "the log names it" grep -q "$(spoke_nbma 2)" "$(hub_dir)/control.log"
     hubctl clear ip nhrp >/dev/null

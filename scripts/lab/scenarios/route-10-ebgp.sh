@@ -1,0 +1,27 @@
+# shellcheck shell=bash disable=SC2034
+TITLE="eBGP by listen range: three spokes and the data centre with thousands of prefixes, and shortcuts between them"
+HUBS="ours"
+PROTECTION=psk
+SPOKES="1 2 3"
+HUB_IS=(ROUTING=ebgp ROUTES= SPEAKERS=10.0.0.10@65100)
+SPOKES_ARE=(ROUTING=ebgp ROUTES= "1:MANY=2000 17")
+
+# Three LANs, the 2000 of spoke 1 and the 2000 of the data centre.
+ALL=4003
+
+scenario() {
+    dc_router_up 2000 16
+    holds_within 60 "four BGP sessions are up" hub_has_sessions 4
+    holds_within 60 "the hub's kernel has $ALL routes by BGP" hub_has_routes "$ALL" bgp
+    holds_within 10 "hubctl show ip route says the same as the kernel" hub_agrees_with_kernel
+    # All but its own LAN, and those of data centre and tunnel.
+    holds_within 60 "spoke 2 has $((ALL + 1))" spoke_has_routes 2 $((ALL + 1)) bgp
+    holds_within 60 "and so has spoke 3" spoke_has_routes 3 $((ALL + 1)) bgp
+    lans_reach_each_other
+    holds "spoke 2's LAN reaches the first of the data centre" in_lan 2 ping -c 3 -i 0.2 -W 2 172.16.0.1
+    holds "and the last" in_lan 3 ping -c 3 -i 0.2 -W 2 172.16.124.241
+    holds "the data centre reaches the last of spoke 1" in_ns dc ping -c 3 -i 0.2 -W 2 172.17.124.241
+    in_spokes "vtysh -c 'clear ip nhrp shortcut' -c 'clear ip nhrp cache' >/dev/null"
+    through_hub_then_shortcut 2 3
+    through_hub_then_shortcut 3 1 172.17.100.1 172.17.100.0/28
+}
