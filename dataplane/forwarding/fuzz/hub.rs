@@ -6,7 +6,7 @@ use forwarding::{
 };
 use shm::class::Class;
 use shm::counters::{Traffic, WorkerCounters};
-use shm::message::{Event, PortId, Target, TunnelId, Update};
+use shm::message::{Event, PortId, Target, TunnelId, Update, Ways};
 use std::net::Ipv4Addr;
 use wire::buffer::PacketBuffer;
 use wire::eth::{self, Mac};
@@ -141,6 +141,9 @@ fn updates() -> Vec<Update> {
         route(Ipv4Addr::new(10, 100, 254, 1), 32, Target::Port(LAN)),
         route(SERVER, 32, Target::Link(1)),
     ];
+    let ways = [Target::Peer(1), Target::Link(1), Target::Peer(2), Target::Peer(3), Target::Unresolved];
+    updates.push(Update::Paths { id: 0, ways: Ways::new(ways).unwrap() });
+    updates.push(route(Ipv4Addr::new(10, 77, 0, 0), 16, Target::Paths(0)));
     for (n, id) in [(0, 1), (1, 2)] {
         let peer =
             Update::Peer { id, tunnel: 0, nbma: SPOKE_NBMA[n], link: 0, multicast: true, protection: None };

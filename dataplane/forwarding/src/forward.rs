@@ -2,7 +2,7 @@
 //!
 //! In: an inner packet and its leaf. Out: to a spoke or a next hop. Leaves otherwise: an ICMP error to its source.
 //! Drops: `no_adjacency`, `no_neighbour`, `ecn_invalid`, `ttl_exceeded`, `frag_needed`, `frag_too_many`, `no_buffer`. Order: ECN
-//! (RFC 6040 4.2), TTL (RFC 1812 5.3.1), MTU (RFC 1191 4, RFC 4459 3.3), redirect, MSS, out.
+//! (RFC 6040 4.2), TTL (RFC 1812 5.3.1), also where there is no next hop, MTU (RFC 1191 4, RFC 4459 3.3), redirect, MSS, out.
 
 use crate::adjacency::Adjacency;
 use crate::fragment::{self, Fragments};
@@ -32,7 +32,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     #[inline(always)]
     pub(crate) fn peer_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
         let Some(to) = self.tables.adjacencies.read(meta.leaf.index()) else {
-            return self.count_drop(DropReason::NoAdjacency);
+            return self.no_way(meta, DropReason::NoAdjacency, buffer);
         };
         bare(meta, &mut buffer);
         match self.hop(meta, &mut buffer, to.mtu()) {
@@ -53,7 +53,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     pub(crate) fn next_hop_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
         // Links are indexed with 16 bits, which the updater has checked.
         let Some(link) = self.link(meta.leaf.index() as u16) else {
-            return self.count_drop(DropReason::NoNeighbour);
+            return self.no_way(meta, DropReason::NoNeighbour, buffer);
         };
         let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
         bare(meta, &mut buffer);
@@ -101,6 +101,25 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if mss::clamp(buffer.data_mut(), max) {
             self.counters.mss_clamped.add(1);
         }
+    }
+
+    /// What its leaf names is not there, or not resolved.
+    #[cold]
+    fn no_way(&mut self, meta: &Meta, reason: DropReason, buffer: P::Buffer) {
+        if self.not_dead(meta, buffer).is_some() {
+            self.count_drop(reason);
+        }
+    }
+
+    /// The packet as received, unless its TTL ends here.
+    pub(crate) fn not_dead(&mut self, meta: &Meta, mut buffer: P::Buffer) -> Option<P::Buffer> {
+        let header = buffer.data().get(usize::from(meta.at)..).and_then(Header::of);
+        if meta.from == From::Hub || header.is_some_and(|header| header.ttl() > 1) {
+            return Some(buffer);
+        }
+        bare(meta, &mut buffer);
+        self.ttl_exceeded(meta, buffer);
+        None
     }
 
     /// The packet ends here: its TTL ran out, or its ECN marks are impossible.

@@ -1,5 +1,6 @@
 //! Ports and tunnels in the form that packets are compared with.
 
+use crate::recent::hash;
 use crate::settings::{PortSettings, Role, Settings};
 use shm::counters::MAX_TUNNELS;
 use shm::message::TunnelId;
@@ -49,6 +50,8 @@ pub(crate) struct Tunnel {
 pub(crate) struct Interfaces {
     pub(crate) ports: Vec<Port>,
     pub(crate) tunnels: Vec<Tunnel>,
+    /// Of the hash that spreads flows: each hub's own, and the same after a restart.
+    pub(crate) seed: u64,
     /// One bit for each tunnel whose packets travel in ESP.
     protected: u64,
     /// Source addresses of those tunnels, host order.
@@ -102,7 +105,10 @@ impl Interfaces {
             .iter()
             .enumerate()
             .fold(0, |mask, (index, tunnel)| mask | u64::from(tunnel.protected) << index);
-        Self { ports, tunnels: tunnels.collect(), protected, protected_sources }
+        let seed = settings.tunnels.iter().fold(0, |seed, tunnel| {
+            hash(seed, u64::from(tunnel.source.to_bits()) << 32 | u64::from(tunnel.address.to_bits()))
+        });
+        Self { ports, tunnels: tunnels.collect(), seed, protected, protected_sources }
     }
 
     /// The tunnel that a GRE packet to `local` with that key belongs to, if it came out of ESP or did not as the tunnel

@@ -38,6 +38,8 @@ pub(crate) struct Leaf(u32);
 impl Leaf {
     /// No route.
     pub(crate) const NONE: Self = Self(0);
+    /// Known, but its next hop is not registered.
+    pub(crate) const UNRESOLVED: Self = Self::new(Kind::Unresolved, 0);
 
     /// Of a kind with an index below 2^24.
     #[inline(always)]
@@ -80,6 +82,11 @@ impl Leaf {
     pub(crate) const fn is_peer(self) -> bool {
         self.0 >> 24 == Kind::Peer as u32
     }
+    /// Whether it is [`Kind::Paths`].
+    #[inline(always)]
+    pub(crate) const fn is_paths(self) -> bool {
+        self.0 >> 24 == Kind::Paths as u32
+    }
     /// The group it leads to, if it is no answer.
     #[inline(always)]
     pub(crate) const fn group(self) -> Option<u32> {
@@ -96,7 +103,7 @@ impl From<Target> for Leaf {
             Target::Port(port) => Self::new(Kind::Port, port.into()),
             Target::Glean(port) => Self::new(Kind::Glean, port.into()),
             Target::Paths(paths) => Self::new(Kind::Paths, paths),
-            Target::Unresolved => Self::new(Kind::Unresolved, 0),
+            Target::Unresolved => Self::UNRESOLVED,
             Target::Drop => Self::new(Kind::Drop, 0),
         }
     }

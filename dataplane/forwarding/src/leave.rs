@@ -51,9 +51,23 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             Kind::Peer => self.peer_output(meta, buffer),
             Kind::Link => self.next_hop_output(meta, buffer),
             Kind::Tunnel | Kind::Port => self.deliver(meta, buffer),
-            Kind::Glean => self.glean(meta, meta.leaf.index() as PortId),
-            Kind::Unresolved | Kind::Paths => self.count_drop(DropReason::NoAdjacency),
-            Kind::None | Kind::Drop | Kind::Group => self.count_drop(DropReason::NoRoute),
+            _ => self.leave_nowhere(meta, buffer),
+        }
+    }
+
+    /// There is no way on now. A packet whose TTL ends here says so whatever lies behind: where a route ends shows in a
+    /// traceroute, and a neighbour need not be resolved for what would not reach it.
+    #[cold]
+    fn leave_nowhere(&mut self, meta: &Meta, buffer: P::Buffer) {
+        let kind = meta.leaf.kind();
+        let reason = match kind {
+            Kind::Unresolved | Kind::Paths => DropReason::NoAdjacency,
+            _ => DropReason::NoRoute,
+        };
+        match self.not_dead(meta, buffer) {
+            None => {}
+            Some(_) if kind == Kind::Glean => self.glean(meta, meta.leaf.index() as PortId),
+            Some(_) => self.count_drop(reason),
         }
     }
 }

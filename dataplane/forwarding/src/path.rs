@@ -18,10 +18,12 @@
 //! 3. second FIB table; ask for the adjacency and the receiver's counters;
 //! 4. change, encapsulate, send; or leave by another exit.
 //!
+//! Where a prefix has several ways, one more pass behind the third chooses for each packet ([`crate::several`]).
 //! ESP packets are opened together behind the first pass, and what leaves protected is sealed together behind the last.
 
 use crate::forwarder::{BURST, Burst};
 use crate::inner_input::inner_input;
+use crate::leaf::Leaf;
 use crate::local_input::{datagram_input, port_input};
 use crate::meta::{From, Meta, NO_PEER, NO_TUNNEL, Verdict};
 use crate::nbma::Key;
@@ -185,8 +187,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.peer_check(meta);
         }
         let start = self.lap::<TIMED>(1, start);
+        let mut several = false;
         for meta in metas.iter_mut() {
-            self.fib_lookup(meta);
+            several |= self.fib_lookup(meta);
+        }
+        if several {
+            self.choose_ways(metas, burst);
         }
         if self.crypto.is_some() {
             self.ask_outbound(metas);
@@ -237,16 +243,26 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         self.tables.fib.prefetch_second(meta.leaf, meta.destination);
     }
 
-    /// Where to? And what came from a known spoke counts as received, wherever it goes.
+    /// Where to? And what came from a known spoke counts as received, wherever it goes. `true`: the flow decides.
     #[inline(always)]
-    fn fib_lookup(&mut self, meta: &mut Meta) {
+    fn fib_lookup(&mut self, meta: &mut Meta) -> bool {
         if meta.peer != NO_PEER {
             self.count_rx(meta.tunnel, meta.peer, meta.len);
         }
         meta.leaf = self.tables.fib.second(meta.leaf, meta.destination);
         if meta.leaf.is_peer() {
-            self.tables.adjacencies.prefetch(meta.leaf.index());
-            cpu::prefetch_index(self.peers, meta.leaf.index() as usize);
+            self.ask_receiver(meta.leaf);
+        } else if meta.leaf.is_paths() {
+            self.tables.paths.prefetch(meta.leaf.index());
+            return true;
         }
+        false
+    }
+
+    /// Asks for what the last pass reads of a spoke.
+    #[inline(always)]
+    pub(crate) fn ask_receiver(&self, leaf: Leaf) {
+        self.tables.adjacencies.prefetch(leaf.index());
+        cpu::prefetch_index(self.peers, leaf.index() as usize);
     }
 }

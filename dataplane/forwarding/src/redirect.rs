@@ -11,7 +11,7 @@ use crate::now::Now;
 use crate::recent::hash;
 use crate::sink::Sink;
 use crate::turn::{REDIRECT_RATE, Turn};
-use shm::message::{Event, TunnelId};
+use shm::message::{Event, PeerId, TunnelId};
 use std::net::Ipv4Addr;
 use wire::buffer::BufferPool;
 use wire::{icmp, ip4};
@@ -43,6 +43,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
+    /// Whether packets to the address go, or may go, to that peer.
+    fn leads_to(&self, address: u32, peer: PeerId) -> bool {
+        let (leaf, peer) = (self.tables.fib.lookup(address), Leaf::new(Kind::Peer, peer));
+        leaf == peer || (leaf.is_paths() && self.tables.paths.contains(leaf.index(), peer))
+    }
+
     /// Tells control, if that is right and not too much. `true`: the pair of networks rests now.
     #[cold]
     fn redirect(&mut self, meta: &Meta, packet: &[u8]) -> bool {
@@ -55,7 +61,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return false;
         }
         // A pair that fails here rests as well, or a forger would cost a look-up for each of its packets.
-        if self.tables.fib.lookup(meta.source) != Leaf::new(Kind::Peer, meta.peer) {
+        if !self.leads_to(meta.source, meta.peer) {
             return true;
         }
         self.state.redirect_bucket.take(REDIRECT_RATE, self.now);

@@ -11,6 +11,7 @@ use crate::interfaces::Interfaces;
 use crate::link::Links;
 use crate::members::Members;
 use crate::nbma::NbmaMap;
+use crate::paths::Paths;
 use crate::police::Police;
 use crate::sa_table::{Mailbox, SaTable};
 use crate::settings::{Settings, SettingsError};
@@ -31,6 +32,7 @@ pub(crate) struct Tables {
     pub(crate) settings: Settings,
     pub(crate) interfaces: Interfaces,
     pub(crate) fib: Fib,
+    pub(crate) paths: Paths,
     pub(crate) adjacencies: Adjacencies,
     pub(crate) links: Links,
     pub(crate) nbma: NbmaMap,
@@ -131,6 +133,7 @@ fn build(settings: Settings, secured: Option<Secured>) -> Option<Tables> {
     Some(Tables {
         secured,
         fib: Fib::new(peers.clamp(MIN_GROUPS, MAX_GROUPS) as usize)?,
+        paths: Paths::new()?,
         adjacencies: Adjacencies::new(peers)?,
         links: Links::new()?,
         nbma: NbmaMap::new(peers)?,

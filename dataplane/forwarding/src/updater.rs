@@ -7,7 +7,8 @@ use crate::refusal::{ApplyError, Refusal};
 use crate::rib::{Rib, network};
 use crate::sas::Sas;
 use crate::tables::Tables;
-use shm::message::{LinkId, MAX_LINKS, MAX_PATHS, PeerId, PortId, SaOutbound, Target, Update};
+use crate::ways::Entries;
+use shm::message::{LinkId, MAX_LINKS, MAX_PATHS, PathsId, PeerId, PortId, SaOutbound, Target, Update, Ways};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct TableSizes {
     pub peers: u32,
     /// Links.
     pub links: u32,
+    /// Entries of several ways.
+    pub paths: u32,
     /// Halves of SAs.
     pub sas: u32,
     /// Second-level groups of the FIB in use or waiting for workers.
@@ -45,6 +48,7 @@ pub struct Updater {
     rib: Rib,
     peers: Peers,
     links: BTreeMap<LinkId, Named<LinkState>>,
+    entries: Entries,
     sas: Sas,
     /// The resync that updates belong to.
     generation: u64,
@@ -62,6 +66,7 @@ impl Updater {
             rib,
             peers: Peers::default(),
             links: BTreeMap::new(),
+            entries: Entries::default(),
             sas: Sas::default(),
             generation: 0,
             open: false,
@@ -95,7 +100,8 @@ impl Updater {
             | Update::GroupMember { .. }
             | Update::GroupMemberDelete { .. } => Err(Refusal::Index.into()),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
-            Update::Paths { .. } | Update::PathsDelete { .. } => Ok(()),
+            Update::Paths { id, ref ways } => self.paths(id, ways),
+            Update::PathsDelete { id } => self.entries.remove(&self.tables, id),
             Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
         };
         if matches!(result, Err(ApplyError::Refused(_))) {
@@ -110,6 +116,7 @@ impl Updater {
             routes: self.rib.len() as u32,
             peers: self.peers.len() as u32,
             links: self.links.len() as u32,
+            paths: self.entries.len() as u32,
             sas: self.sas.len() as u32,
             fib_groups: self.rib.groups() as u32,
             refused: self.refused,
@@ -131,6 +138,9 @@ impl Updater {
             return Err(Refusal::Generation.into());
         }
         self.rib.sweep((&self.tables.fib, &self.tables.epochs), generation);
+        for id in self.entries.stale(generation) {
+            self.entries.remove(&self.tables, id)?;
+        }
         for id in self.peers.stale(generation) {
             self.peers.remove(&self.tables, id)?;
         }
@@ -188,17 +198,27 @@ impl Updater {
         result
     }
 
-    fn route(&mut self, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
+    fn paths(&mut self, id: PathsId, ways: &Ways) -> Result<(), ApplyError> {
+        if !ways.as_slice().iter().all(|way| self.is_bounded(*way)) {
+            return Err(Refusal::Index.into());
+        }
+        self.entries.insert(&self.tables, id, ways, self.generation)
+    }
+
+    fn is_bounded(&self, target: Target) -> bool {
         let settings = &self.tables.settings;
-        let bounded = match target {
+        match target {
             Target::Peer(peer) => peer < settings.max_peers,
             Target::Link(link) => usize::from(link) < MAX_LINKS,
             Target::Tunnel(tunnel) => usize::from(tunnel) < settings.tunnels.len(),
             Target::Port(port) | Target::Glean(port) => usize::from(port) < settings.ports.len(),
             Target::Paths(paths) => (paths as usize) < MAX_PATHS,
             Target::Unresolved | Target::Drop => true,
-        };
-        if !bounded {
+        }
+    }
+
+    fn route(&mut self, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
+        if !self.is_bounded(target) {
             return Err(Refusal::Index.into());
         }
         let prefix = checked(prefix, len)?;

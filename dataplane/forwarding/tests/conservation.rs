@@ -26,6 +26,8 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
         Ipv4Addr::new(172, 16, 3, 3),
         Ipv4Addr::new(10, 9, 0, 1),
         Ipv4Addr::new(10, 11, 0, 1),
+        Ipv4Addr::new(10, 12, 0, 1),
+        Ipv4Addr::new(10, 12, 7, 1),
     ]);
     let inner = (
         addresses.clone(),

@@ -94,7 +94,10 @@ fn process_seeds() -> Vec<Vec<u8>> {
     for packet in packets() {
         let mut to_host = packet.clone();
         to_host[16..20].copy_from_slice(&hub::HOST[1].octets());
-        let each = [(3 | 4 | 8, &to_host), (3, &packet), (1 | 4, &to_host), (4, &to_host)];
+        let mut several = packet.clone();
+        several[16..20].copy_from_slice(&[10, 77, 1, 1]);
+        let each =
+            [(3 | 4 | 8, &to_host), (3, &packet), (1 | 4, &to_host), (4, &to_host), (3 | 4 | 8, &several)];
         seeds.push(each.iter().flat_map(|(flags, packet)| record(*flags, packet)).collect());
     }
     seeds

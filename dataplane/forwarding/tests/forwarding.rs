@@ -334,6 +334,67 @@ fn ttl_exceeded_comes_from_the_tunnel_address() {
     assert_eq!(world.counters.worker.icmp_suppressed.get(), 64 - sent);
 }
 
+/// Whatever is behind it: the last hop of a traceroute is to be seen, and no neighbour is resolved for a packet that
+/// would not reach it.
+#[test]
+fn ttl_ends_before_the_next_hop_is_looked_for() {
+    let beyond = [
+        [172, 16, 5, 5],   // on the LAN, not resolved
+        [172, 16, 0, 9],   // a next hop without MAC address
+        [10, 9, 0, 1],     // not registered
+        [10, 11, 0, 1],    // a spoke that is not there
+        [10, 10, 0, 1],    // discarded
+        [203, 0, 113, 77], // no route
+    ];
+    for destination in beyond.map(Ipv4Addr::from) {
+        let mut world = World::new();
+        let dying = with_header(udp(HOST[1], destination, 64), |p| p[8] = 1);
+        world.port(UNDERLAY, &[from_spoke(1, &dying)]);
+        let (_, frame) = world.one();
+        let icmp = ip4::parse(&open(&frame).inner).unwrap().payload().to_vec();
+        assert_eq!((&icmp[..2], &icmp[8..]), (&[11, 0][..], &dying[..]), "{destination}");
+        assert_eq!(world.drops(), [("ttl_exceeded", 1)], "{destination}");
+        assert_eq!(world.out.events, []);
+        // The kernel's own packets are not hops.
+        world.twin(0, &[with_header(udp(TUNNEL0, destination, 64), |p| p[8] = 1)]);
+        assert_eq!(world.drop_count(DropReason::TtlExceeded), 1);
+    }
+    // What is for the hub itself has arrived.
+    let mut world = World::new();
+    world.port(UNDERLAY, &[from_spoke(1, &with_header(udp(HOST[1], TUNNEL0, 64), |p| p[8] = 1))]);
+    assert_eq!((world.out.packets.len(), world.drops()), (1, vec![]));
+}
+
+/// A router on the LAN, and a spoke, that send everything back: the packet dies, and its source hears of it.
+#[test]
+fn loops_end_by_ttl() {
+    let mut world = World::new();
+    let looping = with_header(udp(HOST[1], HOST[0], 64), |p| p[8] = 7);
+    world.port(UNDERLAY, &[from_spoke(1, &looping)]);
+    let mut hops = 0;
+    loop {
+        let (port, frame) = world.one();
+        if port == UNDERLAY {
+            assert_eq!(ip4::parse(&open(&frame).inner).unwrap().payload()[..2], [11, 0]);
+            break;
+        }
+        hops += 1;
+        assert_eq!(frame[22], 7 - hops);
+        world.port(LAN, &[lan(&frame[14..])]);
+    }
+    assert_eq!((hops, world.drops()), (6, vec![("ttl_exceeded", 1)]));
+
+    let mut world = World::new();
+    let mut inner = with_header(udp(HOST[1], HOST[2], 64), |p| p[8] = 9);
+    for ttl in (0..9).rev() {
+        world.port(UNDERLAY, &[from_spoke(2, &inner)]);
+        let (_, frame) = world.one();
+        inner = open(&frame).inner;
+        assert!(inner[8] == ttl || (ttl == 0 && inner[20] == 11));
+    }
+    assert_eq!(world.drops(), [("ttl_exceeded", 1)]);
+}
+
 #[test]
 fn too_big_is_fragmented_or_told() {
     let mut world = World::new();

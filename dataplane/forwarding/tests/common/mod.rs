@@ -11,7 +11,7 @@ use forwarding::{
 use shm::class::Class;
 use shm::counters::{Traffic, WorkerCounters};
 use shm::drops::DropReason;
-use shm::message::{Event, PortId, Target, TunnelId, Update};
+use shm::message::{Event, PortId, Target, TunnelId, Update, Ways};
 use std::net::Ipv4Addr;
 use wire::buffer::PacketBuffer;
 use wire::ip4::{self, Fields};
@@ -248,6 +248,8 @@ pub fn updates() -> Vec<Update> {
         multicast: id != 2,
         protection: None,
     };
+    let ways = [Target::Peer(2), Target::Peer(3), Target::Link(1), Target::Link(2), Target::Unresolved];
+    let ways = Ways::new(ways).expect("some");
     vec![
         Update::Begin { generation: 1 },
         Update::Link { id: 0, port: UNDERLAY, mac: Some(GATEWAY_MAC) },
@@ -269,6 +271,8 @@ pub fn updates() -> Vec<Update> {
         route([10, 9, 0, 0], 24, Target::Unresolved),
         route([10, 10, 0, 0], 24, Target::Drop),
         route([10, 11, 0, 0], 24, Target::Peer(63)),
+        Update::Paths { id: 65_535, ways },
+        route([10, 12, 0, 0], 16, Target::Paths(65_535)),
         Update::End { generation: 1 },
     ]
 }
