@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use zeroize::Zeroize;
 
-/// Bounds of the number of /24s that can hold longer prefixes (1 KiB each).
-const MIN_GROUPS: u32 = 1_024;
+/// Bounds of the number of /24s that can hold longer prefixes (1 KiB each): loopbacks and links of the data centre too,
+/// not only of the spokes.
+const MIN_GROUPS: u32 = 16_384;
 /// See [`MIN_GROUPS`].
 const MAX_GROUPS: u32 = 131_072;
 

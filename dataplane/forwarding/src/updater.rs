@@ -14,10 +14,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Most routes per peer that is configured for; the rest of the bound is for the data centre.
+/// Most routes per peer that is configured for, on top of [`ROUTES_BASE`].
 const ROUTES_PER_PEER: usize = 4;
-/// See [`ROUTES_PER_PEER`].
-const ROUTES_BASE: usize = 65_536;
+/// Most routes whatever the number of peers: what control gives at most, a full table of the Internet among it.
+const ROUTES_BASE: usize = 1 << 20;
 
 /// How full the tables are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
