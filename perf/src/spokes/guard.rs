@@ -1,13 +1,16 @@
 //! Tunnel protection of all spokes: an IKE SA of each with the hub, and with other spokes where there are shortcuts.
 
+mod packets;
+
+pub use packets::{EspCounts, Sent, Taken};
+
 use super::plan::Identity;
-use super::secure_sockets::{Received, Sockets};
+use super::secure_sockets::Sockets;
 use super::{Args, Error};
-use crate::ike::{Counts, Cx, Ends, Event, Name, Peer, Refusal, Settings, Why};
+use crate::ike::{Counts, Cx, Ends, Event, Name, Peer, Settings, Why};
 use forwarding::crypto::{Choice, Crypto, Wish};
 use ike::crypto::{Group, Secret};
 use std::net::Ipv4Addr;
-use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use wire::esp::PORT_IKE;
 use wire::ike::{Exchange, Message};
@@ -42,45 +45,6 @@ pub enum Notice {
     },
 }
 
-/// What came of a packet.
-#[derive(Clone, Debug)]
-pub enum Taken {
-    /// It was IKE, or nothing.
-    Done,
-    /// A GRE packet for a spoke, from an address, in the buffer.
-    Gre(u32, Ipv4Addr, Range<usize>),
-}
-
-/// Whether a packet was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// It was.
-    Yes,
-    /// The kernel did not take it.
-    No,
-    /// There is no SA yet.
-    NotReady,
-}
-
-/// ESP packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct EspCounts {
-    /// Sent.
-    pub sent: u64,
-    /// Received and let in.
-    pub received: u64,
-    /// Received with an SPI that is none of the spoke's.
-    pub unknown_spi: u64,
-    /// Received twice, or far too late.
-    pub replayed: u64,
-    /// Received and not authentic.
-    pub forged: u64,
-    /// Authentic, without GRE.
-    pub not_gre: u64,
-    /// Packets that were not sent for want of an SA.
-    pub not_ready: u64,
-}
-
 struct Spoke {
     nbma: Ipv4Addr,
     name: Name,
@@ -90,19 +54,30 @@ struct Spoke {
     peers: Vec<Peer>,
 }
 
-/// All of it.
-pub struct Guard {
+/// What every IKE SA works with.
+struct Shared {
     settings: Settings,
     choice: Choice,
+    counts: Counts,
+    events: Vec<Event>,
+}
+
+impl Shared {
+    fn cx<'a>(&'a mut self, name: &'a Name, now: u64) -> Cx<'a> {
+        let Self { settings, choice, counts, events: out } = self;
+        Cx { settings, name, choice, now, counts, out }
+    }
+}
+
+/// All of it.
+pub struct Guard {
+    shared: Shared,
     crypto: Crypto,
     sockets: Sockets,
     hub: Ipv4Addr,
     first: Ipv4Addr,
     spokes: Vec<Spoke>,
-    events: Vec<Event>,
     notices: Vec<Notice>,
-    /// IKE.
-    pub counts: Counts,
     /// ESP.
     pub esp: EspCounts,
 }
@@ -131,16 +106,18 @@ impl Guard {
             Spoke { nbma: me.nbma, name, begin: begin(me.index), pause: FIRST_PAUSE, peers: Vec::new() }
         };
         Ok(Some(Self {
-            settings: Settings { key: Secret::copy_of(key.as_bytes()), groups, udp: args.udp },
-            choice,
+            shared: Shared {
+                settings: Settings { key: Secret::copy_of(key.as_bytes()), groups, udp: args.udp },
+                choice,
+                counts: Counts::default(),
+                events: Vec::new(),
+            },
             crypto,
             sockets: Sockets::open()?,
             hub: args.hub,
             first: args.nbma,
             spokes: identities.iter().map(spoke).collect(),
-            events: Vec::new(),
             notices: Vec::new(),
-            counts: Counts::default(),
             esp: EspCounts::default(),
         }))
     }
@@ -176,6 +153,11 @@ impl Guard {
         self.spokes.iter().filter(up).count() as u32
     }
 
+    /// IKE.
+    pub fn counts(&self) -> Counts {
+        self.shared.counts
+    }
+
     /// What to wait for.
     pub fn fds(&self) -> [BorrowedFd<'_>; 2] {
         self.sockets.fds()
@@ -190,15 +172,7 @@ impl Guard {
         } else if spoke.peers.len() >= MAX_PEERS {
             return;
         }
-        let mut cx = Cx {
-            settings: &self.settings,
-            name: &spoke.name,
-            choice: &self.choice,
-            now,
-            counts: &mut self.counts,
-            out: &mut self.events,
-        };
-        let peer = Peer::initiate(&mut cx, ends);
+        let peer = Peer::initiate(&mut self.shared.cx(&spoke.name, now), ends);
         spoke.peers.push(peer);
         self.perform(index, remote);
     }
@@ -209,16 +183,8 @@ impl Guard {
         let mut peers = std::mem::take(&mut spoke.peers);
         for peer in &mut peers {
             let Some(spoke) = self.spokes.get(index as usize) else { return };
-            let mut cx = Cx {
-                settings: &self.settings,
-                name: &spoke.name,
-                choice: &self.choice,
-                now,
-                counts: &mut self.counts,
-                out: &mut self.events,
-            };
-            run(peer, &mut cx);
-            if !self.events.is_empty() {
+            run(peer, &mut self.shared.cx(&spoke.name, now));
+            if !self.shared.events.is_empty() {
                 self.perform(index, peer.ends().remote);
             }
         }
@@ -234,12 +200,12 @@ impl Guard {
     }
 
     fn perform(&mut self, index: u32, remote: Ipv4Addr) {
-        for event in std::mem::take(&mut self.events) {
+        for event in std::mem::take(&mut self.shared.events) {
             match event {
                 Event::Send(ends, message) => {
                     // What the kernel does not take is sent again, as what is lost on the way.
                     let sent = self.sockets.ike(&ends, &message);
-                    self.counts.unsent += u64::from(!sent);
+                    self.shared.counts.unsent += u64::from(!sent);
                 }
                 Event::Up { took_ms } => {
                     if let Some(spoke) = self.spokes.get_mut(index as usize).filter(|_| remote == self.hub) {
@@ -250,75 +216,6 @@ impl Guard {
                 Event::Down(why) => self.notices.push(Notice::Down { spoke: index, peer: remote, why }),
             }
         }
-    }
-
-    /// Sends a GRE packet to a peer; begins with another spoke if there is no SA with it.
-    pub fn send(&mut self, index: u32, to: Ipv4Addr, tos: u8, gre: &[u8], now: u64) -> Sent {
-        let Some(spoke) = self.spokes.get_mut(index as usize) else { return Sent::No };
-        let mut with = spoke.peers.iter_mut().filter(|peer| peer.ends().remote == to).peekable();
-        let known = with.peek().is_some();
-        let Some(peer) = with.find(|peer| peer.is_up()) else {
-            self.esp.not_ready += 1;
-            if !known && to != self.hub {
-                self.initiate(index, to, now);
-            }
-            return Sent::NotReady;
-        };
-        let ends = peer.ends();
-        let crypto = &mut self.crypto;
-        if self.sockets.esp(&ends, tos, |frame| peer.seal(crypto, now, gre, frame)) {
-            self.esp.sent += 1;
-            Sent::Yes
-        } else {
-            Sent::No
-        }
-    }
-
-    /// Takes one packet. `None`: nothing waits.
-    pub fn receive(&mut self, buffer: &mut [u8], now: u64) -> Option<(u32, Taken)> {
-        let received = self.sockets.receive(buffer)?;
-        let (Received::Esp(ends, _) | Received::Ike(ends, _)) = &received else {
-            return Some((u32::MAX, Taken::Done));
-        };
-        let index = ends.local.to_bits().wrapping_sub(self.first.to_bits());
-        let taken = match received {
-            Received::Esp(ends, at) => self.unseal(index, ends, buffer, at, now),
-            Received::Ike(ends, at) => {
-                if let Some(message) = buffer.get(at).and_then(|octets| Message::parse(octets).ok()) {
-                    self.message(index, ends, &message, now);
-                } else {
-                    self.counts.refused += 1;
-                }
-                None
-            }
-            Received::Other => None,
-        };
-        Some((index, taken.unwrap_or(Taken::Done)))
-    }
-
-    fn unseal(
-        &mut self,
-        index: u32,
-        ends: Ends,
-        buffer: &mut [u8],
-        at: Range<usize>,
-        now: u64,
-    ) -> Option<Taken> {
-        let spoke = self.spokes.get_mut(index as usize)?;
-        let (start, packet) = (at.start, buffer.get_mut(at)?);
-        let crypto = &mut self.crypto;
-        let opened = spoke.peers.iter_mut().find_map(|peer| peer.open(crypto, now, ends, packet));
-        match opened.unwrap_or(Err(Refusal::UnknownSpi)) {
-            Ok(inner) => {
-                self.esp.received += 1;
-                return Some(Taken::Gre(index, ends.remote, start + inner.start..start + inner.end));
-            }
-            Err(Refusal::UnknownSpi) => self.esp.unknown_spi += 1,
-            Err(Refusal::Replay) => self.esp.replayed += 1,
-            Err(Refusal::Forged) => self.esp.forged += 1,
-            Err(Refusal::NotGre) => self.esp.not_gre += 1,
-        }
-        None
     }
 
     fn message(&mut self, index: u32, ends: Ends, message: &Message<'_>, now: u64) {
@@ -338,15 +235,7 @@ impl Guard {
         else {
             return;
         };
-        let mut cx = Cx {
-            settings: &self.settings,
-            name: &spoke.name,
-            choice: &self.choice,
-            now,
-            counts: &mut self.counts,
-            out: &mut self.events,
-        };
-        if let Some(peer) = Peer::respond(&mut cx, ends, message) {
+        if let Some(peer) = Peer::respond(&mut self.shared.cx(&spoke.name, now), ends, message) {
             spoke.peers.push(peer);
         }
         self.perform(index, ends.remote);

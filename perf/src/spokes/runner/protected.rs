@@ -129,7 +129,7 @@ impl Runner {
         let now = after.or_else(|| self.args.control_pid.and_then(Sample::of));
         let rate = if all_up > 0.0 { f64::from(self.totals.spokes) / all_up } else { 0.0 };
         let control = before.zip(now).map(|(before, now)| before.until(&now, up));
-        let (ike, esp) = (guard.counts, guard.esp);
+        let (ike, esp) = (guard.counts(), guard.esp);
         Some(Box::new(Protection { up, all_up, rate, ike, esp, clear, control }))
     }
 }
