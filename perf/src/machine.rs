@@ -1,5 +1,6 @@
 //! Where figures come from: no figure without its machine and command.
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,58 @@ fn tsc_hz() -> u64 {
     (cycles as f64 / elapsed.as_secs_f64()) as u64
 }
 
+/// Resident memory of this process, in octets.
+pub fn resident() -> u64 {
+    status("self", "VmRSS:") * 1024
+}
+
+/// How often this thread has gone to sleep of its own accord: for a lock, for a device, for time.
+pub fn slept() -> u64 {
+    status("thread-self", "voluntary_ctxt_switches:")
+}
+
+/// A number of `/proc/*/status`.
+fn status(whose: &str, field: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{whose}/status")).unwrap_or_default();
+    let value = text.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next());
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
 /// Pins this thread to a core; `false`: the system did not let it.
 pub fn pin(core: usize) -> bool {
     core_affinity::set_for_current(core_affinity::CoreId { id: core })
+}
+
+/// This thread on one core, until dropped: threads that it makes meanwhile would be there too.
+pub struct Pinned(Option<CpuSet>);
+
+impl Pinned {
+    /// On that core, or wherever it was if the system does not let it.
+    pub fn to(core: usize) -> Self {
+        let before = sched_getaffinity(None).ok();
+        pin(core);
+        Self(before)
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // At worst it stays where it is.
+            let _ = sched_setaffinity(None, before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_says_how_much_and_how_often() {
+        assert!(resident() > 0);
+        let before = slept();
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(slept() > before);
+    }
 }

@@ -8,7 +8,9 @@ mod ike;
 mod machine;
 mod port;
 mod scenario;
+mod sent;
 mod spokes;
+mod tables;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ enum Command {
     Forward(forward::Args),
     /// Measures the crypto engines by themselves: cycles per packet by transform, size and number of SAs.
     Crypto(crypto::Args),
+    /// Measures what routes cost: to load, to keep, to change, to look up, and what workers notice of it.
+    Tables(tables::Args),
     /// Measures latency and loss through a running hub, and through dpdk-testpmd beside it.
     Port(port::Args),
     /// Writes configuration and tables of a hub that knows the benchmark's spokes, and a capture of their frames.
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Spokes(args) => spokes::run(*args).map_err(Into::into),
         Command::Forward(args) => forward::run(&args).map_err(Into::into),
         Command::Crypto(args) => crypto::run(&args).map_err(Into::into),
+        Command::Tables(args) => tables::run(&args).map_err(Into::into),
         Command::Port(args) => port::run(&args).map_err(Into::into),
         Command::HubFiles(args) => files::run(&args).map_err(Into::into),
     };

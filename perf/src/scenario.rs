@@ -118,7 +118,12 @@ pub fn host(spoke: u32) -> Ipv4Addr {
 impl Scenario {
     /// Full tables and one worker's end of them, without protection.
     pub fn build(&self) -> Result<(Updater, Reader), ScenarioError> {
-        let (mut updater, reader) = self.empty(None)?;
+        self.build_for(self.spokes)
+    }
+
+    /// The same, with room for that many peers.
+    pub fn build_for(&self, max_peers: u32) -> Result<(Updater, Reader), ScenarioError> {
+        let (mut updater, reader) = self.empty_for(max_peers, None)?;
         for id in 0..self.spokes {
             for update in self.spoke(id, None) {
                 updater.apply(&update)?;
@@ -129,7 +134,16 @@ impl Scenario {
 
     /// Tables without a spoke, and one worker's end of them. Tunnels are protected when there is what that takes.
     pub fn empty(&self, security: Option<Security>) -> Result<(Updater, Reader), ScenarioError> {
-        let (mut updater, readers) = secured_tables(self.settings(security.is_some()), security)?;
+        self.empty_for(self.spokes, security)
+    }
+
+    fn empty_for(
+        &self,
+        max_peers: u32,
+        security: Option<Security>,
+    ) -> Result<(Updater, Reader), ScenarioError> {
+        let settings = Settings { max_peers: max_peers.max(1), ..self.settings(security.is_some()) };
+        let (mut updater, readers) = secured_tables(settings, security)?;
         updater.apply(&Update::Link { id: 0, port: 0, mac: Some(ROUTER_MAC.0) })?;
         Ok((updater, readers.into_iter().next().ok_or(ScenarioError::NoReader)?))
     }
@@ -182,6 +196,11 @@ impl Scenario {
 
     /// Writes the frame of an inner packet of `size` octets from one spoke to another; gives its octets.
     pub fn frame(&self, from: u32, to: u32, size: u16, out: &mut [u8]) -> Option<usize> {
+        self.frame_to(from, host(to), size, out)
+    }
+
+    /// The same to any address.
+    pub fn frame_to(&self, from: u32, to: Ipv4Addr, size: u16, out: &mut [u8]) -> Option<usize> {
         let overhead = self.overhead();
         let total = overhead + usize::from(size);
         let out = out.get_mut(..total)?;
@@ -204,7 +223,7 @@ impl Scenario {
             ttl: 64,
             protocol: ip4::protocol::UDP,
             source: host(from),
-            destination: host(to),
+            destination: to,
             ..outer
         };
         inner.emit(out.get_mut(overhead..)?)?;
@@ -219,31 +238,48 @@ pub fn esp_text_len(transform: Transform, key: Option<u32>, size: u16) -> usize 
     (gre::emitted_len(key) + usize::from(size) + esp::TRAILER).next_multiple_of(transform.block_len())
 }
 
+/// Random numbers, good enough to choose by (xorshift64*): the same in every run.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Default for Random {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Random {
+    /// Any number.
+    pub fn draw(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        // The upper half is the better one.
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u32) -> u32 {
+        ((u64::from(self.draw()) * u64::from(limit)) >> 32) as u32
+    }
+}
+
 /// Random pairs of spokes: the same in every run.
 #[derive(Clone, Debug)]
 pub struct Pairs {
     spokes: u32,
-    state: u64,
+    random: Random,
 }
 
 impl Pairs {
     /// Among so many spokes. With one, it sends to itself.
     pub fn new(spokes: u32) -> Self {
-        Self { spokes, state: 0x9e37_79b9_7f4a_7c15 }
-    }
-
-    fn draw(&mut self) -> u32 {
-        // xorshift64*, whose upper half is good enough to choose by.
-        self.state ^= self.state >> 12;
-        self.state ^= self.state << 25;
-        self.state ^= self.state >> 27;
-        let random = self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32;
-        ((random * u64::from(self.spokes)) >> 32) as u32
+        Self { spokes, random: Random::default() }
     }
 
     /// Sender and receiver.
     pub fn pair(&mut self) -> (u32, u32) {
-        (self.draw(), self.draw())
+        (self.random.below(self.spokes), self.random.below(self.spokes))
     }
 }
 

@@ -3,43 +3,14 @@
 use super::Error;
 use super::protected::Protected;
 use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
-use arrayvec::ArrayVec;
-use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Sink, Updater};
+use crate::sent::Sent;
+use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Updater};
 use shm::Segment;
-use shm::class::Class;
 use shm::counters::{Counter, WorkerCounters};
 use shm::cpu::cycles;
 use shm::drops::DropReason;
-use shm::message::{Event, PortId, TunnelId};
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::{eth, ip4};
-
-/// Takes what leaves, as a transmit queue would, and keeps it until after the clock was read.
-#[derive(Debug)]
-struct Sent<B> {
-    frames: ArrayVec<B, BURST>,
-    events: u64,
-    elsewhere: u64,
-}
-
-impl<B> Sink<B> for Sent<B> {
-    #[inline(always)]
-    fn transmit(&mut self, _port: PortId, frame: B) {
-        if self.frames.try_push(frame).is_err() {
-            self.elsewhere += 1;
-        }
-    }
-    fn to_port_twin(&mut self, _port: PortId, _: Class, _frame: B) {
-        self.elsewhere += 1;
-    }
-    fn to_tunnel_twin(&mut self, _tunnel: TunnelId, _: Class, _packet: B) {
-        self.elsewhere += 1;
-    }
-    fn event(&mut self, _event: Event<'_>) -> bool {
-        self.events += 1;
-        true
-    }
-}
 
 /// What one repetition cost.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,7 +52,7 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
             pool,
             counters,
             burst: burst.min(BURST),
-            sent: Sent { frames: ArrayVec::new(), events: 0, elsewhere: 0 },
+            sent: Sent::default(),
             protected,
         }
     }
