@@ -29,6 +29,10 @@ wait_until() {
     done
 }
 
+# slack: how many times slower than by itself a program may be here: what each CPU has to do, by the load average, at
+# least 1. For claims about time, which are made for a machine that has nothing else to do.
+slack() { awk -v cpus="$(nproc)" '{ n = $1 / cpus; print (n <= 1 ? 1 : int(n + 0.999)) }' /proc/loadavg; }
+
 # alive PID: whether that process still runs (a zombie does not).
 alive() {
     [ -n "${1:-}" ] && [ -r "/proc/$1/stat" ] && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"

@@ -2,68 +2,37 @@
 # Our hub in the namespace `hub`: configuration, its two processes, what they say. Needs common.sh and net.sh; files of
 # the hub are in $RUN/hub.
 
+# shellcheck source=scripts/lib/toml.sh
+. "$(dirname "${BASH_SOURCE[0]}")/toml.sh"
+
 HUB_BIN=${HUB_BIN:-$TARGET/release}
 HUB_CORES=${HUB_CORES:-0}
 HUB_METRICS=127.0.0.1:9177
 
 hub_dir() { echo "$RUN/hub"; }
 
-# hub_config [MORE-TOML]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp], HUB_PROTECTION the name
-# of the [[protection]] in MORE-TOML. Words and their meaning: README, "Configuration".
+# hub_config [MORE-TOML...]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp], HUB_PROTECTION the
+# name of the [[protection]] in MORE-TOML.
 hub_config() {
-    local dir protection=
+    {
+        hub_toml_head 4096 'ring-size = 512'
+        toml_port wan net_af_packet0,iface=wan0 underlay "$HUB_NBMA/24" "gateway = \"$HUB_GATEWAY\""
+        toml_port lan net_af_packet1,iface=lan0 lan 10.0.0.1/24
+        toml_tunnel "$HUB_TUNNEL/24" "${HUB_PROTECTION:-}" 'tcp-adjust-mss = 1360'
+        toml_nhrp 'phase = 3' 'holdtime = 60' 'map-multicast-dynamic = true' "${HUB_NHRP:-}"
+        printf '\n[metrics]\nlisten = "%s"\n' "$HUB_METRICS"
+        printf '%s\n' "$@"
+    } >"$(hub_dir)/hub.toml"
+}
+
+# hub_toml_head MAX-PEERS [DATAPLANE-LINE...]: makes the hub's directories, too.
+hub_toml_head() {
+    local dir max_peers=$1
+    shift
     dir=$(hub_dir)
-    [ -z "${HUB_PROTECTION:-}" ] || protection="protection = \"$HUB_PROTECTION\""
     mkdir -p "$dir/run" "$dir/state"
-    cat >"$dir/hub.toml" <<END
-[hub]
-name = "hub"
-run-dir = "$dir/run"
-state-dir = "$dir/state"
-max-peers = 4096
-
-[dataplane]
-cores = [$HUB_CORES]
-hugepages = false
-memory = 256
-buffers = 16384
-ring-size = 512
-idle-sleep = 50
-
-[[port]]
-name = "wan"
-device = "net_af_packet0,iface=wan0"
-role = "underlay"
-address = ["$HUB_NBMA/24"]
-gateway = "$HUB_GATEWAY"
-
-[[port]]
-name = "lan"
-device = "net_af_packet1,iface=lan0"
-role = "lan"
-address = ["10.0.0.1/24"]
-
-[[tunnel]]
-name = "Tunnel0"
-interface = "tun0"
-source = "$HUB_NBMA"
-key = 42
-address = "$HUB_TUNNEL/24"
-ip-mtu = 1400
-tcp-adjust-mss = 1360
-$protection
-
-[tunnel.nhrp]
-network-id = 1
-phase = 3
-holdtime = 60
-map-multicast-dynamic = true
-${HUB_NHRP:-}
-
-[metrics]
-listen = "$HUB_METRICS"
-END
-    printf '%s\n' "$@" >>"$dir/hub.toml"
+    toml_hub hub "$dir/run" "$dir/state" "$max_peers"
+    toml_dataplane "$HUB_CORES" 'hugepages = false' 'memory = 256' "$@"
 }
 
 # hub_route PREFIX NEXT-HOP: one static overlay route, as TOML.
@@ -87,7 +56,7 @@ control_ready() { [ -S "$(hub_dir)/run/control.sock" ] && hubctl show status; }
 
 dataplane_start() {
     hub_process dataplane
-    wait_until "${1:-20}" dataplane_ready && hub_runs dataplane && return
+    wait_until "${1:-60}" dataplane_ready && hub_runs dataplane && return
     tail -n 20 "$(hub_dir)/dataplane.log" >&2
     warn "hub-dataplane did not come up"
     return 1
@@ -95,7 +64,7 @@ dataplane_start() {
 
 control_start() {
     hub_process control
-    wait_until "${1:-10}" control_ready && hub_runs control && return
+    wait_until "${1:-60}" control_ready && hub_runs control && return
     tail -n 20 "$(hub_dir)/control.log" >&2
     warn "hub-control did not come up"
     return 1
@@ -106,7 +75,7 @@ hub_kill() {
     local pid
     pid=$(hub_pid "$1") || return 0
     kill "-${2:-KILL}" "$pid" 2>/dev/null || true
-    wait_until 5 gone "$pid" || warn "hub-$1 does not end"
+    wait_until 30 gone "$pid" || warn "hub-$1 does not end"
 }
 
 hub_down() {

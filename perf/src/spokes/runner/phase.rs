@@ -4,8 +4,9 @@ use super::super::client::Client;
 use super::Runner;
 use std::time::{Duration, Instant};
 
-/// How long after the last packet was sent the rest, and the answers to the last requests, may still arrive.
-const DRAIN: Duration = Duration::from_secs(2);
+/// How long after the last packet was sent the rest, and the answers to the last requests, may still arrive: on a machine
+/// that is busy elsewhere the hub may not run for seconds. When nothing is under way any more it is not waited for.
+const DRAIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether all are registered.
 const CENSUS: Duration = Duration::from_millis(20);
 
