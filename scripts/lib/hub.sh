@@ -22,15 +22,20 @@ hub_config() {
         toml_nhrp 'phase = 3' 'holdtime = 60' 'map-multicast-dynamic = true' "${HUB_NHRP:-}"
         printf '\n[metrics]\nlisten = "%s"\n' "$HUB_METRICS"
         printf '%s\n' "$@"
-    } >"$(hub_dir)/hub.toml"
+    } | hub_config_write
 }
 
-# hub_toml_head MAX-PEERS [DATAPLANE-LINE...]: makes the hub's directories, too.
+# hub_config_write: the hub's directories, and standard input as its configuration.
+hub_config_write() {
+    mkdir -p "$(hub_dir)/run" "$(hub_dir)/state"
+    cat >"$(hub_dir)/hub.toml"
+}
+
+# hub_toml_head MAX-PEERS [DATAPLANE-LINE...]
 hub_toml_head() {
     local dir max_peers=$1
     shift
     dir=$(hub_dir)
-    mkdir -p "$dir/run" "$dir/state"
     toml_hub hub "$dir/run" "$dir/state" "$max_peers"
     toml_dataplane "$HUB_CORES" 'hugepages = false' 'memory = 256' "$@"
 }

@@ -73,7 +73,7 @@ soak_hub_config() {
         toml_tunnel "$HUB_TUNNEL/16" "$protection"
         toml_nhrp "phase = ${HUB_PHASE:-3}"
         [ -z "$protection" ] || soak_protection
-    } >"$(hub_dir)/hub.toml"
+    } | hub_config_write
 }
 
 soak_protection() {
