@@ -364,7 +364,8 @@ impl Hub {
                 }
                 Effect::PeerGone(id) => self.journal.append(&Record::PeerGone(id)),
                 Effect::Overlay(prefix) => {
-                    self.server.routes_changed(now_ms, prefix.address, prefix.len, &mut self.actions);
+                    let crate::prefix::Prefix { address, len } = prefix;
+                    self.server.routes_changed(now_ms, address, len, &self.state, &mut self.actions);
                 }
                 Effect::Stale => self.netlink.resync(),
             }

@@ -90,6 +90,11 @@ impl Rib {
         self.overlay.get(&prefix::key(prefix)).map(Vec::as_slice)
     }
 
+    /// The overlay routes within a prefix, itself included.
+    pub fn overlay_within(&self, prefix: Prefix) -> impl Iterator<Item = Prefix> + '_ {
+        self.overlay.children(&prefix::key(prefix)).map(|(key, _)| prefix::from_key(key))
+    }
+
     /// All prefixes with an underlay route.
     pub fn underlay_prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
         self.underlay.keys().map(prefix::from_key)

@@ -44,6 +44,7 @@ fn one(id: u8, tunnel: &Tunnel) -> Result<TunnelConfig, ConfigError> {
         max_bindings_per_peer: nhrp.max_bindings_per_peer,
         hold_zero_deregisters: nhrp.hold_zero_deregisters,
         require_registration: nhrp.require_registration,
+        spoke_addresses: nhrp.spoke_addresses.iter().map(|network| (network.address, network.len)).collect(),
         ..TunnelConfig::new(id, tunnel.source, tunnel.address.address, tunnel.address.len)
     })
 }
@@ -93,6 +94,7 @@ max-send = 77
 max-bindings-per-peer = 5
 hold-zero-deregisters = true
 require-registration = false
+spoke-addresses = ["10.0.0.0/25"]
 [[tunnel.nhrp.map]]
 protocol = "10.0.0.9"
 nbma = "203.0.113.9"
@@ -104,5 +106,6 @@ nbma = "203.0.113.9"
         assert_eq!(set.max_bindings_per_peer, 5);
         assert!(set.hold_zero_deregisters && !plain.hold_zero_deregisters);
         assert!(!set.require_registration && plain.require_registration);
+        assert_eq!(set.spoke_addresses, [([10, 0, 0, 0].into(), 25)]);
     }
 }

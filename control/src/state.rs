@@ -7,6 +7,7 @@
 mod adjacency;
 mod carrier;
 mod overlay;
+mod reach;
 mod refresh;
 
 use crate::kernel::{Change, Fact, Kernel};

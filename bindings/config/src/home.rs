@@ -34,6 +34,7 @@ pub(crate) fn home(word: &str, here: &str) -> Option<&'static str> {
                 "max-bindings-per-peer",
                 "hold-zero-deregisters",
                 "require-registration",
+                "spoke-addresses",
             ],
         ),
         ("[[tunnel.nhrp.map]]", &["protocol", "nbma"]),

@@ -189,6 +189,8 @@ pub struct Nhrp {
     pub hold_zero_deregisters: bool,
     /// Take requests other than registrations from registered and mapped spokes only. Default: on.
     pub require_registration: bool,
+    /// Networks in the tunnel's subnet whose addresses spokes may register; empty: all of it. Default: empty.
+    pub spoke_addresses: Vec<Prefix>,
 }
 
 /// `[[tunnel.nhrp.map]]`: `ip nhrp map PROTOCOL NBMA`

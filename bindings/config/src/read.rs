@@ -131,6 +131,7 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
     let max_bindings_per_peer = table.optional("max-bindings-per-peer", integer(1..=65_535_u32));
     let hold_zero_deregisters = table.optional("hold-zero-deregisters", kind::boolean);
     let require_registration = table.optional("require-registration", kind::boolean);
+    let spoke_addresses = table.list("spoke-addresses", kind::network);
     Some(Nhrp {
         network_id: network_id?,
         authentication,
@@ -145,6 +146,7 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
         max_bindings_per_peer: max_bindings_per_peer.unwrap_or(16),
         hold_zero_deregisters: hold_zero_deregisters.unwrap_or(false),
         require_registration: require_registration.unwrap_or(true),
+        spoke_addresses: spoke_addresses.unwrap_or_default(),
     })
 }
 

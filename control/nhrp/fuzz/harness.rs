@@ -75,7 +75,7 @@ pub fn server(data: &[u8]) {
             6 => {
                 server.clear(now_ms, Clear::Peer { tunnel: None, nbma }, &mut actions);
             }
-            _ => server.routes_changed(now_ms, Ipv4Addr::new(10, peer, 0, 0), 16, &mut actions),
+            _ => server.routes_changed(now_ms, Ipv4Addr::new(10, peer, 0, 0), 16, &routes, &mut actions),
         }
         follow(&actions, &mut mirror);
         check(&server, now_ms, &mirror);

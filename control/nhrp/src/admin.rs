@@ -138,6 +138,9 @@ impl Server {
         self.failures.settle(tunnel, station, protocol, entry.binding.refreshed_ms);
         self.note_peer(now_ms, Some(tunnel), station, Some(protocol), Failure::Gone(reason));
         self.log(now_ms, tunnel, station, Some(protocol), LogKind::Down(reason), actions);
+        // Who was told by the spoke itself may reach it although the hub does not: a shortcut outlives a hub.
+        let withdrawn = reason == UnbindReason::Purged;
+        let told = told.into_iter().filter(|requester| withdrawn || !requester.passed_on).collect();
         self.purge_requesters(now_ms, &entry.binding, told, actions);
     }
 
@@ -171,16 +174,6 @@ impl Server {
         for (config, state) in self.config.tunnels.iter().zip(&mut self.tunnels) {
             if tunnel.is_none_or(|wanted| wanted == config.id) {
                 state.counters = TunnelCounters::default();
-            }
-        }
-    }
-
-    /// Overlay routes under this prefix changed: who was told about addresses behind the hub in it hears a purge.
-    pub fn routes_changed(&mut self, now_ms: u64, prefix: Ipv4Addr, len: u8, actions: &mut Vec<Action>) {
-        for answer in self.answers.take(|answer| overlap(answer.prefix, answer.prefix_len, prefix, len)) {
-            let hub = self.tunnel(answer.tunnel).map(|tunnel| tunnel.nbma);
-            for requester in &answer.requesters {
-                self.purge_requester(now_ms, requester, hub, actions);
             }
         }
     }

@@ -2,9 +2,8 @@
 //! one can be told when it is no longer true.
 
 use crate::cache::remember;
+use crate::prefixes::{Table, overlapping};
 use crate::{Requester, TunnelId};
-use seeded::Seeded;
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 /// Most prefixes with answers.
@@ -27,18 +26,18 @@ pub(crate) struct Answer {
 
 /// All of them.
 pub(crate) struct Answers {
-    by_prefix: HashMap<(TunnelId, Ipv4Addr, u8), Answer, Seeded>,
+    by_prefix: Table<TunnelId, Answer>,
     pruned_ms: Option<u64>,
 }
 
 impl Answers {
-    pub(crate) fn new(hash: Seeded) -> Self {
-        Self { by_prefix: HashMap::with_hasher(hash), pruned_ms: None }
+    pub(crate) fn new() -> Self {
+        Self { by_prefix: Table::new(), pruned_ms: None }
     }
 
     /// Remembers an answer; the prefix is the requester's. `false`: no room.
     pub(crate) fn told(&mut self, tunnel: TunnelId, requester: Requester, now_ms: u64) -> bool {
-        let key = (tunnel, requester.prefix, requester.prefix_len);
+        let key = (requester.prefix, requester.prefix_len, tunnel);
         if self.by_prefix.len() >= MAX_ANSWERS && !self.by_prefix.contains_key(&key) && !self.prune(now_ms) {
             return false;
         }
@@ -65,9 +64,14 @@ impl Answers {
         self.by_prefix.len() < MAX_ANSWERS
     }
 
-    /// Takes out all answers that `which` names.
-    pub(crate) fn take(&mut self, which: impl Fn(&Answer) -> bool) -> Vec<Answer> {
-        self.by_prefix.extract_if(|_, answer| which(answer)).map(|(_, answer)| answer).collect()
+    /// Tunnel and prefix of the answers that overlap a prefix.
+    pub(crate) fn overlapping(&self, prefix: Ipv4Addr, len: u8) -> Vec<(Ipv4Addr, u8, TunnelId)> {
+        overlapping(&self.by_prefix, prefix, len, (TunnelId::MIN, TunnelId::MAX))
+    }
+
+    /// Takes out one of those.
+    pub(crate) fn take(&mut self, key: (Ipv4Addr, u8, TunnelId)) -> Option<Answer> {
+        self.by_prefix.remove(&key)
     }
 
     pub(crate) fn iter(&self, now_ms: u64) -> impl Iterator<Item = &Answer> {
@@ -108,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded() {
-        let mut answers = Answers::new(Seeded(3));
+        let mut answers = Answers::new();
         let requester = |n: u32, until_ms| Requester {
             tunnel: 0,
             protocol: Ipv4Addr::LOCALHOST,
@@ -117,6 +121,7 @@ mod tests {
             until_ms,
             prefix: Ipv4Addr::from(n),
             prefix_len: 32,
+            passed_on: false,
         };
         for n in 0..MAX_ANSWERS as u32 {
             assert!(answers.told(0, requester(n, 5000), 0));

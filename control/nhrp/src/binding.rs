@@ -91,6 +91,8 @@ pub struct Requester {
     pub prefix: Ipv4Addr,
     /// Length of that.
     pub prefix_len: u8,
+    /// Its question was passed on, and the spoke asked about answered itself.
+    pub passed_on: bool,
 }
 
 /// Words after `Flags:` in `show ip nhrp`.

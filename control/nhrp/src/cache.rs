@@ -1,5 +1,6 @@
 //! The bindings, their expiry, and who was told about them.
 
+use crate::prefixes::{Table, overlapping};
 use crate::{Binding, Kind, Owner, Requester, TunnelId};
 use seeded::Seeded;
 use std::cmp::Reverse;
@@ -39,6 +40,8 @@ pub(crate) struct Cache {
     generation: u32,
     requesters: usize,
     max_requesters: usize,
+    /// Entries by what somebody was told of them. May name too much: entries whose requesters were forgotten since.
+    told: Table<Slot, ()>,
 }
 
 impl Cache {
@@ -52,6 +55,7 @@ impl Cache {
             generation: 0,
             requesters: 0,
             max_requesters: max_bindings.saturating_mul(4).max(65_536),
+            told: Table::new(),
         }
     }
 
@@ -151,6 +155,9 @@ impl Cache {
         self.by_protocol.remove(&(entry.binding.tunnel, entry.binding.protocol));
         self.leave(slot, &entry.binding);
         self.requesters -= entry.requesters.len();
+        for requester in &entry.requesters {
+            self.told.remove(&(requester.prefix, requester.prefix_len, slot));
+        }
         self.compact();
         Some(entry)
     }
@@ -213,13 +220,57 @@ impl Cache {
             remember(&mut entry.requesters, requester, now_ms, if room { MAX_REQUESTERS } else { before });
         let after = entry.requesters.len();
         self.requesters = self.requesters + after - before;
+        if added {
+            self.told.insert((requester.prefix, requester.prefix_len, slot), ());
+            self.compact_told();
+        }
         added
+    }
+
+    /// Requesters make room for others without a word; what they were told about is forgotten here.
+    fn compact_told(&mut self) {
+        if self.told.len() > 2 * self.requesters + 64 {
+            let entries = self.entries.iter().enumerate();
+            let entries = entries.filter_map(|(slot, entry)| Some((slot as Slot, entry.as_ref()?)));
+            let keys = entries.flat_map(|(slot, entry)| {
+                entry.requesters.iter().map(move |told| ((told.prefix, told.prefix_len, slot), ()))
+            });
+            self.told = keys.collect();
+        }
+    }
+
+    /// What somebody was told, of which entry, that overlaps a prefix.
+    pub(crate) fn told_about(&self, prefix: Ipv4Addr, len: u8) -> Vec<(Ipv4Addr, u8, Slot)> {
+        overlapping(&self.told, prefix, len, (Slot::MIN, Slot::MAX))
+    }
+
+    /// Takes away, of those who were told exactly this of an entry, whom `which` names.
+    pub(crate) fn take_told(
+        &mut self,
+        slot: Slot,
+        prefix: Ipv4Addr,
+        len: u8,
+        which: impl Fn(&Requester) -> bool,
+    ) -> Vec<Requester> {
+        let about = |requester: &Requester| (requester.prefix, requester.prefix_len) == (prefix, len);
+        let Some(entry) = self.get_mut(slot) else { return Vec::new() };
+        let taken: Vec<_> =
+            entry.requesters.extract_if(.., |requester| about(requester) && which(requester)).collect();
+        let none_left = !entry.requesters.iter().any(about);
+        self.requesters -= taken.len();
+        if none_left {
+            self.told.remove(&(prefix, len, slot));
+        }
+        taken
     }
 
     /// Takes away who was told.
     pub(crate) fn take_requesters(&mut self, slot: Slot) -> Vec<Requester> {
         let taken = self.get_mut(slot).map(|entry| std::mem::take(&mut entry.requesters)).unwrap_or_default();
         self.requesters -= taken.len();
+        for requester in &taken {
+            self.told.remove(&(requester.prefix, requester.prefix_len, slot));
+        }
         taken
     }
 
@@ -343,6 +394,7 @@ mod tests {
             until_ms,
             prefix: Ipv4Addr::UNSPECIFIED,
             prefix_len: 32,
+            passed_on: false,
         };
         for n in 0..MAX_REQUESTERS as u32 {
             assert!(cache.told(slot, requester(n, 10), 0));

@@ -1,7 +1,7 @@
 //! What the server is told at start.
 
 use crate::TunnelId;
-use crate::answers::mask;
+use crate::answers::{mask, overlap};
 use crate::ingress::is_martian;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -88,6 +88,8 @@ pub struct TunnelConfig {
     pub hold_zero_deregisters: bool,
     /// Requests other than registrations are taken from registered and static peers only.
     pub require_registration: bool,
+    /// Networks in which addresses may be registered, beside the limits of the subnet; empty: no more limits.
+    pub spoke_addresses: Vec<(Ipv4Addr, u8)>,
 }
 
 impl TunnelConfig {
@@ -112,6 +114,7 @@ impl TunnelConfig {
             max_bindings_per_peer: 16,
             hold_zero_deregisters: false,
             require_registration: true,
+            spoke_addresses: Vec::new(),
         }
     }
 }
@@ -149,11 +152,19 @@ impl TunnelConfig {
         self.prefix_len <= 30 && (address.to_bits() ^ self.address.to_bits()) & mask(self.prefix_len) == 0
     }
 
+    /// Whether nothing in the configuration says which addresses spokes have.
+    pub(crate) fn is_open(&self) -> bool {
+        self.prefix_len > 30 && self.spoke_addresses.is_empty()
+    }
+
     /// Why a station may not have a protocol address on this tunnel, whoever it is.
     pub(crate) fn forbids(&self, protocol: Ipv4Addr) -> Option<&'static str> {
         let host = protocol.to_bits() & !mask(self.prefix_len);
+        let listed = |(network, len): &(Ipv4Addr, u8)| overlap(*network, *len, protocol, 32);
         if is_martian(protocol) {
             Some("the address can be no station's")
+        } else if !self.spoke_addresses.is_empty() && !self.spoke_addresses.iter().any(listed) {
+            Some("the address is outside of the tunnel's spoke-addresses")
         } else if self.prefix_len > 30 {
             None
         } else if !self.connects(protocol) {

@@ -71,6 +71,8 @@ pub struct TunnelCounters {
     pub expired: u64,
     /// Requesters not recorded because an entry's list was full: they will not get a purge.
     pub requesters_full: u64,
+    /// Resolution replies passed on about less than the spoke claimed.
+    pub replies_narrowed: u64,
     /// Purge requests that were never acknowledged.
     pub purges_unanswered: u64,
 }
@@ -93,6 +95,7 @@ impl Default for TunnelCounters {
             resolutions_refused: [0; 16],
             expired: 0,
             requesters_full: 0,
+            replies_narrowed: 0,
             purges_unanswered: 0,
         }
     }

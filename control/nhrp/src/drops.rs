@@ -37,6 +37,7 @@ reasons! {
     NoRoute = "nhrp_no_route", "No way to the station that the packet is to be forwarded to.";
     BackToSender = "nhrp_back_to_sender", "The way to the destination leads back to the station that asked.";
     Unsolicited = "nhrp_unsolicited", "Reply to a question that the hub did not ask.";
+    ReplyDenied = "nhrp_reply_denied", "Resolution reply that gives a registered tunnel address another NBMA address than it has.";
     PurgeDenied = "nhrp_purge_denied", "Purge of a binding that belongs to another station.";
     Indication = "nhrp_indication", "Traffic indication to the hub, which has no shortcuts.";
     ErrorLoop = "nhrp_error_loop", "Error indication that came back to us, or could not be forwarded.";

@@ -99,7 +99,7 @@ impl Server {
         }
         match self.locate(ingress, ingress.destination, overlay) {
             Place::Spoke { slot, .. } if ingress.packet.hop_count() > 0 => {
-                self.forward(ingress, slot, Record::None, actions);
+                self.forward(ingress, slot, Record::None, None, actions);
             }
             _ => self.drop_packet(ingress, DropReason::ErrorLoop, actions),
         }

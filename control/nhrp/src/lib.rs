@@ -12,9 +12,11 @@
 //! | `station` | who somebody is: an NBMA address in the clear, a session under IPsec |
 //! | `session` | an authenticated peer that moved or is gone |
 //! | `transit`, `reply` | passing packets on, and answering them |
-//! | `locate` | who has an address |
+//! | `locate`, `routes` | who has an address, and what follows when it is elsewhere |
+//! | `vouch` | what a spoke may say of itself to others |
 //! | `auth`, `limits` | who may, and how often |
 //! | `cache`, `answers`, `failures` | what is remembered, each with its bound |
+//! | `prefixes` | tables that are asked what overlaps a prefix |
 //! | `admin`, `view`, `report` | operators: clear and restore, show, log |
 #![forbid(unsafe_code)]
 
@@ -35,17 +37,20 @@ mod limits;
 mod locate;
 mod log;
 mod overlay;
+mod prefixes;
 mod purge;
 mod redirect;
 mod registration;
 mod reply;
 mod report;
 mod resolution;
+mod routes;
 mod server;
 mod session;
 mod station;
 mod transit;
 mod view;
+mod vouch;
 mod withdraw;
 
 #[cfg(test)]

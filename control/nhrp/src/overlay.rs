@@ -8,6 +8,18 @@ pub trait Overlay {
     /// Where a packet to `destination` goes by longest prefix match.
     fn lookup(&self, destination: Ipv4Addr) -> Reach;
 
+    /// All ways of equal cost, at least one. What [`Overlay::lookup`] says is the first.
+    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
+        vec![self.lookup(destination)]
+    }
+
+    /// The shortest prefix, no shorter than `route_len`, that holds this address and nothing that another route or a
+    /// registration leads elsewhere: what may be said about the address holds for all of it.
+    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
+        let _ = destination;
+        route_len
+    }
+
     /// Whether a station may register an address (the binding of authenticated identities to tunnel addresses), and
     /// if not, why. `holder` has it now, and is another station.
     fn may_claim(

@@ -83,7 +83,9 @@ impl Server {
             return self.drop_packet(ingress, DropReason::PurgeDenied, actions);
         }
         match self.locate(ingress, ingress.destination, overlay) {
-            Place::Spoke { slot, .. } => self.forward(ingress, slot, Record::Forward, actions),
+            Place::Spoke { slot, .. } => {
+                self.forward(ingress, slot, Record::Forward, None, actions);
+            }
             _ => {
                 self.send_error(ingress, ErrorCode::ProtocolAddressUnreachable, 0, actions);
                 self.drop_packet(ingress, DropReason::NoRoute, actions);

@@ -110,15 +110,22 @@ impl Server {
         if self.tunnel(tunnel).is_none_or(|config| config.phase != Phase::Three) {
             return false;
         }
-        let at = |address| match self.locate_from(tunnel, address, overlay) {
+        let from = self.places(tunnel, flowing.source, overlay);
+        let to = self.places(tunnel, flowing.destination, overlay);
+        let other = |place: &Place| match place {
             Place::Spoke { slot, .. } => {
-                self.cache.get(slot).map(|entry| (entry.binding.tunnel, entry.binding.station()))
+                !self.is_at(*slot, tunnel, station)
+                    && !self
+                        .cache
+                        .get(*slot)
+                        .is_some_and(|entry| entry.binding.station().is_neighbour(station))
             }
-            _ => None,
+            _ => false,
         };
         // A source that is not routed back to the sender is spoofed, or its answer would not come by here.
-        at(flowing.source).is_some_and(|(by, from)| by == tunnel && from.is(station))
-            && at(flowing.destination).is_some_and(|(_, to)| !to.is(station) && !to.is_neighbour(station))
+        let sender =
+            |place: &Place| matches!(place, Place::Spoke { slot, .. } if self.is_at(*slot, tunnel, station));
+        from.iter().any(sender) && to.iter().any(other)
     }
 }
 

@@ -5,7 +5,8 @@
 
 use crate::ingress::{Ingress, is_host, v4};
 use crate::reply::{Nat, Reply, nat_cie};
-use crate::{Action, Binding, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server, Station};
+use crate::{Action, Binding, DropReason, Failure, Kind, LogKind, Overlay, Reach, Server, Station, TunnelId};
+use std::net::Ipv4Addr;
 use wire::nhrp::{Cie, CieCode, ErrorCode, ExtensionType, Flags, PacketType};
 
 /// Why an entry is refused.
@@ -112,6 +113,9 @@ impl Server {
         {
             return Err(Refusal::prohibited("the address is the hub's own"));
         }
+        if tunnel.is_open() && leads_elsewhere(overlay, ingress.tunnel, protocol) {
+            return Err(Refusal::prohibited("the address is routed elsewhere (see `spoke-addresses`)"));
+        }
         let (multicast, deregisters) = (tunnel.map_multicast_dynamic, tunnel.hold_zero_deregisters);
         let found = self.cache.binding(ingress.tunnel, protocol).copied();
         let holder = found.map(|old| old.station()).filter(|holder| !holder.is(&ingress.station));
@@ -152,7 +156,11 @@ impl Server {
                 self.refresh(ingress, &old, binding, actions);
             }
             (None, Some(old)) => self.moved(ingress, &old, binding, actions)?,
-            (None, None) => self.bind_new(ingress, binding, actions)?,
+            (None, None) => {
+                self.bind_new(ingress, binding, actions)?;
+                // Who was told that it is behind the hub.
+                self.routes_changed(now_ms, protocol, 32, overlay, actions);
+            }
         }
         Ok(())
     }
@@ -202,6 +210,19 @@ fn check_owner(old: &Binding, station: &Station, unique: bool) -> Result<(), Ref
         return Err(Refusal::new(CieCode::AlreadyRegistered, why));
     }
     Ok(())
+}
+
+/// Whether a route leads to an address and not by this tunnel to the address itself. A default route leads everywhere,
+/// and says nothing about it.
+fn leads_elsewhere(overlay: &impl Overlay, tunnel: TunnelId, address: Ipv4Addr) -> bool {
+    match overlay.lookup(address) {
+        Reach::Local => true,
+        Reach::Hub { prefix_len } => prefix_len > 0,
+        Reach::Spoke { tunnel: by, protocol, prefix_len } => {
+            prefix_len > 0 && (by, protocol) != (tunnel, address)
+        }
+        Reach::None => false,
+    }
 }
 
 /// The entry that tells a spoke behind NAT how the hub sees it. The first server on the way adds it.

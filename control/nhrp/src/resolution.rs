@@ -9,10 +9,6 @@ use crate::transit::Record;
 use crate::{Action, DropReason, Kind, Overlay, Phase, Requester, Server, TunnelId};
 use wire::nhrp::{Cie, CieCode, ExtensionType, Flags, PacketType};
 
-/// Shortest route that is given in an answer; for addresses under a shorter one (the default route) the answer is
-/// about the address alone, lest the spoke send everything here.
-const SHORTEST_PREFIX: u8 = 8;
-
 /// A positive answer.
 struct Answer {
     cie: Cie,
@@ -48,16 +44,20 @@ impl Server {
         let mut behind_one_nat = false;
         if let Place::Spoke { slot, prefix_len } = place {
             let Some(target) = self.cache.get(slot).map(|entry| entry.binding) else { return };
-            if target.tunnel == ingress.tunnel && target.station().is(&ingress.station) {
+            if self.is_at(slot, ingress.tunnel, &ingress.station) {
                 return self.drop_packet(ingress, DropReason::BackToSender, actions);
             }
             behind_one_nat = target.station().is_neighbour(&ingress.station);
             // 5.2.1: who asks with U gets unique bindings or nothing.
-            if ingress.packet.flags().has(Flags::UNIQUE_ANSWER) && prefix_len == 32 && !target.unique {
+            let is_itself = target.protocol == ingress.destination;
+            if ingress.packet.flags().has(Flags::UNIQUE_ANSWER) && is_itself && !target.unique {
                 return self.refuse_resolution(ingress, CieCode::NotUnique, actions);
             }
             if phase == Phase::Three && !behind_one_nat {
-                return self.forward(ingress, slot, Record::Forward, actions);
+                if self.forward(ingress, slot, Record::Forward, None, actions) {
+                    self.remember_passed_on(ingress, slot, prefix_len);
+                }
+                return;
             }
         }
         if self.refuse_unknown_extension(ingress, actions) {
@@ -71,14 +71,12 @@ impl Server {
             }
             Place::Own => self.answer_about_hub(ingress, 32, Told::Nobody, actions),
             Place::Behind { prefix_len } => {
-                let len = if prefix_len < SHORTEST_PREFIX { 32 } else { prefix_len.min(32) };
-                self.answer_about_hub(ingress, len, Told::Local, actions);
+                self.answer_about_hub(ingress, prefix_len, Told::Local, actions);
             }
             // Their NAT would have to turn packets around: the way between them is through the hub, and the answer
             // says so instead of letting them try.
             Place::Spoke { slot, prefix_len } if behind_one_nat => {
-                let len = if prefix_len < SHORTEST_PREFIX { 32 } else { prefix_len.min(32) };
-                self.answer_about_hub(ingress, len, Told::Binding(slot), actions);
+                self.answer_about_hub(ingress, prefix_len, Told::Binding(slot), actions);
             }
             Place::Spoke { slot, prefix_len } => self.answer_about_spoke(ingress, slot, prefix_len, actions),
         }
@@ -109,7 +107,6 @@ impl Server {
         entry.hits += 1;
         entry.used_ms = Some(ingress.now_ms);
         let binding = entry.binding;
-        let len = if prefix_len < SHORTEST_PREFIX { 32 } else { prefix_len.min(32) };
         // Who knows the NAT extension is told the claimed address with the real one beside it, as the spoke itself
         // would answer; others get the address that works.
         let knows_nat =
@@ -118,16 +115,17 @@ impl Server {
         let left = binding.expires_ms.map(|expires_ms| expires_ms.saturating_sub(ingress.now_ms) / 1000);
         let holding_time = left.map_or(default_hold, |left| left.clamp(1, u16::MAX.into()) as u16);
         let cie = Cie {
-            prefix_len: len,
+            prefix_len,
             mtu: binding.mtu,
             holding_time,
             nbma: Some(if nat.is_some() { binding.claimed } else { binding.nbma }.into()),
             protocol: Some(binding.protocol.into()),
             ..Cie::EMPTY
         };
-        let flags = if binding.unique && len == 32 { Flags::UNIQUE_ANSWER } else { 0 };
+        let flags =
+            if binding.unique && binding.protocol == ingress.destination { Flags::UNIQUE_ANSWER } else { 0 };
         let told = if binding.kind == Kind::Static { Told::Nobody } else { Told::Binding(slot) };
-        self.answer(ingress, Answer { cie, flags, nat, prefix_len: len, told }, actions);
+        self.answer(ingress, Answer { cie, flags, nat, prefix_len, told }, actions);
     }
 
     fn answer(&mut self, ingress: &Ingress<'_>, answer: Answer, actions: &mut Vec<Action>) {
@@ -139,6 +137,7 @@ impl Server {
             until_ms: ingress.now_ms.saturating_add(u64::from(answer.cie.holding_time) * 1000),
             prefix: network(ingress.destination, answer.prefix_len),
             prefix_len: answer.prefix_len,
+            passed_on: false,
         };
         self.remember_told(ingress.tunnel, &answer.told, requester, ingress.now_ms);
         let copied = ingress.packet.flags().0 & (Flags::ROUTER | Flags::SOURCE_STABLE | Flags::NAT);
@@ -162,6 +161,25 @@ impl Server {
         if !remembered {
             self.count(tunnel, |counters| counters.requesters_full += 1);
         }
+    }
+
+    /// The spoke that has the address answers itself, and is to purge what it said (5.2.5); FRR never does. So the hub
+    /// remembers who asked, to tell them when the address is elsewhere. What the spoke says of its holding time may not
+    /// come by here: the longer of what it and the hub use is assumed.
+    fn remember_passed_on(&mut self, ingress: &Ingress<'_>, slot: Slot, prefix_len: u8) {
+        let Some(default_hold) = self.tunnel(ingress.tunnel).map(|tunnel| tunnel.holdtime) else { return };
+        let Some(holding_time) = self.cache.get(slot).map(|entry| entry.binding.holding_time) else { return };
+        let requester = Requester {
+            tunnel: ingress.tunnel,
+            protocol: ingress.source,
+            station: ingress.station,
+            request_id: ingress.packet.request_id(),
+            until_ms: ingress.now_ms + u64::from(holding_time.max(default_hold)) * 1000,
+            prefix: network(ingress.destination, prefix_len),
+            prefix_len,
+            passed_on: true,
+        };
+        self.remember_told(ingress.tunnel, &Told::Binding(slot), requester, ingress.now_ms);
     }
 
     fn refuse_resolution(&mut self, ingress: &Ingress<'_>, code: CieCode, actions: &mut Vec<Action>) {
@@ -203,7 +221,12 @@ impl Server {
         }
         // Replies travel to the source protocol address (5.1).
         match self.locate(ingress, ingress.source, overlay) {
-            Place::Spoke { slot, .. } => self.forward(ingress, slot, Record::Reverse, actions),
+            Place::Spoke { slot, .. } => match self.vouch(ingress, overlay) {
+                Ok(narrow) => {
+                    self.forward(ingress, slot, Record::Reverse, narrow, actions);
+                }
+                Err(reason) => self.drop_packet(ingress, reason, actions),
+            },
             _ => self.drop_packet(ingress, DropReason::NoRoute, actions),
         }
     }

@@ -56,7 +56,7 @@ impl Server {
         Ok(Self {
             tunnels: config.tunnels.iter().map(|_| TunnelState::default()).collect(),
             cache: Cache::new(config.max_bindings, hash),
-            answers: Answers::new(hash),
+            answers: Answers::new(),
             failures: Failures::new(config.max_failures, hash),
             purges: Purges::new(mix(config.seed) as u32, hash),
             errors: Errors::new(hash),

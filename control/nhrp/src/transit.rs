@@ -1,10 +1,12 @@
-//! Passing a packet on (RFC 2332 5.1, 5.3.2, 5.3.3): hop count, our entry in the transit record, our password, and
-//! the address behind NAT that only we can know. Every other octet stays.
+//! Passing a packet on (RFC 2332 5.1, 5.3.2, 5.3.3): hop count, our entry in the transit record, our password, the
+//! address behind NAT that only we can know, and prefixes that a spoke may not speak for (see `vouch`). Every other
+//! octet stays.
 
 use crate::cache::Slot;
 use crate::ingress::{Ingress, self_cie};
 use crate::reply::nat_cie;
 use crate::server::Origin;
+use crate::vouch::Narrow;
 use crate::{Action, Binding, DropReason, Server, TunnelConfig};
 use wire::nhrp::{Builder, Cie, ErrorCode, ExtensionType, MAX_CIES, PacketType, TooLong};
 
@@ -20,40 +22,53 @@ pub(crate) enum Record {
 }
 
 impl Server {
-    /// Sends a packet on to a bound station.
+    /// Sends a packet on to a bound station, with no entry about more than `narrow` has it. `false`: not sent.
     pub(crate) fn forward(
         &mut self,
         ingress: &Ingress<'_>,
         to: Slot,
         record: Record,
+        narrow: Option<Narrow>,
         actions: &mut Vec<Action>,
-    ) {
-        let Some(target) = self.cache.get(to).map(|entry| entry.binding) else { return };
-        if target.tunnel == ingress.tunnel && target.station().is(&ingress.station) {
-            return self.drop_packet(ingress, DropReason::BackToSender, actions);
+    ) -> bool {
+        let Some(target) = self.cache.get(to).map(|entry| entry.binding) else { return false };
+        if self.is_at(to, ingress.tunnel, &ingress.station) {
+            self.drop_packet(ingress, DropReason::BackToSender, actions);
+            return false;
         }
         let Some(hop_count) = ingress.packet.hop_count().checked_sub(1) else {
             self.send_error(ingress, ErrorCode::HopCountExceeded, 9, actions);
-            return self.drop_packet(ingress, DropReason::HopCount, actions);
+            self.drop_packet(ingress, DropReason::HopCount, actions);
+            return false;
         };
-        let Some(tunnel) = self.tunnel(target.tunnel) else { return };
+        let Some(tunnel) = self.tunnel(target.tunnel) else { return false };
         let nat = self.nat_entry(ingress);
-        let copy = match rewrite(ingress, tunnel, hop_count, record, nat.as_ref()) {
+        let builder = match narrow {
+            Some(narrow) => Builder::copy_with(
+                &ingress.packet,
+                hop_count,
+                ingress.packet.cies().map(|cie| narrow.of(cie)),
+            ),
+            None => Builder::copy(&ingress.packet, hop_count),
+        };
+        let copy = match rewrite(ingress, tunnel, builder, record, nat.as_ref()) {
             Ok(copy) => copy,
             Err(Unfit::RecordFull) => {
                 self.send_error(ingress, ErrorCode::HopCountExceeded, 9, actions);
-                return self.drop_packet(ingress, DropReason::HopCount, actions);
+                self.drop_packet(ingress, DropReason::HopCount, actions);
+                return false;
             }
             Err(Unfit::TooLong) => {
                 self.send_error(ingress, ErrorCode::SduSizeExceeded, 0, actions);
-                return self.drop_packet(ingress, DropReason::TooLong, actions);
+                self.drop_packet(ingress, DropReason::TooLong, actions);
+                return false;
             }
         };
         if let Some(entry) = self.cache.get_mut(to) {
             entry.hits += 1;
             entry.used_ms = Some(ingress.now_ms);
         }
-        self.send(ingress.now_ms, target.tunnel, target.station(), Ok(copy), Origin::Forwarded, actions);
+        self.send(ingress.now_ms, target.tunnel, target.station(), Ok(copy), Origin::Forwarded, actions)
     }
 
     /// Where a NAT is between us and the station that the packet speaks of (of a request who asks, of a reply the
@@ -88,7 +103,7 @@ impl From<TooLong> for Unfit {
 fn rewrite(
     ingress: &Ingress<'_>,
     tunnel: &TunnelConfig,
-    hop_count: u8,
+    mut builder: Builder,
     record: Record,
     nat: Option<&Cie>,
 ) -> Result<Vec<u8>, Unfit> {
@@ -100,7 +115,6 @@ fn rewrite(
     };
     // Who does not know a compulsory extension passes it on, and stays out of the records (5.3).
     let record = record.filter(|_| packet.unknown_compulsory().is_none());
-    let mut builder = Builder::copy(packet, hop_count);
     let (mut authenticated, mut translated) = (false, false);
     for extension in packet.extensions() {
         let mut value = extension.value.to_vec();

@@ -19,6 +19,14 @@ impl Overlay for Rules<'_> {
         self.state.lookup(destination)
     }
 
+    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
+        self.state.ways(destination)
+    }
+
+    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
+        self.state.undivided(destination, route_len)
+    }
+
     fn may_claim(
         &self,
         station: &Station,

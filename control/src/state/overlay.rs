@@ -4,7 +4,6 @@ use super::{Bound, MAX_ROUTES, State};
 use crate::links;
 use crate::prefix::{self, Prefix};
 use crate::rib::OverlayHop;
-use nhrp::{Overlay, Reach};
 use shm::message::{Target, TunnelId};
 use std::net::Ipv4Addr;
 
@@ -75,43 +74,16 @@ impl State {
     }
 
     /// The binding that owns a host address: in the tunnel's subnet, or anywhere if the tunnel has none.
-    fn host_binding(&self, address: Ipv4Addr) -> Option<(TunnelId, &Bound)> {
-        let admitted = |tunnel: TunnelId| {
-            let subnet = self.tunnels.get(usize::from(tunnel));
-            subnet.is_some_and(|subnet| subnet.len >= 31 || prefix::contains(*subnet, address))
-        };
+    pub(super) fn host_binding(&self, address: Ipv4Addr) -> Option<(TunnelId, &Bound)> {
         self.bindings
             .range((address, TunnelId::MIN)..=(address, TunnelId::MAX))
-            .find(|((_, tunnel), _)| admitted(*tunnel))
+            .find(|((_, tunnel), _)| self.admits(*tunnel, address))
             .map(|((_, tunnel), bound)| (*tunnel, bound))
     }
-}
 
-impl Overlay for State {
-    fn lookup(&self, destination: Ipv4Addr) -> Reach {
-        if self.locals.contains_key(&destination) {
-            return Reach::Local;
-        }
-        if self.rib.overlay_exact(prefix::host(destination)).is_none()
-            && let Some((tunnel, _)) = self.host_binding(destination)
-        {
-            return Reach::Spoke { tunnel, protocol: destination, prefix_len: 32 };
-        }
-        let Some((route, hops)) = self.rib.overlay(destination) else { return Reach::None };
-        let bound = |hop: &&OverlayHop| match hop {
-            OverlayHop::Tunnel(tunnel, gateway) => {
-                self.peer_of(*tunnel, gateway.unwrap_or(destination)).is_some()
-            }
-            OverlayHop::Lan(..) => true,
-        };
-        match hops.iter().find(bound).or(hops.first()) {
-            None => Reach::None,
-            Some(OverlayHop::Lan(..)) => Reach::Hub { prefix_len: route.len },
-            Some(OverlayHop::Tunnel(tunnel, Some(gateway))) => {
-                Reach::Spoke { tunnel: *tunnel, protocol: *gateway, prefix_len: route.len }
-            }
-            // In the subnet of a tunnel, and nobody registered it.
-            Some(OverlayHop::Tunnel(..)) => Reach::None,
-        }
+    /// Whether a tunnel's spokes may have an address.
+    pub(super) fn admits(&self, tunnel: TunnelId, address: Ipv4Addr) -> bool {
+        let subnet = self.tunnels.get(usize::from(tunnel));
+        subnet.is_some_and(|subnet| subnet.len >= 31 || prefix::contains(*subnet, address))
     }
 }

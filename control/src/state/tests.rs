@@ -13,6 +13,8 @@ use shm::message::{
 };
 use std::collections::BTreeMap;
 
+mod reach;
+
 const CONFIG: &str = r#"
 [hub]
 name = "test"

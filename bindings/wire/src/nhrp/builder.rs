@@ -110,6 +110,14 @@ impl Builder {
         Self { octets, extension_offset: 0 }
     }
 
+    /// The same with these entries in the place of its own.
+    pub fn copy_with(packet: &Packet<'_>, hop_count: u8, entries: impl IntoIterator<Item = Cie>) -> Self {
+        let mut copy = Self::copy(packet, hop_count);
+        copy.octets.truncate(copy.octets.len().saturating_sub(packet.body().len()));
+        entries.into_iter().for_each(|entry| entry.emit(&mut copy.octets));
+        copy
+    }
+
     fn begin(kind: PacketType, hop_count: u8, mandatory: [u8; 6], addresses: [IpAddr; 3]) -> Self {
         let [nbma, source, destination] = addresses;
         let protocol = if source.is_ipv4() { Protocol::Ipv4 } else { Protocol::Ipv6 };

@@ -10,6 +10,7 @@ mod purge;
 mod redirect;
 mod registration;
 mod resolution;
+mod routes;
 mod scale;
 mod session;
 mod support;

@@ -176,17 +176,3 @@ fn expiry_move_and_clear_are_told_as_well() {
     let mut expired = told();
     assert_eq!(purged(&expired.pass(600_000)), [] as [Ipv4Addr; 0]);
 }
-
-#[test]
-fn routes_that_change_are_told_to_who_asked_about_them() {
-    let mut hub = hub(&[2]);
-    hub.routes.push((Ipv4Addr::new(10, 100, 254, 0), 24, Reach::Hub { prefix_len: 24 }));
-    hub.packet(nbma(2), &resolution(2, Ipv4Addr::new(10, 100, 254, 10)).build());
-    let mut actions = Vec::new();
-    hub.server.routes_changed(hub.now_ms, Ipv4Addr::new(10, 9, 0, 0), 16, &mut actions);
-    assert_eq!(actions, []);
-    hub.server.routes_changed(hub.now_ms, Ipv4Addr::new(10, 100, 254, 128), 25, &mut actions);
-    let expected = Cie { prefix_len: 24, ..cie(HUB_NBMA, Ipv4Addr::new(10, 100, 254, 0)) };
-    assert_eq!(only(&actions).1.cies().collect::<Vec<_>>(), [expected]);
-    assert_eq!(hub.server.cache(hub.now_ms).filter(|entry| entry.flags.local).count(), 0);
-}

@@ -58,7 +58,18 @@ struct World {
 
 impl Overlay for World {
     fn lookup(&self, destination: Ipv4Addr) -> Reach {
+        self.ways(destination).first().copied().unwrap()
+    }
+
+    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
         best(&self.routes, destination)
+    }
+
+    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
+        let others = self.routes.iter().filter(|(_, len, _)| *len > route_len);
+        let common = others
+            .map(|(at, len, _)| ((at.to_bits() ^ destination.to_bits()).leading_zeros() as u8 + 1).min(*len));
+        common.fold(route_len, u8::max).min(32)
     }
 
     fn may_claim(
@@ -112,6 +123,17 @@ impl Hub {
         actions
     }
 
+    /// A prefix leads there now, if anywhere; hands in that it changed.
+    pub fn route(&mut self, prefix: Ipv4Addr, len: u8, reaches: &[Reach]) -> Vec<Action> {
+        self.routes.retain(|(at, its, _)| (*at, *its) != (prefix, len));
+        self.routes.extend(reaches.iter().map(|reach| (prefix, len, *reach)));
+        let world = World { routes: self.routes.clone(), claims: self.claims.clone() };
+        let mut actions = Vec::new();
+        self.server.routes_changed(self.now_ms, prefix, len, &world, &mut actions);
+        assert_sendable(&actions);
+        actions
+    }
+
     /// Lets time pass.
     pub fn pass(&mut self, ms: u64) -> Vec<Action> {
         self.now_ms += ms;
@@ -141,11 +163,14 @@ impl Hub {
     }
 }
 
-fn best(routes: &[(Ipv4Addr, u8, Reach)], address: Ipv4Addr) -> Reach {
+fn best(routes: &[(Ipv4Addr, u8, Reach)], address: Ipv4Addr) -> Vec<Reach> {
     let holds =
         |prefix: &Ipv4Addr, len: u8| len == 0 || (prefix.to_bits() ^ address.to_bits()) >> (32 - len) == 0;
-    let matching = routes.iter().filter(|(prefix, len, _)| holds(prefix, *len));
-    matching.max_by_key(|(_, len, _)| *len).map_or(Reach::None, |(_, _, reach)| *reach)
+    let matching = || routes.iter().filter(|(prefix, len, _)| holds(prefix, *len));
+    let longest = matching().map(|(_, len, _)| *len).max();
+    let ways: Vec<Reach> =
+        matching().filter(|(_, len, _)| Some(*len) == longest).map(|(.., reach)| *reach).collect();
+    if ways.is_empty() { vec![Reach::None] } else { ways }
 }
 
 fn assert_sendable(actions: &[Action]) {
