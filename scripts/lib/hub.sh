@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Our hub in the namespace `hub`: configuration, its two processes, what they say. Needs common.sh and net.sh; files of
-# the hub are in $RUN/hub.
+# Our hub in the namespace that HUB_NS names: configuration, its two processes, what they say. Needs common.sh and net.sh;
+# files of the hub are in $RUN/$HUB_NS.
 
 # shellcheck source=scripts/lib/toml.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toml.sh"
@@ -9,17 +9,17 @@ HUB_BIN=${HUB_BIN:-$TARGET/release}
 HUB_CORES=${HUB_CORES:-0}
 HUB_METRICS=127.0.0.1:9177
 
-hub_dir() { echo "$RUN/hub"; }
+hub_dir() { echo "$RUN/$HUB_NS"; }
 
-# hub_config [MORE-TOML...]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp], HUB_PROTECTION the
-# name of the [[protection]] in MORE-TOML.
+# hub_config [MORE-TOML...]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp],
+# HUB_TUNNEL_WORDS one of [[tunnel]], HUB_PHASE the phase, HUB_PROTECTION the name of the [[protection]] in MORE-TOML.
 hub_config() {
     {
         hub_toml_head 4096 'ring-size = 512'
         toml_port wan net_af_packet0,iface=wan0 underlay "$HUB_NBMA/24" "gateway = \"$HUB_GATEWAY\""
-        toml_port lan net_af_packet1,iface=lan0 lan 10.0.0.1/24
-        toml_tunnel "$HUB_TUNNEL/24" "${HUB_PROTECTION:-}" 'tcp-adjust-mss = 1360'
-        toml_nhrp 'phase = 3' 'holdtime = 60' 'map-multicast-dynamic = true' "${HUB_NHRP:-}"
+        toml_port lan net_af_packet1,iface=lan0 lan "$HUB_LAN.1/24"
+        toml_tunnel "$HUB_TUNNEL/24" "${HUB_PROTECTION:-}" 'tcp-adjust-mss = 1360' "${HUB_TUNNEL_WORDS:-}"
+        toml_nhrp "phase = ${HUB_PHASE:-3}" 'holdtime = 60' 'map-multicast-dynamic = true' "${HUB_NHRP:-}"
         printf '\n[metrics]\nlisten = "%s"\n' "$HUB_METRICS"
         printf '%s\n' "$@"
     } | hub_config_write
@@ -36,7 +36,7 @@ hub_toml_head() {
     local dir max_peers=$1
     shift
     dir=$(hub_dir)
-    toml_hub hub "$dir/run" "$dir/state" "$max_peers"
+    toml_hub "$HUB_NS" "$dir/run" "$dir/state" "$max_peers"
     toml_dataplane "$HUB_CORES" 'hugepages = false' 'memory = 256' "$@"
 }
 
@@ -51,12 +51,12 @@ hub_process() {
     local name=$1 dir
     dir=$(hub_dir)
     # Its own session, so that Ctrl-C reaches only the script, which stops things in order.
-    in_ns_exec hub setsid "$HUB_BIN/hub-$name" --config "$dir/hub.toml" </dev/null >>"$dir/$name.log" 2>&1 &
+    in_ns_exec "$HUB_NS" setsid "$HUB_BIN/hub-$name" --config "$dir/hub.toml" </dev/null >>"$dir/$name.log" 2>&1 &
     echo $! >"$dir/$name.pid"
     disown
 }
 
-dataplane_ready() { in_ns hub ip link show wan && in_ns hub ip link show tun0; }
+dataplane_ready() { in_ns "$HUB_NS" ip link show wan && in_ns "$HUB_NS" ip link show tun0; }
 control_ready() { [ -S "$(hub_dir)/run/control.sock" ] && hubctl show status; }
 
 dataplane_start() {
@@ -137,7 +137,7 @@ crowd_up() {
     ip -n "$NET_ID-crowd" route add default via "$SPOKE_GATEWAY"
 }
 
-hub_metrics() { in_ns hub curl -sS --max-time 5 "http://$HUB_METRICS/metrics"; }
+hub_metrics() { in_ns "$HUB_NS" curl -sS --max-time 5 "http://$HUB_METRICS/metrics"; }
 
 # counted_failure CAUSE: /metrics has a station that failed for it.
 counted_failure() { hub_metrics | grep -E "^dmvpn_failed_stations.*cause=\"${1//-/_}\".* [1-9]"; }

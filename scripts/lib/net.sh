@@ -10,6 +10,9 @@
 NET_ID=${NET_ID:-dmvpn$$}
 # shellcheck disable=SC2034  # used by the scripts that source this file
 HUB_NBMA=192.0.2.1 HUB_GATEWAY=192.0.2.254 HUB_TUNNEL=10.255.0.1 SPOKE_GATEWAY=203.0.113.254
+# The hub's namespace, and its network in the data centre.
+# shellcheck disable=SC2034
+HUB_NS=hub HUB_LAN=10.0.0
 
 # in_ns NAME COMMAND...
 in_ns() {
@@ -70,6 +73,15 @@ net_up() {
     net_wire dc eth0 hub lan0
     ip -n "$NET_ID-dc" address add 10.0.0.10/24 dev eth0
     ip -n "$NET_ID-dc" route add default via 10.0.0.1
+}
+
+# net_another_hub: the namespace that HUB_NS names, beside the first hub's, with a wire of its own to the data centre.
+net_another_hub() {
+    net_namespace "$HUB_NS"
+    net_wire inet "to-$HUB_NS" "$HUB_NS" wan0
+    ip -n "$NET_ID-inet" link set "to-$HUB_NS" master br-hub
+    net_wire dc "to-$HUB_NS" "$HUB_NS" lan0
+    ip -n "$NET_ID-dc" address add "$HUB_LAN.10/24" dev "to-$HUB_NS"
 }
 
 net_down() {

@@ -41,15 +41,15 @@ frr_again() { frr_daemon "$1" "$2" $([ "$2" != zebra ] || echo "-K $ZEBRA_KEEPS"
 # routing_up: the daemons that the hub's words ask for, beside it.
 routing_up() (
     # shellcheck source=/dev/null
-    . "$RUN/hub.conf"
+    . "$(hub_dir).conf"
     # shellcheck source=/dev/null
     . "$GUEST_FILES/routing"
     [ -n "$ROUTING" ] || exit 0
     # shellcheck disable=SC2034  # `routing` reads them
-    TUNNEL_IF=tun0 LAN=10.0.0
-    frr_mkdir hub
+    TUNNEL_IF=tun0 LAN=$HUB_LAN
+    frr_mkdir "$HUB_NS"
     for daemon in zebra staticd $(routing_daemons); do
-        "${daemon}_conf" | frr_file hub "$daemon"
-        frr_again hub "$daemon"
+        "${daemon}_conf" | frr_file "$HUB_NS" "$daemon"
+        frr_again "$HUB_NS" "$daemon"
     done
 )

@@ -5,20 +5,21 @@
 LAB_HUB=${LAB_HUB:-ours}
 is_ours() { [ "$LAB_HUB" = ours ]; }
 
-# The static routes of hub.conf.
+# The static routes in the hub's words.
 lab_routes() {
     local route
     for route in $ROUTES; do hub_route "${route%@*}" "${route#*@}"; done
 }
 
 # hub_conf [NAME=VALUE ...]: what the hub under test is to be, as shell variables: those of a guest's `router` and
-# `protection`, and for ours NHRP, more lines of [tunnel.nhrp], and COOKIE_THRESHOLD.
+# `protection`, and for ours NHRP, more lines of [tunnel.nhrp], PHASE and COOKIE_THRESHOLD.
 hub_conf() {
     local setting
     cat <<END
 ROLE=hub
 NBMA=$HUB_NBMA/24
 GATEWAY=$HUB_GATEWAY
+UNDERLAY=default
 TUNNEL=$HUB_TUNNEL
 LAN=
 KEY=42
@@ -28,11 +29,12 @@ HOLDTIME=60
 UNIQUE=0
 SHORTCUT=0
 ROUTES='$(spoke_lan 1).0/24@$(spoke_tunnel 1) $(spoke_lan 2).0/24@$(spoke_tunnel 2)'
-ID=hub.$LAB_DOMAIN
+ID=$HUB_NS.$LAB_DOMAIN
 CERT=hub
 START=none
 PEER=%any
 NHRP=
+PHASE=3
 COOKIE_THRESHOLD=
 HUB_TUNNELS=
 ASN=65000
@@ -47,15 +49,18 @@ END
 # shellcheck disable=SC2034  # hub_config reads them
 ours_write() (
     # shellcheck source=/dev/null
-    . "$RUN/hub.conf"
+    . "$(hub_dir).conf"
     HUB_NHRP="redirect-timeout = 2
 $NHRP"
     HUB_PROTECTION=${AUTH:+DMVPN}
+    HUB_PHASE=$PHASE
+    # FRR's ospfd wants the same mask at both ends, and its nhrpd host prefixes on tunnels.
+    case $ROUTING in ospf-*) HUB_TUNNEL_WORDS="host-prefix = true" ;; esac
     hub_config "$(hub_protection_toml)" "$(lab_routes)"
 )
 
 ours_reconfigure() {
-    frr_stop hub
+    frr_stop "$HUB_NS"
     hub_down
     rm -rf "$(hub_dir)/state" "$(hub_dir)/run"
     ours_write
@@ -66,16 +71,16 @@ ours_reconfigure() {
 
 frr_hub_reconfigure() {
     guest h '[ ! -e /host/router.conf ] || { /host/router stop; /host/protection stop; }'
-    cp "$RUN/hub.conf" "$(guest_dir h)/share/router.conf"
+    cp "$(hub_dir).conf" "$(guest_dir h)/share/router.conf"
     pki_to_guest h
     guest h '/host/router network && /host/protection start && /host/router start'
 }
 
 # hub_become [NAME=VALUE ...]: configured so, and started anew without memory unless it is already so.
 hub_become() {
-    hub_conf "$@" >"$RUN/hub.conf.new"
-    ! cmp -s "$RUN/hub.conf" "$RUN/hub.conf.new" || return 0
-    mv "$RUN/hub.conf.new" "$RUN/hub.conf"
+    hub_conf "$@" >"$(hub_dir).conf.new"
+    ! cmp -s "$(hub_dir).conf" "$(hub_dir).conf.new" || return 0
+    mv "$(hub_dir).conf.new" "$(hub_dir).conf"
     spokes_are_stale
     if is_ours; then ours_reconfigure; else frr_hub_reconfigure; fi
 }
@@ -90,14 +95,29 @@ lab_hub_start() {
 
 lab_hub_stop() {
     if is_ours; then
-        frr_stop hub
+        frr_stop "$HUB_NS"
         hub_down
     else guest_kill h; fi
 }
 
 # The Ethernet address that the hub's packets come from.
 lab_hub_mac() {
-    if is_ours; then in_ns hub cat /sys/class/net/wan/address; else guest h cat /sys/class/net/eth0/address; fi
+    if is_ours; then in_ns "$HUB_NS" cat /sys/class/net/wan/address; else guest h cat /sys/class/net/eth0/address; fi
+}
+
+# at_hub N COMMAND [ARGUMENT...]: with the hub of that number in the place of the first, where it is ours too.
+at_hub() {
+    local n=$1
+    shift
+    HUB_NS=hub$n HUB_NBMA=192.0.2.$n HUB_TUNNEL=10.255.0.$n HUB_LAN=10.0.$((n - 1)) "$@"
+}
+
+# another_hub [NAME=VALUE ...]: at_hub N another_hub makes that one, until the scenario ends.
+another_hub() {
+    net_another_hub
+    undo ip netns del "$NET_ID-$HUB_NS"
+    undo "HUB_NS=$HUB_NS lab_hub_stop"
+    hub_become "$@"
 }
 
 # hub_knows TUNNEL-ADDRESS NBMA: registered, by the hub's own account.
@@ -139,6 +159,7 @@ in_spokes() { on_spokes in_spoke "$1"; }
 lab_baseline() {
     if [ "$PROTECTION" = certificate ]; then pki_ready; fi
     hub_become ${HUB_IS[@]+"${HUB_IS[@]}"}
+    if [ "$(type -t more_hubs)" = function ]; then more_hubs; fi
     if is_ours; then
         hub_runs dataplane || dataplane_start
         hub_runs control || control_start

@@ -42,7 +42,7 @@ toml_list() {
 hub_protection_toml() {
     [ -n "$AUTH" ] || return 0
     echo '[ike]'
-    echo "identity = \"hub.$LAB_DOMAIN\""
+    echo "identity = \"$ID\""
     # shellcheck disable=SC2086  # a list of words
     echo "proposals = $(toml_list $IKE)"
     echo "lifetime = $IKE_LIFE"
@@ -74,11 +74,11 @@ ike_sas_of() { spoke_says "$1" 'IKE_SA dmvpn.* (established|rekeyed) between'; }
 # spoke_kernel_uses N TEXT: the SAs of its kernel are of this kind.
 spoke_kernel_uses() { guest "s$1" ip xfrm state | grep -E "$2"; }
 
-# Pings that go through the hub all the time: flood_begin COUNT MILLISECONDS-BETWEEN; flood_end waits for the last and
+# Pings that go through the hub all the time: flood_begin COUNT MILLISECONDS-BETWEEN [ADDRESS [FROM]]; flood_end waits for the last and
 # claims that none was lost. Spoke 1 must take no shortcut.
 flood_begin() {
     FLOOD=$1
-    in_lan 1 -t 120 ping -q -i "0.$(printf %03d "$2")" -c "$1" -W 5 "$(spoke_host 2)" >"$RUN/flood" 2>&1 &
+    in_lan "${4:-1}" -t 200 ping -q -i "0.$(printf %03d "$2")" -c "$1" -W 5 "${3:-$(spoke_host 2)}" >"$RUN/flood" 2>&1 &
     FLOODING=$!
 }
 flood_goes_on() { holds "${1:-the flood lasted longer}" alive "$FLOODING"; }

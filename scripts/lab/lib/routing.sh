@@ -9,12 +9,13 @@ OFFER=own
 MANY=
 SPEAKERS=
 BFD=0
+GRACEFUL=1
 TUNNEL_IF=$1
 END
 }
 
 # What the hub's FRR says, wherever it runs.
-hub_vtysh() { if is_ours; then frr_vtysh hub -c "$*"; else guest h "vtysh -c '$*'"; fi; }
+hub_vtysh() { if is_ours; then frr_vtysh "$HUB_NS" -c "$*"; else guest h "vtysh -c '$*'"; fi; }
 hub_json() { hub_vtysh "$@" json | sed -n '/^[[{]/,$p'; }
 
 # hub_has_sessions COUNT: so many BGP sessions are up.
@@ -25,6 +26,10 @@ hub_has_adjacencies() { hub_json show ip ospf neighbor | jq -e --argjson want "$
 
 hub_has_eigrp_neighbours() { [ "$(hub_vtysh show ip eigrp neighbors | tee /dev/stderr | grep -c ' tun0 ')" = "$1" ]; }
 
+# hub_has_bfd COUNT: so many BFD sessions are up; hub_bfd_downs: how often one of them went down.
+hub_has_bfd() { hub_json show bfd peers | jq -e --argjson want "$1" '[.[] | select(.status == "up")] | length == $want'; }
+hub_bfd_downs() { hub_json show bfd peers counters | jq '[.[]."session-down"] | add'; }
+
 # LANs of all spokes of this scenario.
 lans() {
     local n
@@ -34,7 +39,7 @@ lans() {
 # hub_has_prefixes PROTOCOL 'PREFIX ...': the kernel beside the hub has them by that protocol.
 hub_has_prefixes() {
     local prefix have
-    have=$(in_ns hub ip route show proto "$1")
+    have=$(in_ns "$HUB_NS" ip route show proto "$1")
     echo "$have"
     for prefix in $2; do grep -q "^$prefix " <<<"$have" || return 1; done
 }
@@ -42,16 +47,16 @@ hub_has_prefixes() {
 # What FRR beside our hub knows, for an autopsy.
 routing_show() {
     local what daemon
-    frr_runs hub zebra || return 0
+    frr_runs "$HUB_NS" zebra || return 0
     for what in "ip route summary" "bgp summary" "bgp nexthop" "ip ospf neighbor" "ip ospf interface" "ip eigrp neighbor" "ip rip status" "bfd peers"; do
         daemon=$(case $what in bgp*) echo bgpd ;; *ospf*) echo ospfd ;; *eigrp*) echo eigrpd ;; *rip*) echo ripd ;; bfd*) echo bfdd ;; *) echo zebra ;; esac)
-        ! frr_runs hub "$daemon" || { printf '### frr: show %s\n' "$what" && frr_vtysh hub -c "show $what"; }
+        ! frr_runs "$HUB_NS" "$daemon" || { printf '### frr: show %s\n' "$what" && frr_vtysh "$HUB_NS" -c "show $what"; }
     done
-    tail -n 60 "$(frr_dir hub)"/*.log
+    tail -n 60 "$(frr_dir "$HUB_NS")"/*.log
 }
 
 # hub_has_routes COUNT PROTOCOL: so many routes of that protocol are in the kernel beside the hub.
-hub_routes() { in_ns hub ip route show proto "$1" | grep -c '^[^ \t]' || true; }
+hub_routes() { in_ns "$HUB_NS" ip route show proto "$1" | grep -c '^[^ \t]' || true; }
 hub_has_routes() { [ "$(hub_routes "$2" | tee /dev/stderr)" = "$1" ]; }
 spoke_routes() { guest "s$1" "ip route show proto $2 | grep -c '^[^ \t]' || true"; }
 spoke_has_routes() { [ "$(spoke_routes "$1" "$3" | tee /dev/stderr)" = "$2" ]; }
@@ -61,7 +66,7 @@ spoke_routes_via() { guest "s$1" "ip route show $2" | grep -F " via $3 "; }
 
 # The kernel's routes through tunnel and LAN port, and those of the hub's table that come from it: `PREFIX GATEWAY` a line.
 routes_of_kernel() {
-    in_ns hub ip -j route show | jq -r '.[] | select(.dev == "tun0" or .dev == "lan") | select(.gateway) |
+    in_ns "$HUB_NS" ip -j route show | jq -r '.[] | select(.dev == "tun0" or .dev == "lan") | select(.gateway) |
         "\(if .dst == "default" then "0.0.0.0/0" elif (.dst | contains("/")) then .dst else .dst + "/32" end) \(.gateway)"' | sort
 }
 routes_of_hub() {
@@ -110,19 +115,23 @@ through_hub_then_shortcut() {
     holds "the shortcut carries a ping without loss" in_lan "$from" ping -c 20 -i 0.05 -W 2 "$address"
 }
 
-# A router in the data centre, beside its host: FRR's bgpd alone, whose prefixes are all that host's.
-# dc_router_up COUNT SECOND: AS 65100 with COUNT prefixes of 28 bits in 172.SECOND.0.0/16.
+# A router in the data centre, beside its host: FRR with prefixes that are all that host's.
+# dc_router_up COUNT SECOND [HUB-ADDRESS...]: AS 65100 with COUNT prefixes of 28 bits in 172.SECOND.0.0/16.
 dc_router_up() {
+    local many="$1 $2" daemon
     ip -n "$NET_ID-dc" route replace local "172.$2.0.0/16" dev lo
+    shift 2
     frr_mkdir dc
-    (
-        # shellcheck source=/dev/null
-        . "$GUEST_FILES/routing"
-        eval "$(routing_words eth0)"
-        # shellcheck disable=SC2034  # bgpd_conf reads them
-        ROUTING=ebgp ROLE=spoke ASN=65100 TUNNEL=10.0.0.10 LAN='' HUB_TUNNELS=10.0.0.1 MANY="$1 $2"
-        bgpd_conf
-    ) | frr_file dc bgpd
     undo frr_stop dc
-    frr_daemon dc bgpd --no_zebra --no_kernel
+    for daemon in zebra bgpd; do
+        (
+            # shellcheck source=/dev/null
+            . "$GUEST_FILES/routing"
+            eval "$(routing_words eth0)"
+            # shellcheck disable=SC2034  # bgpd_conf reads them
+            ROUTING=ebgp ROLE=spoke ASN=65100 TUNNEL=10.0.0.10 LAN='' HUB_TUNNELS=${*:-10.0.0.1} MANY=$many GRACEFUL=$([ $# -gt 1 ] && echo 0 || echo 1)
+            "${daemon}_conf"
+        ) | frr_file dc "$daemon"
+        frr_daemon dc "$daemon"
+    done
 }

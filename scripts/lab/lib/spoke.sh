@@ -19,6 +19,7 @@ spoke_conf() {
 ROLE=spoke
 NBMA=$(spoke_nbma "$n")/24
 GATEWAY=$SPOKE_GATEWAY
+UNDERLAY=default
 TUNNEL=$(spoke_tunnel "$n")
 LAN=$(spoke_lan "$n")
 KEY=42
@@ -124,6 +125,14 @@ spoke_vtysh() {
     local n=$1
     shift
     guest "s$n" "vtysh -c '$*'"
+}
+
+# spoke_vtysh_configure N LINE...
+spoke_vtysh_configure() {
+    local n=$1 line words="-c 'configure terminal'"
+    shift
+    for line; do words="$words -c '$line'"; done
+    guest "s$n" "vtysh $words"
 }
 
 # `show ... json` of 8.4.4 may print the heading of the table in front of the object.
