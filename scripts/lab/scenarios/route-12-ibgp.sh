@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 TITLE="iBGP by listen range, the hub a route reflector: thousands of prefixes both ways, and shortcuts"
 HUBS="ours"
+NIGHTLY=1
 PROTECTION=psk
 SPOKES="1 2 3"
 HUB_IS=(ROUTING=ibgp ROUTES= SPEAKERS=10.0.0.10@65100)

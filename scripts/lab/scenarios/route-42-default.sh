@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 TITLE="Phase 3 with a default route from the hub: shortcuts for what is more specific"
 HUBS="ours"
+NIGHTLY=1
 PROTECTION=psk
 HUB_IS=(ROUTING=ebgp ROUTES= OFFER=default)
 SPOKES_ARE=(ROUTING=ebgp ROUTES= UNDERLAY=192.0.2.0/24)
