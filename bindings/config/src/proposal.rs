@@ -131,6 +131,9 @@ pub(crate) fn parse(text: &str, whose: For) -> Result<Proposal, String> {
         }
         _ => {}
     }
+    if whose == For::Esp && of(GROUPS) == 0 && words.iter().any(|word| additional(word)) {
+        return Err("`ke1_...` comes on top of another key exchange: write `x25519-ke1_mlkem768`".into());
+    }
     if whose == For::Ike && of(GROUPS) == 0 {
         return Err(format!("it has no key exchange: add one of {}", list(GROUPS)));
     }
@@ -165,7 +168,8 @@ fn known(word: &str, whose: For) -> Result<(), String> {
     let ike = whose == For::Ike;
     let common = [ciphers(whose), INTEGRITY, GROUPS].concat();
     if common.contains(&word)
-        || (ike && (PRFS.contains(&word) || additional(word)))
+        || additional(word)
+        || (ike && PRFS.contains(&word))
         || (!ike && ["esn", "noesn", "none"].contains(&word))
     {
         return Ok(());
@@ -173,16 +177,16 @@ fn known(word: &str, whose: For) -> Result<(), String> {
     let possible = if ike {
         [&common, PRFS, &["ke1_mlkem768"]].concat()
     } else {
-        [&common, &["esn", "noesn", "none"][..]].concat()
+        [&common, &["ke1_mlkem768", "esn", "noesn", "none"][..]].concat()
     };
     Err(match word {
         _ if BROKEN.contains(&word) => {
             format!("`{word}` is too weak and not served; possible are {}", list(&possible))
         }
-        _ if KEMS.contains(&word) && ike => {
+        _ if KEMS.contains(&word) => {
             format!("`{word}` comes on top of another key exchange: write `x25519-ke1_{word}`")
         }
-        _ if KEMS.contains(&word) || PRFS.contains(&word) || additional(word) => {
+        _ if PRFS.contains(&word) => {
             format!("`{word}` is for the proposals of [ike]; possible here are {}", list(&possible))
         }
         "esn" | "noesn" | "none" => format!("`{word}` is for the proposals of a [[protection]]"),
@@ -229,6 +233,7 @@ mod tests {
             "AES256GCM16-ecp384",
             "aes256-sha256",
             "aes128-aes256-sha256-sha512-none-x25519-esn-noesn",
+            "aes256gcm16-none-x25519-ke1_mlkem768-ke1_none",
         ] {
             assert_eq!(parse(text, For::Esp).unwrap().text(), text.to_ascii_lowercase());
         }
@@ -262,7 +267,9 @@ mod tests {
         said("aes256gcm16-prfsha384", For::Ike, &["no key exchange", "x25519"]);
         said("sha256-modp2048", For::Ike, &["no cipher"]);
         said("aes256gcm16-prfsha384-mlkem768", For::Ike, &["x25519-ke1_mlkem768"]);
-        said("aes256gcm16-mlkem768", For::Esp, &["for the proposals of [ike]"]);
+        said("aes256gcm16-mlkem768", For::Esp, &["x25519-ke1_mlkem768"]);
+        said("aes256gcm16-ke1_mlkem768", For::Esp, &["on top of another key exchange"]);
+        said("aes256gcm16-prfsha384", For::Esp, &["for the proposals of [ike]"]);
         said("aes256gcm16-prfsha384-ecp384-esn", For::Ike, &["[[protection]]"]);
         said("", For::Ike, &["empty word"]);
         said("aes256gcm16-", For::Esp, &["empty word"]);

@@ -92,7 +92,7 @@ causes! {
         "See `show ip nhrp traffic` for how often.";
     IkeProposal = "No common IKE proposal.",
         "See the detail for what was offered and what is wanted; compare `crypto ikev2 proposal` on the spoke with `proposals` of [ike] in hub.toml.";
-    IkeGroup = "The key exchange group of the spoke is not acceptable, and it did not try another.",
+    IkeGroup = "No key exchange for IKE SAs in common with the spoke; ciphers and functions would have fitted.",
         "Compare the `group` of `crypto ikev2 proposal` on the spoke with `proposals` of [ike] in hub.toml.";
     IkeAuthentication = "IKE authentication failed: another pre-shared key, or a signature that does not fit.",
         "Compare the pre-shared key on the spoke with its [[ike.key]] in hub.toml.";

@@ -170,6 +170,8 @@ pub enum WhyDown {
     Expired,
     /// It sent something authentic that makes no sense.
     Syntax,
+    /// Its rekeys failed again and again.
+    Rekey,
     /// A restored session could not be taken over whole.
     NotRestored,
 }
@@ -184,6 +186,7 @@ impl WhyDown {
             Self::Replaced => "replaced by a newer IKE SA of the same identity",
             Self::Expired => "lifetime expired",
             Self::Syntax => "invalid syntax",
+            Self::Rekey => "rekeys failed too often",
             Self::NotRestored => "could not be restored",
         }
     }

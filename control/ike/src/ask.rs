@@ -19,6 +19,8 @@ pub(crate) struct Ask {
     pub(crate) wants: VecDeque<Want>,
     /// A new SA in the making: before its request is sent, while it is, and while its keys are computed.
     pub(crate) venture: Option<Box<Venture>>,
+    /// How often in a row the peer forgot a new SA before it was made.
+    pub(crate) forgotten: u8,
 }
 
 /// A request that was sent.

@@ -390,7 +390,8 @@ impl Responder {
             }
         };
         let nonces = Nonces { initiator: &nonces.0, responder: &nonces.1 };
-        match self.grant(sa, cx, &wish, nonces, None) {
+        let granted = self.room(sa, cx).and_then(|slot| self.grant(sa, cx, &wish, slot, nonces, &[]));
+        match granted {
             Ok(child) => {
                 wish.emit(chain, child.slot, None);
                 let id = child.slot.sa;

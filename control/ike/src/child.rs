@@ -4,9 +4,10 @@ use crate::crypto::{ChildKeys, Encryption, Group, Integrity, Role, Secret};
 use crate::cx::Cx;
 use crate::esp_keys::{EspIntegrity, EspTransform};
 use crate::ike_sa::IkeSa;
+use crate::offer::kind;
 use crate::selectors::Ends;
 use crate::{
-    Action, ChildInbound, ChildOutbound, ChildView, Direction, EspKeys, Lifetimes, LogKind, SaId, Slot,
+    Action, ChildInbound, ChildOutbound, ChildView, Direction, EspKeys, Lifetimes, LogKind, Mode, SaId, Slot,
 };
 use std::num::NonZeroU64;
 
@@ -21,13 +22,7 @@ pub(crate) struct Child {
     /// SPI that we send with.
     pub(crate) spi_out: u32,
     pub(crate) tag: NonZeroU64,
-    pub(crate) ends: Ends,
-    pub(crate) transport: bool,
-    pub(crate) esn: bool,
-    pub(crate) encryption: Encryption,
-    pub(crate) integrity: Option<Integrity>,
-    /// Key exchange that it was made with.
-    pub(crate) group: Option<Group>,
+    pub(crate) terms: Terms,
     pub(crate) keys_in: EspKeys,
     pub(crate) keys_out: EspKeys,
     pub(crate) state: ChildState,
@@ -56,28 +51,31 @@ pub(crate) enum ChildState {
     Lingering { until_ms: u64 },
 }
 
-/// What both sides agreed on.
-pub(crate) struct Agreed {
-    pub(crate) slot: Slot,
-    pub(crate) spi_out: u32,
+/// What both sides agree on, but for keys and SPIs.
+#[derive(Clone)]
+pub(crate) struct Terms {
     pub(crate) ends: Ends,
     pub(crate) transport: bool,
     pub(crate) esn: bool,
     pub(crate) encryption: Encryption,
     pub(crate) integrity: Option<Integrity>,
+    /// Key exchange that it is made with.
     pub(crate) group: Option<Group>,
+    /// Additional ones, with their transform types.
+    pub(crate) additional: Vec<(u8, Group)>,
 }
 
 impl Child {
     /// Keys are cut from the IKE SA's; `role` is ours in the exchange that makes the child SA.
     pub(crate) fn new(
         cx: &mut Cx<'_>,
-        agreed: Agreed,
+        (slot, spi_out): (Slot, u32),
+        terms: Terms,
         keys: &ChildKeys,
         role: Role,
         lifetimes: Lifetimes,
     ) -> Option<Self> {
-        let transform = esp_transform(agreed.encryption, agreed.integrity)?;
+        let transform = esp_transform(terms.encryption, terms.integrity)?;
         let initiator = EspKeys::new(transform, keys.initiator.expose())?;
         let responder = EspKeys::new(transform, keys.responder.expose())?;
         let (keys_out, keys_in) = match role {
@@ -89,15 +87,10 @@ impl Child {
         let grace = (lifetimes.seconds / 10).clamp(5, 60);
         let end_ms = (lifetimes.seconds > 0).then(|| cx.now + second(lifetimes.seconds + grace));
         Some(Self {
-            slot: agreed.slot,
-            spi_out: agreed.spi_out,
+            slot,
+            spi_out,
             tag: cx.tag(),
-            ends: agreed.ends,
-            transport: agreed.transport,
-            esn: agreed.esn,
-            encryption: agreed.encryption,
-            integrity: agreed.integrity,
-            group: agreed.group,
+            terms,
             keys_in,
             keys_out,
             state: ChildState::Live,
@@ -121,8 +114,8 @@ impl Child {
 
     /// In Cisco's words.
     pub(crate) fn words(&self) -> String {
-        let mode = if self.transport { "transport" } else { "tunnel" };
-        let pfs = self.group.map_or_else(String::new, |group| format!(", PFS {}", group.name()));
+        let mode = if self.terms.transport { "transport" } else { "tunnel" };
+        let pfs = self.terms.pfs().map_or_else(String::new, |pfs| format!(", PFS {pfs}"));
         format!("{}, {mode} mode{pfs}", self.keys_in.transform())
     }
 
@@ -134,13 +127,35 @@ impl Child {
             in_use: current == Some(self.slot.sa),
             lingering: !self.has_outbound(),
             transform: self.keys_in.transform(),
-            pfs: self.group.map(Group::name),
-            esn: self.esn,
-            mode: self.ends.mode(self.transport),
+            pfs: self.terms.pfs(),
+            esn: self.terms.esn,
+            mode: self.terms.mode(),
             made_ms: self.made_ms,
             rekey_ms: self.rekey_ms,
         }
     }
+}
+
+impl Terms {
+    /// How packets are wrapped.
+    pub(crate) fn mode(&self) -> Mode {
+        self.ends.mode(self.transport)
+    }
+
+    /// The key exchanges in strongSwan's words; `None`: no perfect forward secrecy.
+    pub(crate) fn pfs(&self) -> Option<String> {
+        let mut words = self.group?.name().to_string();
+        words.push_str(&additional_words(&self.additional));
+        Some(words)
+    }
+}
+
+/// Additional key exchanges in strongSwan's words: `-ke1_mlkem768`.
+pub(crate) fn additional_words(additional: &[(u8, Group)]) -> String {
+    let word = |(kind, group): &(u8, Group)| {
+        format!("-ke{}_{}", kind.saturating_sub(kind::ADDITIONAL_FIRST) + 1, group.name())
+    };
+    additional.iter().map(word).collect()
 }
 
 /// For the data plane; `None`: AES with 192 bits, which no proposal for child SAs has.
@@ -160,14 +175,12 @@ impl IkeSa {
     /// Keys of a child SA made under this IKE SA.
     pub(crate) fn child_keys(
         &self,
-        encryption: Encryption,
-        integrity: Option<Integrity>,
-        shared: Option<&Secret>,
+        terms: &Terms,
+        shared: &[Secret],
         nonces: crate::crypto::Nonces<'_>,
     ) -> Option<ChildKeys> {
         let secured = self.secured.as_ref()?;
-        let shared: Vec<Secret> = shared.cloned().into_iter().collect();
-        Some(secured.keys.child(encryption, integrity, &shared, nonces))
+        Some(secured.keys.child(terms.encryption, terms.integrity, shared, nonces))
     }
 
     /// Installs both halves of a child SA. Nothing is sent with it yet.
@@ -187,8 +200,8 @@ impl IkeSa {
         child: &Child,
         restored: bool,
     ) {
-        let (sa, tag, esn) = (child.slot.sa, child.tag, child.esn);
-        let mode = child.ends.mode(child.transport);
+        let (sa, tag, esn) = (child.slot.sa, child.tag, child.terms.esn);
+        let mode = child.terms.mode();
         cx.actions.push(Action::Inbound(ChildInbound {
             session,
             sa,

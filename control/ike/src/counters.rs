@@ -36,6 +36,7 @@ counts! {
     Integrity = "dropped" "integrity", "Integrity check failed: other keys, or altered on the way.";
     Fragment = "dropped" "fragment", "Fragment that is of no use: number, total, or there already.";
     CookieWrong = "dropped" "cookie_wrong", "IKE_SA_INIT with a cookie that is wrong or too old; a new one was sent.";
+    FollowupUnknown = "dropped" "followup_unknown", "IKE_FOLLOWUP_KE of a new SA that is not there (any more): refused.";
     HalfOpenFull = "full" "half_open", "IKE_SA_INIT ignored: too many half-open IKE SAs.";
     TasksFull = "full" "tasks", "Message ignored: too many computations under way. The peer sends it again.";
     WaitingFull = "full" "waiting", "Message before the keys were there ignored: too many octets wait already.";
@@ -43,6 +44,7 @@ counts! {
     ChildrenFull = "full" "children", "Child SA refused: too many, or no slot left.";
     FailuresFull = "full" "failures", "Record of a failed peer pushed out by a newer one.";
     WaitedTooLong = "event" "half_open_expired", "Half-open IKE SA that its peer did not go on with.";
+    FollowupExpired = "event" "followup_expired", "New SA whose additional key exchanges the peer did not go on with.";
     HalfOpenEvicted = "event" "half_open_evicted", "Half-open IKE SA that made room for another.";
     CookieSent = "event" "cookie_sent", "Cookie demanded.";
     CookieGood = "event" "cookie_good", "IKE_SA_INIT with a good cookie.";

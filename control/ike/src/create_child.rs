@@ -3,15 +3,16 @@
 use crate::ask::Purpose;
 use crate::child::ChildState;
 use crate::counters::Count;
-use crate::crypto::{Keys, Nonces, Role};
+use crate::crypto::{Keys, Role};
 use crate::cx::Cx;
+use crate::followup::{Coming, Followup};
 use crate::ike_sa::{IkeSa, Phase, Secured, spi_octets};
 use crate::job::{Exchanged, Work};
-use crate::negotiation::Wish;
+use crate::negotiation::{Refusal, Wish};
 use crate::offer::Offer;
 use crate::selection::{IkeChoice, Pfs, choose_ike};
 use crate::serve::Request;
-use crate::venture::Rival;
+use crate::venture::{Made, Rival, Venture};
 use crate::{Responder, SaId};
 use wire::ike::{
     Chain, KeyExchangeId, Notify, NotifyType, ParseError, PayloadType, Payloads, ProposalSpec, Protocol,
@@ -45,17 +46,16 @@ impl Responder {
                 return Ok(());
             }
         };
-        if sa.ask.venture.as_ref().is_some_and(|venture| venture.is_ike()) {
+        let late =
+            |venture: &Venture| rekeyed.is_some() && venture.replaces() == rekeyed && venture.is_following();
+        if sa.ask.venture.as_ref().is_some_and(|venture| venture.is_ike() || late(venture)) {
             return self.not_now(sa, cx, request);
         }
         let ke = payloads.key_exchange()?;
         let wish = match self.examine(sa, payloads, Pfs::Sent(ke.map(|ke| ke.method.0)))? {
             Ok(wish) => wish,
             Err(refusal) => {
-                let mut chain = Chain::new();
-                refusal.emit(&mut chain);
-                self.respond(sa, cx, request, &chain);
-                self.failed_sa(cx, sa, refusal.trouble);
+                self.no_child(sa, cx, request, refusal);
                 return Ok(());
             }
         };
@@ -68,7 +68,7 @@ impl Responder {
             self.wait(sa, cx, spi, request, Work::KeyExchange { group, peer: ke.data.to_vec() });
             return Ok(());
         }
-        self.add_child(sa, cx, request, (&wish, nonce), computed, rekeyed);
+        self.begin_answer(sa, cx, request, (wish, nonce), computed, rekeyed);
         Ok(())
     }
 
@@ -79,12 +79,12 @@ impl Responder {
         Ok(())
     }
 
-    /// Which child SA is to be replaced, if any; or why it cannot be.
+    /// Our inbound SPI of the child SA that is to be replaced, if any; or why it cannot be.
     fn rekeyed_child<'a>(
         &self,
         sa: &IkeSa,
         payloads: &Payloads<'a>,
-    ) -> Result<Result<Option<SaId>, Notify<'a>>, ParseError> {
+    ) -> Result<Result<Option<u32>, Notify<'a>>, ParseError> {
         let mut rekey = None;
         for notify in payloads.notifies() {
             let notify = notify?;
@@ -102,57 +102,100 @@ impl Responder {
             });
         };
         match sa.child_by_peer(spi) {
-            Some(child) if child.is_live() => Ok(Ok(Some(child.slot.sa))),
+            Some(child) if child.is_live() => Ok(Ok(Some(child.slot.spi))),
             // It has a successor already, or is being deleted (RFC 7296 2.25.1).
             Some(_) => Ok(Err(Notify::plain(NotifyType::TemporaryFailure, &[]))),
             None => Ok(Err(Notify { kind: NotifyType::ChildSaNotFound, data: &[], ..notify })),
         }
     }
 
-    fn add_child(
+    /// Answers CREATE_CHILD_SA. The child SA is made now, or when additional key exchanges are done.
+    fn begin_answer(
         &mut self,
         sa: &mut IkeSa,
         cx: &mut Cx<'_>,
         request: &Request,
-        (wish, nonce): (&Wish, &[u8]),
+        (wish, nonce): (Wish, &[u8]),
         computed: Option<Exchanged>,
-        rekeyed: Option<SaId>,
+        rekeyed: Option<u32>,
     ) {
-        let ours = cx.nonce();
-        let nonces = Nonces { initiator: nonce, responder: &ours };
         let mut chain = Chain::new();
-        let shared = computed.as_ref().map(|computed| &computed.shared);
-        let mut child = match self.grant(sa, cx, wish, nonces, shared) {
-            Ok(child) => child,
-            Err(refusal) => {
-                refusal.emit(&mut chain);
-                self.respond(sa, cx, request, &chain);
-                return self.failed_sa(cx, sa, refusal.trouble);
-            }
+        let slot = match self.room(sa, cx) {
+            Ok(slot) => slot,
+            Err(refusal) => return self.no_child(sa, cx, request, refusal),
         };
+        let ours = cx.nonce();
         let public = computed.as_ref().map(|computed| computed.public.as_slice());
-        wish.emit(&mut chain, child.slot, Some((&ours, public)));
+        wish.emit(&mut chain, slot, Some((&ours, public)));
+        let pending = wish.choice.additional().into_iter().map(|(_, group)| group).collect();
+        let followup = Followup {
+            what: Coming::Child { wish, slot, rekeyed },
+            nonces: (nonce.to_vec(), ours),
+            secrets: computed.map(|computed| computed.shared).into_iter().collect(),
+            pending,
+            link: Vec::new(),
+            until_ms: 0,
+        };
+        if followup.pending.is_empty() {
+            return self.add_child(sa, cx, request, followup, chain);
+        }
+        let lowest = followup.lowest();
+        self.await_followup(sa, cx, followup, &mut chain);
+        let venture =
+            sa.ask.venture.as_mut().filter(|venture| rekeyed.is_some() && venture.replaces() == rekeyed);
+        match venture {
+            Some(venture) if venture.was_sent() => {
+                self.counters.add(Count::Collision);
+                venture.rival = Some(Rival { made: Made::NotYet, lowest });
+            }
+            Some(_) => self.abandon_venture(sa, cx),
+            None => {}
+        }
+        self.respond(sa, cx, request, &chain);
+    }
+
+    fn no_child(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, request: &Request, refusal: Refusal) {
+        let mut chain = Chain::new();
+        refusal.emit(&mut chain);
+        self.respond(sa, cx, request, &chain);
+        self.failed_sa(cx, sa, refusal.trouble);
+    }
+
+    /// All key exchanges are done: the child SA is made, and the answer in `chain` sent.
+    pub(crate) fn add_child(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        followup: Followup,
+        chain: Chain,
+    ) {
+        let Coming::Child { wish, slot, rekeyed } = &followup.what else { return };
+        let mut child = match self.grant(sa, cx, wish, *slot, followup.nonces(), &followup.secrets) {
+            Ok(child) => child,
+            Err(refusal) => return self.no_child(sa, cx, request, refusal),
+        };
         // Received with at once, sent with when the peer does, or has deleted the old one, or after a while.
         child.switch_ms = Some(cx.now);
         let new = child.slot.sa;
-        let old = rekeyed.and_then(|id| sa.child(id)).map(|old| old.slot.spi);
+        let old = rekeyed.filter(|spi| sa.child_by_spi(*spi).is_some_and(|old| old.is_live()));
         self.counters.add(if old.is_some() { Count::ChildRekeyed } else { Count::ChildUp });
         sa.install(cx, child, old);
         sa.clocks.sample = sa.needs_sampling().then_some(cx.now);
         if let Some(old) = old {
-            let lowest = nonce.min(&ours).to_vec();
-            self.child_replaced(sa, cx, old, new, lowest);
+            self.child_replaced(sa, cx, old, new, followup.lowest());
         }
         self.respond(sa, cx, request, &chain);
     }
 
     /// The peer made a successor of a child SA, and will delete the old one; unless we are about to do the same.
     fn child_replaced(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, old: u32, new: SaId, lowest: Vec<u8>) {
-        let rival = Rival { child: Some(new), ike: 0, lowest };
         if let Some(venture) = sa.ask.venture.as_mut().filter(|venture| venture.replaces() == Some(old)) {
             if venture.was_sent() {
-                self.counters.add(Count::Collision);
-                venture.rival = Some(rival);
+                if venture.rival.is_none() {
+                    self.counters.add(Count::Collision);
+                }
+                venture.rival = Some(Rival { made: Made::Child(new), lowest });
             } else {
                 self.abandon_venture(sa, cx);
             }
@@ -179,13 +222,15 @@ impl Responder {
         let deleting =
             sa.ask.pending.as_ref().is_some_and(|pending| matches!(pending.purpose, Purpose::DeleteChild(_)));
         // One successor of the peer's making is enough until it is known whether ours stays: more would be nobody's.
-        let rivalled = sa.ask.venture.as_ref().is_some_and(|venture| venture.rival.is_some());
+        let rivalled = sa.ask.venture.as_ref().is_some_and(|venture| {
+            venture.is_following() || venture.rival.as_ref().is_some_and(|rival| rival.made != Made::NotYet)
+        });
         if child || deleting || rivalled {
             return self.not_now(sa, cx, request);
         }
         let with_spi: Vec<Offer> = offers.iter().filter(|offer| offer.spi.len() == 8).cloned().collect();
         let mut chain = Chain::new();
-        let choice = match choose_ike(&self.settings.ike, &with_spi, ke.method.0, false) {
+        let choice = match choose_ike(&self.settings.ike, &with_spi, ke.method.0, true) {
             Ok(choice) => choice,
             Err(miss) => {
                 chain.status(NotifyType::NoProposalChosen, &[]);
@@ -210,17 +255,17 @@ impl Responder {
             self.wait(sa, cx, spi, request, work);
             return Ok(());
         };
-        self.succeed(sa, cx, request, &choice, (peer_spi, nonce), computed);
+        self.begin_heir(sa, cx, request, choice, (peer_spi, nonce), computed);
         Ok(())
     }
 
-    /// Makes the successor of an IKE SA as its responder.
-    fn succeed(
+    /// Answers the request for a successor of an IKE SA. It is made now, or when additional key exchanges are done.
+    fn begin_heir(
         &mut self,
         sa: &mut IkeSa,
         cx: &mut Cx<'_>,
         request: &Request,
-        choice: &IkeChoice,
+        choice: IkeChoice,
         (peer_spi, peer_nonce): (u64, &[u8]),
         computed: Exchanged,
     ) {
@@ -236,23 +281,53 @@ impl Responder {
         }]);
         chain.nonce(&ours);
         chain.key_exchange(KeyExchangeId(choice.group.id()), &computed.public);
-        let spis = (peer_spi, spi);
-        let nonces = Nonces { initiator: peer_nonce, responder: &ours };
-        let Some(secured) = &sa.secured else { return };
-        let keys: Keys = secured.keys.rekeyed(
-            choice.suite,
-            std::slice::from_ref(&computed.shared),
-            nonces,
-            spi_octets(spis),
-        );
-        let secured = Secured::new(choice.suite, keys, Role::Responder, choice.group, Vec::new());
-        let mut new = self.heir(sa, cx, spis, Role::Responder, secured);
+        let followup = Followup {
+            pending: choice.additional().into_iter().map(|(_, group)| group).collect(),
+            what: Coming::Ike { choice, spis: (peer_spi, spi) },
+            nonces: (peer_nonce.to_vec(), ours),
+            secrets: vec![computed.shared],
+            link: Vec::new(),
+            until_ms: 0,
+        };
+        if followup.pending.is_empty() {
+            self.abandon_followup(sa, cx);
+            return self.succeed(sa, cx, request, followup, &chain);
+        }
+        let lowest = followup.lowest();
+        self.await_followup(sa, cx, followup, &mut chain);
+        match sa.ask.venture.as_mut().filter(|venture| venture.is_ike()) {
+            Some(venture) if venture.was_sent() => {
+                self.counters.add(Count::Collision);
+                venture.rival = Some(Rival { made: Made::NotYet, lowest });
+            }
+            Some(_) => self.abandon_venture(sa, cx),
+            None => {}
+        }
         self.respond(sa, cx, request, &chain);
-        let lowest = peer_nonce.min(&ours[..]).to_vec();
+    }
+
+    /// All key exchanges are done: makes the successor of an IKE SA as its responder, and sends the answer in `chain`.
+    pub(crate) fn succeed(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        followup: Followup,
+        chain: &Chain,
+    ) {
+        let Coming::Ike { choice, spis } = &followup.what else { return };
+        let Some(secured) = &sa.secured else { return };
+        let keys: Keys =
+            secured.keys.rekeyed(choice.suite, &followup.secrets, followup.nonces(), spi_octets(*spis));
+        let secured = Secured::new(choice.suite, keys, Role::Responder, choice.group, choice.additional());
+        let mut new = self.heir(sa, cx, *spis, Role::Responder, secured);
+        self.respond(sa, cx, request, chain);
         match sa.ask.venture.as_mut().filter(|venture| venture.is_ike() && venture.was_sent()) {
             Some(venture) => {
-                self.counters.add(Count::Collision);
-                venture.rival = Some(Rival { child: None, ike: spi, lowest });
+                if venture.rival.is_none() {
+                    self.counters.add(Count::Collision);
+                }
+                venture.rival = Some(Rival { made: Made::Ike(spis.1), lowest: followup.lowest() });
             }
             None => {
                 self.abandon_venture(sa, cx);

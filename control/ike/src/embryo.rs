@@ -60,9 +60,9 @@ impl Progress {
 /// Additional key exchanges and what AUTH has to cover of them (RFC 9242, RFC 9370).
 #[derive(Default)]
 pub(crate) struct Intermediate {
-    /// Methods still to come.
-    pub(crate) pending: std::collections::VecDeque<Group>,
-    pub(crate) done: Vec<Group>,
+    /// Methods still to come, with their transform types.
+    pub(crate) pending: std::collections::VecDeque<(u8, Group)>,
+    pub(crate) done: Vec<(u8, Group)>,
     /// IntAuth_i and IntAuth_r so far.
     pub(crate) initiator: Option<Secret>,
     pub(crate) responder: Option<Secret>,

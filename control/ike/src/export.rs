@@ -4,7 +4,7 @@
 //! a child SA that the peer has made with us is deleted again, and rekeyed anew.
 
 use crate::ask::{Pending, Purpose, Want};
-use crate::child::{Child, ChildState};
+use crate::child::{Child, ChildState, Terms};
 use crate::counters::Count;
 use crate::crypto::{Encryption, Group, Integrity, Keys, Prf, Role, Suite};
 use crate::cx::Cx;
@@ -12,15 +12,16 @@ use crate::identity::Identity;
 use crate::ike_sa::{Clocks, IkeSa, Peer, Phase, Secured};
 use crate::nat::Nat;
 use crate::octets::{Reader, Writer};
+use crate::proposal::ADDITIONAL;
 use crate::selectors::Ends;
-use crate::venture::{Stage, What};
+use crate::venture::What;
 use crate::{Action, EspKeys, Host, Path, Responder, SessionId, SessionUp, Slot};
 use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
 use zeroize::Zeroizing;
 
 /// Begins every export, and says how the rest is to be read.
-const MAGIC: &[u8; 4] = b"IKE1";
+const MAGIC: &[u8; 4] = b"IKE2";
 /// Room for all but what is counted.
 const ROOM: usize = 2048;
 /// And for a child SA.
@@ -140,11 +141,16 @@ fn write_sa(out: &mut Writer, sa: &IkeSa) {
 fn write_secured(out: &mut Writer, secured: &Secured) {
     let suite = secured.suite;
     write_cipher(out, suite.encryption(), suite.integrity());
-    out.u16(suite.prf().id()).u16(secured.group.id()).u8(secured.additional.len() as u8);
-    secured.additional.iter().for_each(|group| {
-        out.u16(group.id());
-    });
+    out.u16(suite.prf().id()).u16(secured.group.id());
+    write_additional(out, &secured.additional);
     out.list(secured.keys.export().expose()).u64(secured.sealer.position());
+}
+
+fn write_additional(out: &mut Writer, additional: &[(u8, Group)]) {
+    out.u8(additional.len() as u8);
+    additional.iter().for_each(|(kind, group)| {
+        out.u8(*kind).u16(group.id());
+    });
 }
 
 fn write_cipher(out: &mut Writer, encryption: Encryption, integrity: Option<Integrity>) {
@@ -165,7 +171,7 @@ fn write_messages(out: &mut Writer, sa: &IkeSa) {
     out.u32(sa.ask.next);
     // A venture that the peer has agreed to is undone, one that it has not answered when it does.
     let venture = sa.ask.venture.as_ref();
-    let agreed = venture.filter(|venture| matches!(venture.stage, Stage::Agreeing(..)));
+    let agreed = venture.filter(|venture| venture.is_agreed());
     let undo = |what: &What| match what {
         What::Child { slot, .. } => (1, slot.spi),
         What::Ike { .. } => (2, 0),
@@ -196,10 +202,12 @@ fn write_messages(out: &mut Writer, sa: &IkeSa) {
 
 fn write_child(out: &mut Writer, child: &Child) {
     out.u32(child.slot.sa).u32(child.slot.spi).u32(child.spi_out).u64(child.tag.get());
-    out.u32(child.ends.local.to_bits()).u32(child.ends.remote.to_bits());
-    out.u8(u8::from(child.transport)).u8(u8::from(child.esn));
-    write_cipher(out, child.encryption, child.integrity);
-    out.u16(child.group.map_or(0, Group::id));
+    let terms = &child.terms;
+    out.u32(terms.ends.local.to_bits()).u32(terms.ends.remote.to_bits());
+    out.u8(u8::from(terms.transport)).u8(u8::from(terms.esn));
+    write_cipher(out, terms.encryption, terms.integrity);
+    out.u16(terms.group.map_or(0, Group::id));
+    write_additional(out, &terms.additional);
     for keys in [&child.keys_in, &child.keys_out] {
         out.list(keys.encryption()).list(keys.integrity());
     }
@@ -249,12 +257,16 @@ fn read_cipher(input: &mut Reader<'_>) -> Option<(Encryption, Option<Integrity>)
     Some((encryption, Integrity::from_transform(input.u16()?)))
 }
 
+fn read_additional(input: &mut Reader<'_>) -> Option<Vec<(u8, Group)>> {
+    let count = input.u8().filter(|count| usize::from(*count) <= ADDITIONAL)?;
+    (0..count).map(|_| Some((input.u8()?, Group::from_transform(input.u16()?)?))).collect()
+}
+
 fn read_secured(input: &mut Reader<'_>, role: Role, cx: &mut Cx<'_>) -> Option<Secured> {
     let (encryption, integrity) = read_cipher(input)?;
     let suite = Suite::new(encryption, integrity, Prf::from_transform(input.u16()?)?)?;
     let group = Group::from_transform(input.u16()?)?;
-    let count = input.u8()?;
-    let additional = (0..count).map(|_| Group::from_transform(input.u16()?)).collect::<Option<_>>()?;
+    let additional = read_additional(input)?;
     let keys = Keys::import(suite, input.list()?)?;
     let position = input.u64()?;
     let mut secured = Secured::new(suite, keys, role, group, additional);
@@ -321,7 +333,7 @@ fn read_child(input: &mut Reader<'_>) -> Option<Child> {
     let (transport, esn) = (input.bool()?, input.bool()?);
     let (encryption, integrity) = read_cipher(input)?;
     let transform = crate::child::esp_transform(encryption, integrity)?;
-    let group = Group::from_transform(input.u16()?);
+    let (group, additional) = (Group::from_transform(input.u16()?), read_additional(input)?);
     let mut keys = || {
         let material = Zeroizing::new([input.list()?, input.list()?].concat());
         EspKeys::new(transform, &material)
@@ -342,12 +354,7 @@ fn read_child(input: &mut Reader<'_>) -> Option<Child> {
         slot,
         spi_out,
         tag,
-        ends,
-        transport,
-        esn,
-        encryption,
-        integrity,
-        group,
+        terms: Terms { ends, transport, esn, encryption, integrity, group, additional },
         keys_in,
         keys_out,
         state,

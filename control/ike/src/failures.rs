@@ -48,7 +48,7 @@ macro_rules! causes {
 
 causes! {
     IkeProposal = "ike_proposal", "No common IKE proposal.";
-    IkeGroup = "ike_group", "The peer's key exchange group is not acceptable, and it did not try another.";
+    IkeGroup = "ike_group", "No common key exchange for IKE SAs; ciphers and functions would have fitted.";
     Authentication = "authentication", "Authentication failed: wrong pre-shared key or signature.";
     UnknownIdentity = "unknown_identity", "No key or rule for the peer's identity.";
     Certificate = "certificate", "The peer's certificate was refused.";

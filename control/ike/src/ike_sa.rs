@@ -1,7 +1,7 @@
 //! One IKE SA.
 
 use crate::ask::Ask;
-use crate::child::Child;
+use crate::child::{Child, additional_words};
 use crate::crypto::{Group, Keys, Opener, Role, Sealer, Spis, Suite};
 use crate::embryo::Embryo;
 use crate::fragments::Reassembly;
@@ -67,8 +67,8 @@ pub(crate) struct Secured {
     pub(crate) sealer: Sealer,
     pub(crate) opener: Opener,
     pub(crate) group: Group,
-    /// Additional key exchanges that were done.
-    pub(crate) additional: Vec<Group>,
+    /// Additional key exchanges that were done, with their transform types.
+    pub(crate) additional: Vec<(u8, Group)>,
 }
 
 /// An authenticated peer.
@@ -175,7 +175,13 @@ pub(crate) fn spi_octets((initiator, responder): (u64, u64)) -> Spis {
 
 impl Secured {
     /// With the keys of `role`'s side.
-    pub(crate) fn new(suite: Suite, keys: Keys, role: Role, group: Group, additional: Vec<Group>) -> Self {
+    pub(crate) fn new(
+        suite: Suite,
+        keys: Keys,
+        role: Role,
+        group: Group,
+        additional: Vec<(u8, Group)>,
+    ) -> Self {
         let (sealer, opener) = (keys.sealer(role), keys.opener(role));
         Self { suite, keys, sealer, opener, group, additional }
     }
@@ -185,10 +191,6 @@ impl Secured {
         let mut words = vec![self.suite.encryption().name()];
         words.extend(self.suite.integrity().map(|integrity| integrity.name()));
         words.extend([self.suite.prf().name(), self.group.name()]);
-        let mut words = words.join("-");
-        for (index, group) in self.additional.iter().enumerate() {
-            words.push_str(&format!("-ke{}_{}", index + 1, group.name()));
-        }
-        words
+        words.join("-") + &additional_words(&self.additional)
     }
 }

@@ -8,7 +8,7 @@ use crate::ike_sa::{IkeSa, Phase};
 use crate::report::Trouble;
 use crate::serve::Request;
 use crate::{Cause, Responder, WhyDown};
-use wire::ike::{Chain, Delete, Exchange, ParseError, PayloadType, Payloads, Protocol};
+use wire::ike::{Chain, Delete, Exchange, NotifyType, ParseError, PayloadType, Payloads, Protocol};
 
 impl Responder {
     /// The peer's. An empty one asks whether we live, and gets an empty answer.
@@ -87,12 +87,12 @@ impl Responder {
             }
             Purpose::LostChild(spi) => {
                 // If the peer has made it, it has to go again.
-                if payloads.single(PayloadType::Sa).is_ok_and(|sa| sa.is_some()) {
+                if has_made(&payloads) {
                     sa.ask.want(Want::DeleteChild(spi));
                 }
             }
             Purpose::LostIke => {
-                if payloads.single(PayloadType::Sa).is_ok_and(|sa| sa.is_some()) {
+                if has_made(&payloads) {
                     self.delete_sa(sa, cx, WhyDown::NotRestored);
                 }
             }
@@ -132,6 +132,14 @@ impl Responder {
             }
         }
     }
+}
+
+/// Whether an answer to CREATE_CHILD_SA or IKE_FOLLOWUP_KE says that the new SA is there: it grants something, and no
+/// additional key exchange is to follow.
+fn has_made(payloads: &Payloads<'_>) -> bool {
+    let has = |kind| payloads.all(kind).next().is_some();
+    let more = payloads.notifies().flatten().any(|notify| notify.kind == NotifyType::AdditionalKeyExchange);
+    (has(PayloadType::Sa) || has(PayloadType::KeyExchange)) && !more
 }
 
 /// A delete names IKE without SPI, or AH or ESP with SPIs of four octets (RFC 7296 3.11).

@@ -156,13 +156,13 @@ impl Responder {
     }
 
     pub(crate) fn no_ike_proposal(&mut self, cx: &mut Cx<'_>, path: &Path, offers: &[Offer], miss: NoChoice) {
-        let what = match miss {
-            NoChoice::Algorithms => "no common IKE proposal",
-            NoChoice::Group => "no common key exchange for IKE",
+        let (cause, what) = match miss {
+            NoChoice::Algorithms => (Cause::IkeProposal, "no common IKE proposal"),
+            NoChoice::Group => (Cause::IkeGroup, "no common key exchange for IKE"),
         };
         let (offered, wanted) = (offer::describe(offers), &self.settings.ike_words);
         let text = format!("{what}: offered {offered}; wanted {wanted}");
-        self.failed(cx, path, None, None, Trouble::new(Cause::IkeProposal, text));
+        self.failed(cx, path, None, None, Trouble::new(cause, text));
     }
 
     /// A half-open IKE SA, if there is room for one.
@@ -195,7 +195,7 @@ impl Responder {
         let nat = Nat::detect((spis.0, 0), path, offered.notifies.iter().copied());
         let hashes =
             offered.notifies.iter().find(|notify| notify.kind == NotifyType::SignatureHashAlgorithms);
-        let pending = choice.additional.iter().filter_map(|(_, group)| *group).collect();
+        let pending = choice.additional().into();
         let embryo = Embryo {
             until_ms: cx.now + LIFETIME_MS,
             place: self.half_open.add(ours, source, proven),

@@ -25,7 +25,7 @@ impl Responder {
         let spi = sa.ours();
         let ke = payloads.key_exchange()?;
         let Some(embryo) = sa.embryo() else { return Ok(()) };
-        let (Some(group), Some(ke)) = (embryo.intermediate.pending.front().copied(), ke) else {
+        let (Some((_, group)), Some(ke)) = (embryo.intermediate.pending.front().copied(), ke) else {
             // Nothing was agreed on that would need it, or what it is for is missing.
             self.counters.add(Count::Unexpected);
             return Ok(());
@@ -49,9 +49,8 @@ impl Responder {
     /// Answers with our value, and goes on with the new keys.
     fn mix(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, request: &Request, exchanged: crate::job::Exchanged) {
         let spis = sa.spi_octets();
-        let Some(group) = sa.embryo().and_then(|embryo| embryo.intermediate.pending.pop_front()) else {
-            return;
-        };
+        let pending = sa.embryo().and_then(|embryo| embryo.intermediate.pending.pop_front());
+        let Some((kind, group)) = pending else { return };
         let mut chain = Chain::new();
         chain.key_exchange(KeyExchangeId(group.id()), &exchanged.public);
         let outline = Outline { exchange: Exchange::IkeIntermediate, id: request.id, response: true };
@@ -70,7 +69,7 @@ impl Responder {
         let (previous_i, previous_r) = (state.initiator.take(), state.responder.take());
         state.initiator = int_auth(prf, initiator, previous_i.as_ref(), &theirs, &request.inner);
         state.responder = int_auth(prf, responder, previous_r.as_ref(), &ours, chain.octets());
-        state.done.push(group);
+        state.done.push((kind, group));
         let done = state.done.clone();
         let nonces = Nonces { initiator: &embryo.nonces.0, responder: &embryo.nonces.1 };
         let keys: Keys = keys.additional(&exchanged.shared, nonces, spis);

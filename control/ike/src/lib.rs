@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `responder` | the state, and where each event goes |
 //! | `receive`, `send`, `message`, `fragments` | messages under an IKE SA's keys, in and out |
-//! | `init`, `intermediate`, `auth`, `create_child`, `informational` | one kind of exchange each, as the peer begins it |
-//! | `venture`, `rekey` | CREATE_CHILD_SA as we begin it, and when both sides do |
+//! | `init`, `intermediate`, `auth`, `create_child`, `followup`, `informational` | one kind of exchange each, as the peer begins it |
+//! | `initiator`, `venture`, `rekey` | CREATE_CHILD_SA as we begin it, and when both sides do |
 //! | `negotiation`, `proposal`, `offer`, `selection`, `selectors`, `nat` | what is agreed on |
 //! | `ike_sa`, `embryo`, `child`, `serve`, `ask` | the state of one IKE SA and its parts |
 //! | `half_open`, `cookie`, `tasks` | what strangers may make us do, and how much of it |
@@ -34,6 +34,7 @@ mod embryo;
 mod esp_keys;
 mod export;
 mod failures;
+mod followup;
 mod fragments;
 mod half_open;
 mod host;
@@ -41,6 +42,7 @@ pub mod identity;
 mod ike_sa;
 mod informational;
 mod init;
+mod initiator;
 mod intermediate;
 pub mod job;
 mod log;

@@ -1,9 +1,10 @@
 //! What a child SA that the peer asks for is going to be (RFC 7296 1.3.1, 2.9, 2.17).
 
-use crate::child::{Agreed, Child};
+use crate::child::{Child, Terms};
 use crate::counters::Count;
 use crate::crypto::{Nonces, Role, Secret};
 use crate::cx::Cx;
+use crate::followup::Coming;
 use crate::ike_sa::IkeSa;
 use crate::offer::{self, Offer};
 use crate::report::Trouble;
@@ -122,39 +123,45 @@ impl Responder {
         Ok(Ok(Wish { choice, ends, transport }))
     }
 
-    /// Makes it. Nothing is installed yet.
+    /// A slot for it.
+    pub(crate) fn room(&mut self, sa: &IkeSa, cx: &mut Cx<'_>) -> Result<Slot, Refusal> {
+        let coming = sa.serve.followup.as_ref();
+        let coming = coming.is_some_and(|followup| matches!(followup.what, Coming::Child { .. }));
+        if sa.children.len() + usize::from(coming) >= MAX_CHILDREN {
+            self.counters.add(Count::ChildrenFull);
+            return Err(full("too many child SAs of this peer"));
+        }
+        cx.host.allocate().ok_or_else(|| {
+            self.counters.add(Count::ChildrenFull);
+            full("no slot left for a child SA")
+        })
+    }
+
+    /// Makes it, in a slot that is released if that cannot be. Nothing is installed yet.
     pub(crate) fn grant(
         &mut self,
         sa: &IkeSa,
         cx: &mut Cx<'_>,
         wish: &Wish,
+        slot: Slot,
         nonces: Nonces<'_>,
-        shared: Option<&Secret>,
+        shared: &[Secret],
     ) -> Result<Child, Refusal> {
-        let full = |text: &str| Refusal::new(NotifyType::NoAdditionalSas, Cause::Full, text);
-        if sa.children.len() >= MAX_CHILDREN {
-            self.counters.add(Count::ChildrenFull);
-            return Err(full("too many child SAs of this peer"));
-        }
         let lifetimes = self.protection(sa.path.local.0).map(|(_, protection)| protection.lifetimes);
         let choice = &wish.choice;
-        let keys = sa.child_keys(choice.encryption, choice.integrity, shared, nonces);
-        let (Some(lifetimes), Some(keys)) = (lifetimes, keys) else { return Err(full("no protection")) };
-        let Some(slot) = cx.host.allocate() else {
-            self.counters.add(Count::ChildrenFull);
-            return Err(full("no slot left for a child SA"));
-        };
-        let agreed = Agreed {
-            slot,
-            spi_out: choice.spi,
+        let terms = Terms {
             ends: wish.ends,
             transport: wish.transport,
             esn: choice.esn == Some(true),
             encryption: choice.encryption,
             integrity: choice.integrity,
             group: choice.group,
+            additional: choice.additional(),
         };
-        Child::new(cx, agreed, &keys, Role::Responder, lifetimes).ok_or_else(|| {
+        let made = sa.child_keys(&terms, shared, nonces).zip(lifetimes).and_then(|(keys, lifetimes)| {
+            Child::new(cx, (slot, choice.spi), terms, &keys, Role::Responder, lifetimes)
+        });
+        made.ok_or_else(|| {
             cx.host.release(slot.sa);
             full("no key material")
         })
@@ -166,6 +173,10 @@ impl IkeSa {
     pub(crate) fn needs_sampling(&self) -> bool {
         self.children.iter().any(|child| child.is_live() && (child.octets > 0 || child.packets > 0))
     }
+}
+
+fn full(text: &str) -> Refusal {
+    Refusal::new(NotifyType::NoAdditionalSas, Cause::Full, text)
 }
 
 /// INVALID_KE_PAYLOAD with the group that would do; nothing to name if the peer should have sent none.

@@ -85,11 +85,6 @@ impl Offer {
         self.transforms.iter().any(|transform| transform.kind.0 == kind)
     }
 
-    /// Kinds of additional key exchanges.
-    pub(crate) fn additional(&self) -> impl Iterator<Item = u8> {
-        (kind::ADDITIONAL_FIRST..=kind::ADDITIONAL_LAST).filter(|kind| self.has_kind(*kind))
-    }
-
     fn of(&self, kind: u8) -> impl Iterator<Item = &Transform> {
         self.transforms.iter().filter(move |transform| transform.kind.0 == kind && transform.understood)
     }

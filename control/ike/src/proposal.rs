@@ -4,6 +4,7 @@
 
 use crate::ConfigError;
 use crate::crypto::{Encryption, Group, Integrity, Prf};
+use crate::offer::kind;
 
 /// What IKE SAs may be made of, unless configured: no SHA-1, no group under 112 bits of strength (RFC 8247). AES-GCM
 /// first; ML-KEM on top wherever the peer offers it (RFC 9370).
@@ -14,14 +15,20 @@ pub(crate) const DEFAULT_IKE: [&str; 2] = [
      modp4096-modp2048-ke1_mlkem768-ke1_mlkem1024-ke1_mlkem512-ke1_none",
 ];
 
-/// What child SAs may be made of, unless configured: perfect forward secrecy as the peer likes.
+/// What child SAs may be made of, unless configured: perfect forward secrecy as the peer likes, with ML-KEM on
+/// top or without.
 pub(crate) const DEFAULT_ESP: [&str; 2] = [
-    "aes128gcm16-aes256gcm16-none-x25519-ecp256-ecp384-ecp521-modp3072-modp4096-modp2048-esn-noesn",
-    "aes256-aes128-sha256-sha384-sha512-none-x25519-ecp256-ecp384-ecp521-modp3072-modp4096-modp2048-esn-noesn",
+    "aes128gcm16-aes256gcm16-none-x25519-ecp256-ecp384-ecp521-modp3072-modp4096-modp2048-ke1_mlkem768-ke1_mlkem1024-\
+     ke1_mlkem512-ke1_none-esn-noesn",
+    "aes256-aes128-sha256-sha384-sha512-none-x25519-ecp256-ecp384-ecp521-modp3072-modp4096-modp2048-ke1_mlkem768-\
+     ke1_mlkem1024-ke1_mlkem512-ke1_none-esn-noesn",
 ];
 
 /// Most additional key exchanges of a proposal (RFC 9370 2.1).
 pub(crate) const ADDITIONAL: usize = 7;
+
+/// ADDKE1 to ADDKE7; `None` among them: not needed. An empty list: not wanted.
+pub(crate) type Additional = [Vec<Option<Group>>; ADDITIONAL];
 
 /// One acceptable way to make an IKE SA.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +37,7 @@ pub(crate) struct IkeProposal {
     pub(crate) integrity: Vec<Integrity>,
     pub(crate) prf: Vec<Prf>,
     pub(crate) groups: Vec<Group>,
-    /// ADDKE1 to ADDKE7; `None` among them: not needed. An empty list: not wanted.
-    pub(crate) additional: [Vec<Option<Group>>; ADDITIONAL],
+    pub(crate) additional: Additional,
 }
 
 /// One acceptable way to make a child SA.
@@ -41,6 +47,8 @@ pub(crate) struct EspProposal {
     pub(crate) integrity: Vec<Integrity>,
     /// Perfect forward secrecy; `None` among them: not needed.
     pub(crate) groups: Vec<Option<Group>>,
+    /// On top of one of the groups, never without.
+    pub(crate) additional: Additional,
     /// Extended sequence numbers; never empty.
     pub(crate) esn: Vec<bool>,
 }
@@ -189,24 +197,58 @@ impl EspProposal {
                 Word::Encryption(encryption) => proposal.encryption.push(encryption),
                 Word::Integrity(integrity) => proposal.integrity.push(integrity),
                 Word::Group(group) if group.is_kem() => {
-                    return Err(error(text, "ML-KEM is for IKE SAs"));
+                    return Err(error(
+                        text,
+                        "ML-KEM comes on top of another key exchange: `x25519-ke1_mlkem768`",
+                    ));
                 }
                 Word::Group(group) => proposal.groups.push(Some(group)),
                 Word::NoGroup => proposal.groups.push(None),
                 Word::Esn(esn) => proposal.esn.push(esn),
-                Word::Prf(_) | Word::Additional(..) => {
-                    return Err(error(text, "`prf...` and `ke1_...` are for IKE SAs"));
+                Word::Additional(index, group) => {
+                    proposal.additional.get_mut(index).into_iter().for_each(|list| list.push(group));
                 }
+                Word::Prf(_) => return Err(error(text, "`prf...` is for IKE SAs")),
             }
         }
         check_integrity(text, &proposal.encryption, &proposal.integrity)?;
         if proposal.groups.is_empty() {
+            if proposal.additional.iter().any(|list| !list.is_empty()) {
+                return Err(error(
+                    text,
+                    "`ke1_...` comes on top of another key exchange: `x25519-ke1_mlkem768`",
+                ));
+            }
             proposal.groups.push(None);
         }
         if proposal.esn.is_empty() {
             proposal.esn = vec![true, false];
         }
         Ok(proposal)
+    }
+
+    /// Whether a child SA may be made with these key exchanges.
+    pub(crate) fn allows(&self, group: Option<Group>, additional: &[(u8, Group)]) -> bool {
+        let known = additional
+            .iter()
+            .all(|(kind, _)| (kind::ADDITIONAL_FIRST..=kind::ADDITIONAL_LAST).contains(kind));
+        let each =
+            self.additional.iter().zip(kind::ADDITIONAL_FIRST..).all(|(wanted, kind)| {
+                match additional.iter().find(|(other, _)| *other == kind) {
+                    Some((_, group)) => wanted.contains(&Some(*group)),
+                    None => wanted.is_empty() || wanted.contains(&None),
+                }
+            });
+        self.groups.contains(&group) && known && each
+    }
+
+    /// The additional key exchanges that cannot be left out, with their transform types.
+    pub(crate) fn least_additional(&self) -> Vec<(u8, Group)> {
+        let needed = self.additional.iter().zip(kind::ADDITIONAL_FIRST..);
+        let needed = needed.filter(|(wanted, _)| !wanted.contains(&None));
+        needed
+            .filter_map(|(wanted, kind)| wanted.first().copied().flatten().map(|group| (kind, group)))
+            .collect()
     }
 }
 
@@ -239,6 +281,11 @@ mod tests {
         assert_eq!(ike.encryption, [Encryption::AesCbc256]);
         assert_eq!(ike.prf, [Prf::Sha256]);
         assert_eq!(ike.additional[0], [Some(Group::MlKem768)]);
+        let esp = EspProposal::parse("aes128gcm16-none-x25519-ke1_mlkem768-ke1_none-ke2_ecp384").unwrap();
+        let (x25519, kem, ecp) = (Some(Group::X25519), (6, Group::MlKem768), (7, Group::Ecp384));
+        assert!(esp.allows(x25519, &[kem, ecp]) && esp.allows(x25519, &[ecp]));
+        assert!(!esp.allows(x25519, &[kem]) && !esp.allows(x25519, &[ecp, (6, Group::MlKem512)]));
+        assert_eq!(esp.least_additional(), [ecp]);
         let esp = EspProposal::parse("aes128gcm128-ecp384").unwrap();
         assert_eq!(
             (esp.groups.as_slice(), esp.esn.as_slice()),
@@ -261,9 +308,16 @@ mod tests {
         ] {
             assert!(IkeProposal::parse(text).is_err(), "{text}");
         }
-        for text in
-            ["", "aes256", "aes256gcm16-sha256", "aes192-sha256", "aes128gcm16-prfsha256", "null-sha256"]
-        {
+        for text in [
+            "",
+            "aes256",
+            "aes256gcm16-sha256",
+            "aes192-sha256",
+            "aes128gcm16-prfsha256",
+            "null-sha256",
+            "aes128gcm16-mlkem768",
+            "aes128gcm16-ke1_mlkem768",
+        ] {
             assert!(EspProposal::parse(text).is_err(), "{text}");
         }
     }

@@ -224,12 +224,7 @@ impl Responder {
             (Exchange::IkeIntermediate, true) => self.intermediate(sa, cx, &request, &payloads),
             (Exchange::CreateChildSa, false) => self.create_child(sa, cx, &request, &payloads),
             (Exchange::Informational, false) => self.informational(sa, cx, &request, &payloads),
-            (Exchange::IkeFollowupKe, false) => {
-                let mut chain = Chain::new();
-                chain.status(NotifyType::StateNotFound, &[]);
-                self.respond(sa, cx, &request, &chain);
-                Ok(())
-            }
+            (Exchange::IkeFollowupKe, false) => self.followup(sa, cx, &request, &payloads),
             // A second IKE_AUTH, or a CREATE_CHILD_SA before the first: as if it had not come.
             _ => {
                 self.counters.add(Count::Unexpected);

@@ -1,16 +1,18 @@
 //! What becomes of old and new when an SA has been replaced, by us, by the peer, or by both at once.
 //!
 //! When both do it at once there are two new SAs. The one whose making saw the lowest of the four nonces is deleted by
-//! whoever began it; the other stays, and whoever began that deletes the old one (RFC 7296 2.8.1, 2.8.2).
+//! whoever began it; the other stays, and whoever began that deletes the old one (RFC 7296 2.8.1, 2.8.2). With
+//! additional key exchanges there is nothing to delete yet: whoever began it does not go on (RFC 9370 2.2.4).
 
 use crate::ask::Want;
-use crate::child::{Child, ChildState};
+use crate::child::{Child, ChildState, Terms};
 use crate::counters::Count;
-use crate::crypto::{Keys, Nonces, Role, Secret};
+use crate::crypto::{Keys, Nonces, Role};
 use crate::cx::Cx;
 use crate::ike_sa::{IkeSa, Phase, Secured, spi_octets};
-use crate::venture::{Answer, GUARD_MS, Rival, Stage, Venture, What};
-use crate::{LogKind, Responder, SaId};
+use crate::initiator::RETRY_MS;
+use crate::venture::{Answer, GUARD_MS, Made, Rival, Venture, What};
+use crate::{LogKind, Responder, SaId, Slot};
 
 /// Which of two new SAs stays.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,25 +21,57 @@ enum Winner {
     Theirs,
 }
 
+/// What an answer to CREATE_CHILD_SA means if the peer replaces the same SA.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Early {
+    GoOn,
+    /// Nothing more is to be exchanged.
+    Stop,
+}
+
 /// Compared octet by octet, as the RFC has it.
 fn winner(ours: (&[u8], &[u8]), rival: &Rival) -> Winner {
     if ours.0.min(ours.1) < rival.lowest.as_slice() { Winner::Theirs } else { Winner::Ours }
 }
 
 impl Responder {
-    /// The peer has agreed, and the shared secret is there if one was exchanged.
-    pub(crate) fn conclude(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, shared: Option<Secret>) {
-        let Some(mut venture) = sa.ask.venture.take() else { return };
-        let Stage::Agreeing(_, answer) = std::mem::replace(&mut venture.stage, Stage::Sent(None)) else {
-            return;
-        };
-        match venture.what {
-            What::Child { replaces, .. } => self.conclude_child(sa, cx, &venture, &answer, replaces, shared),
-            What::Ike { spi, .. } => {
-                if let Some(shared) = shared {
-                    self.conclude_ike(sa, cx, &venture, &answer, spi, shared);
-                }
+    /// The peer has answered CREATE_CHILD_SA: with additional key exchanges to come, on either side, it is settled now
+    /// which of two goes on.
+    pub(crate) fn settle_early(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) -> Early {
+        let Some(venture) = &mut sa.ask.venture else { return Early::Stop };
+        let (Some(rival), Some(answer)) = (&venture.rival, &venture.answer) else { return Early::GoOn };
+        let unmade = rival.made == Made::NotYet;
+        match winner((&venture.nonce, &answer.nonce), rival) {
+            // The peer does not go on with its own.
+            Winner::Ours if unmade => {
+                venture.rival = None;
+                self.abandon_followup(sa, cx);
+                Early::GoOn
             }
+            Winner::Theirs if venture.is_following() => Early::Stop,
+            Winner::Theirs if unmade => {
+                // Ours is made already, as far as the peer is concerned.
+                if let What::Child { slot, .. } = &venture.what {
+                    let spi = slot.spi;
+                    sa.ask.want(Want::DeleteChild(spi));
+                    return Early::Stop;
+                }
+                Early::GoOn
+            }
+            _ => Early::GoOn,
+        }
+    }
+
+    /// The peer has agreed, and all shared secrets are there.
+    pub(crate) fn conclude(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
+        let Some(mut venture) = sa.ask.venture.take() else { return };
+        let Some(answer) = venture.answer.take() else { return };
+        sa.ask.forgotten = 0;
+        match &venture.what {
+            What::Child { replaces, slot, terms } => {
+                self.conclude_child(sa, cx, &venture, &answer, (*replaces, *slot, terms));
+            }
+            What::Ike { spi, .. } => self.conclude_ike(sa, cx, &venture, &answer, *spi),
         }
     }
 
@@ -47,20 +81,23 @@ impl Responder {
         cx: &mut Cx<'_>,
         venture: &Venture,
         answer: &Answer,
-        replaces: u32,
-        shared: Option<Secret>,
+        (replaces, slot, terms): (u32, Slot, &Terms),
     ) {
         let nonces = Nonces { initiator: &venture.nonce, responder: &answer.nonce };
         let lifetimes = self.protection(sa.path.local.0).map(|(_, protection)| protection.lifetimes);
-        let made = venture.agreed(answer.spi).zip(lifetimes).and_then(|(agreed, lifetimes)| {
-            let keys = sa.child_keys(agreed.encryption, agreed.integrity, shared.as_ref(), nonces)?;
-            Child::new(cx, agreed, &keys, Role::Initiator, lifetimes)
-        });
-        let (Some(child), What::Child { slot, .. }) = (made, &venture.what) else { return };
+        let keys = sa.child_keys(terms, &venture.secrets, nonces);
+        let made =
+            u32::try_from(answer.spi).ok().zip(keys).zip(lifetimes).and_then(|((spi, keys), lifetimes)| {
+                Child::new(cx, (slot, spi), terms.clone(), &keys, Role::Initiator, lifetimes)
+            });
+        let Some(child) = made else { return cx.host.release(slot.sa) };
         self.counters.add(Count::ChildRekeyed);
         sa.install(cx, child, Some(replaces));
         sa.clocks.sample = sa.needs_sampling().then_some(cx.now);
-        let rival = venture.rival.as_ref().and_then(|rival| rival.child.map(|child| (child, rival)));
+        let rival = venture.rival.as_ref().and_then(|rival| match rival.made {
+            Made::Child(child) => Some((child, rival)),
+            Made::NotYet | Made::Ike(_) => None,
+        });
         let theirs = rival.and_then(|(id, rival)| {
             let live = sa.child(id).is_some_and(|child| child.is_live());
             // The old one gone already means that the peer has decided, and the same way.
@@ -102,27 +139,25 @@ impl Responder {
         venture: &Venture,
         answer: &Answer,
         spi: u64,
-        shared: Secret,
     ) {
         let (What::Ike { suite, .. }, Some(group)) = (&venture.what, venture.group) else { return };
         let Some(secured) = &sa.secured else { return };
         let spis = (spi, answer.spi);
         let nonces = Nonces { initiator: &venture.nonce, responder: &answer.nonce };
-        let keys: Keys =
-            secured.keys.rekeyed(*suite, std::slice::from_ref(&shared), nonces, spi_octets(spis));
-        let secured = Secured::new(*suite, keys, Role::Initiator, group, Vec::new());
+        let keys: Keys = secured.keys.rekeyed(*suite, &venture.secrets, nonces, spi_octets(spis));
+        let secured = Secured::new(*suite, keys, Role::Initiator, group, venture.additional.clone());
         let mut new = self.heir(sa, cx, spis, Role::Initiator, secured);
         let rival = venture.rival.as_ref();
         if let Some(rival) = rival
             && winner((&venture.nonce, &answer.nonce), rival) == Winner::Theirs
-            && self.adopt(sa, cx, rival.ike)
+            && self.gives_way(sa, cx, rival)
         {
             new.phase = Phase::Replaced;
             new.clocks.end = Some(cx.now + GUARD_MS);
             new.ask.want(Want::DeleteIke);
             return self.put(new, cx);
         }
-        if let Some(mut theirs) = rival.and_then(|rival| self.sas.remove(&rival.ike)) {
+        if let Some(mut theirs) = rival.and_then(Rival::ike).and_then(|spi| self.sas.remove(&spi)) {
             // The peer deletes it.
             theirs.phase = Phase::Replaced;
             theirs.clocks.end = Some(cx.now + GUARD_MS);
@@ -135,10 +170,22 @@ impl Responder {
         self.put(new, cx);
     }
 
+    /// Our successor gives way to the peer's, be it made already or not. `false`: that is gone.
+    fn gives_way(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, rival: &Rival) -> bool {
+        match rival.ike() {
+            Some(spi) => self.adopt(sa, cx, spi),
+            None => {
+                // If the peer does not go on we try again.
+                sa.clocks.rekey = Some(cx.now + RETRY_MS);
+                true
+            }
+        }
+    }
+
     /// The peer ends an IKE SA that both sides were replacing: its successor is the one that stays.
     pub(crate) fn adopt_rival(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
         let venture = sa.ask.venture.as_ref().filter(|venture| venture.is_ike());
-        let rival = venture.and_then(|venture| venture.rival.as_ref()).map(|rival| rival.ike);
+        let rival = venture.and_then(|venture| venture.rival.as_ref()).and_then(Rival::ike);
         if let Some(rival) = rival.filter(|_| sa.is_established()) {
             self.adopt(sa, cx, rival);
         }
@@ -179,6 +226,7 @@ impl Responder {
     /// Child SAs and session go over to the successor.
     pub(crate) fn inherit(&mut self, sa: &mut IkeSa, new: &mut IkeSa, cx: &mut Cx<'_>) {
         self.counters.add(Count::IkeRekeyed);
+        self.abandon_followup(sa, cx);
         new.children.append(&mut sa.children);
         new.current = sa.current.take();
         new.clocks.sample = new.needs_sampling().then_some(cx.now);

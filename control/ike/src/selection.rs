@@ -5,7 +5,7 @@
 
 use crate::crypto::{Encryption, Group, Integrity, Prf, Suite};
 use crate::offer::{Offer, kind};
-use crate::proposal::{EspProposal, IkeProposal};
+use crate::proposal::{Additional, EspProposal, IkeProposal};
 use wire::ike::{Transform, TransformType};
 
 /// What an IKE SA is going to be made of.
@@ -39,8 +39,8 @@ pub(crate) struct EspChoice {
     /// Extended sequence numbers; `None`: the peer's proposal says nothing, which means none.
     pub(crate) esn: Option<bool>,
     pub(crate) integrity_none: bool,
-    /// Additional key exchanges that the peer offered to go without; the answer says so.
-    pub(crate) additional_none: Vec<u8>,
+    /// Additional key exchanges with their transform type; `None` where the peer offered to go without.
+    pub(crate) additional: Vec<(u8, Option<Group>)>,
 }
 
 /// Why nothing was chosen.
@@ -62,7 +62,7 @@ pub(crate) enum Pfs {
 }
 
 /// Chooses an IKE proposal; `sent`: the group of the KE payload; `intermediate`: there are exchanges for additional key
-/// exchanges, else they can only be left out.
+/// exchanges (a rekey always has them, RFC 9370 2.2.4), else they can only be left out.
 pub(crate) fn choose_ike(
     wanted: &[IkeProposal],
     offers: &[Offer],
@@ -74,7 +74,7 @@ pub(crate) fn choose_ike(
     for want in wanted {
         for offer in offers.iter().filter(|offer| offer.is_ike() && offer.is_usable(true)) {
             let Some((suite, integrity_none)) = ike_suite(want, offer) else { continue };
-            let Some(additional) = additional(want, offer, intermediate) else {
+            let Some(additional) = additional(&want.additional, offer, intermediate) else {
                 group_missed = true;
                 continue;
             };
@@ -124,10 +124,10 @@ fn cipher(
 }
 
 /// One additional key exchange for each type that the peer offers; `None` if one of ours is needed and not offered, or
-/// one of the peer's cannot be left out.
-fn additional(want: &IkeProposal, offer: &Offer, may: bool) -> Option<Vec<(u8, Option<Group>)>> {
+/// one of the peer's cannot be left out. Without `may` all have to be left out.
+fn additional(wanted: &Additional, offer: &Offer, may: bool) -> Option<Vec<(u8, Option<Group>)>> {
     let mut chosen: Vec<(u8, Option<Group>)> = Vec::new();
-    for (wanted, kind) in want.additional.iter().zip(kind::ADDITIONAL_FIRST..) {
+    for (wanted, kind) in wanted.iter().zip(kind::ADDITIONAL_FIRST..) {
         let may_lack = wanted.is_empty() || wanted.contains(&None);
         if !offer.has_kind(kind) {
             if may_lack {
@@ -158,15 +158,7 @@ pub(crate) fn choose_esp(wanted: &[EspProposal], offers: &[Offer], pfs: Pfs) -> 
                 continue;
             };
             let Some(esn) = esn(want, offer) else { continue };
-            let additional_none: Vec<u8> = match pfs {
-                Pfs::NotYet => Vec::new(),
-                Pfs::Sent(_) => offer.additional().collect(),
-            };
-            if !additional_none.iter().all(|kind| offer.has(*kind, 0)) {
-                group_missed = true;
-                continue;
-            }
-            let make = |group: Option<Group>| EspChoice {
+            let make = |group: Option<Group>, additional| EspChoice {
                 number: offer.number,
                 spi: offer.esp_spi(),
                 encryption,
@@ -175,21 +167,27 @@ pub(crate) fn choose_esp(wanted: &[EspProposal], offers: &[Offer], pfs: Pfs) -> 
                 group_none: group.is_none() && offer.has(kind::KE, 0),
                 esn,
                 integrity_none: integrity.is_none() && offer.has(kind::INTEGRITY, 0),
-                additional_none: additional_none.clone(),
+                additional,
             };
             let sent = match pfs {
-                Pfs::NotYet => return Ok(make(None)),
+                Pfs::NotYet => return Ok(make(None, Vec::new())),
                 Pfs::Sent(sent) => sent,
             };
             let offered = |group: &Option<Group>| match group {
                 Some(group) => offer.has(kind::KE, group.id()),
                 None => !offer.has_kind(kind::KE) || offer.has(kind::KE, 0),
             };
-            let mut groups = want.groups.iter().copied().filter(offered);
-            match groups.clone().find(|group| group.map(Group::id) == sent) {
-                Some(group) => return Ok(make(group)),
+            // Additional key exchanges come on top of one (RFC 9370 2.2.1).
+            let whole = |group: Option<Group>| {
+                additional(&want.additional, offer, group.is_some()).map(|additional| (group, additional))
+            };
+            let mut groups = want.groups.iter().copied().filter(offered).filter_map(whole);
+            match groups.clone().find(|(group, _)| group.map(Group::id) == sent) {
+                Some((group, additional)) => return Ok(make(group, additional)),
                 None => match groups.next() {
-                    Some(group) => fallback = fallback.or_else(|| Some(make(group))),
+                    Some((group, additional)) => {
+                        fallback = fallback.or_else(|| Some(make(group, additional)))
+                    }
                     None => group_missed = true,
                 },
             }
@@ -218,9 +216,13 @@ impl IkeChoice {
         }
         transforms.push(transform(kind::PRF, self.suite.prf().id()));
         transforms.push(transform(kind::KE, self.group.id()));
+        transforms.extend(additional_transforms(&self.additional));
         transforms
-            .extend(self.additional.iter().map(|(kind, group)| transform(*kind, group.map_or(0, Group::id))));
-        transforms
+    }
+
+    /// Additional key exchanges that take place.
+    pub(crate) fn additional(&self) -> Vec<(u8, Group)> {
+        taking_place(&self.additional)
     }
 }
 
@@ -239,9 +241,22 @@ impl EspChoice {
             None => {}
         }
         transforms.extend(self.esn.map(|esn| transform(kind::ESN, u16::from(esn))));
-        transforms.extend(self.additional_none.iter().map(|kind| transform(*kind, 0)));
+        transforms.extend(additional_transforms(&self.additional));
         transforms
     }
+
+    /// Additional key exchanges that take place.
+    pub(crate) fn additional(&self) -> Vec<(u8, Group)> {
+        taking_place(&self.additional)
+    }
+}
+
+fn additional_transforms(additional: &[(u8, Option<Group>)]) -> impl Iterator<Item = Transform> {
+    additional.iter().map(|(kind, group)| transform(*kind, group.map_or(0, Group::id)))
+}
+
+fn taking_place(additional: &[(u8, Option<Group>)]) -> Vec<(u8, Group)> {
+    additional.iter().filter_map(|(kind, group)| group.map(|group| (*kind, group))).collect()
 }
 
 fn transform(kind: u8, id: u16) -> Transform {

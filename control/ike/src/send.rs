@@ -24,7 +24,7 @@ impl Responder {
         let outline = Outline { exchange: request.exchange, id: request.id, response: true };
         let Ok(datagrams) = sa.seal(outline, chain, self.config.fragment_size, cx.host) else {
             // The keys are used up, or the answer has no end: neither can be mended.
-            return self.close(sa, cx, 0);
+            return self.drop_sa(sa, cx, WhyDown::Expired);
         };
         self.count_sent(request.exchange, true, chain);
         sa.serve.waiting = None;

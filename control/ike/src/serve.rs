@@ -1,6 +1,7 @@
 //! The peer's requests: message ids, and the response that is kept in case it was lost (RFC 7296 2.1 to 2.3).
 
 use crate::Path;
+use crate::followup::Followup;
 use crate::job::Exchanged;
 use wire::ike::{Exchange, PayloadType};
 use zeroize::Zeroizing;
@@ -16,6 +17,8 @@ pub(crate) struct Serve {
     pub(crate) waiting: Option<Box<Waiting>>,
     /// What was computed for the request that is looked at again.
     pub(crate) computed: Option<Exchanged>,
+    /// A new SA whose additional key exchanges are not done.
+    pub(crate) followup: Option<Box<Followup>>,
 }
 
 /// A request that waits.

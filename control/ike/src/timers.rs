@@ -52,7 +52,9 @@ impl IkeSa {
         };
         let request = self.ask.pending.as_ref().map(|pending| pending.due_ms);
         let fragments = self.reassembly.as_ref().map(|reassembly| reassembly.until_ms);
-        let always = [phase, request, fragments, self.clocks.forget_init].into_iter().flatten().min();
+        let followup = self.serve.followup.as_ref().map(|followup| followup.until_ms);
+        let always =
+            [phase, request, fragments, followup, self.clocks.forget_init].into_iter().flatten().min();
         if !self.is_established() {
             // Nobody watches, samples or rekeys what is on its way in or out.
             return always;
@@ -77,6 +79,10 @@ impl Responder {
             self.forget_init(sa);
         }
         sa.reassembly.take_if(|reassembly| reassembly.until_ms <= cx.now);
+        if sa.serve.followup.as_ref().is_some_and(|followup| followup.until_ms <= cx.now) {
+            self.counters.add(Count::FollowupExpired);
+            self.abandon_followup(sa, cx);
+        }
         match &sa.phase {
             Phase::HalfOpen(embryo) if embryo.until_ms <= cx.now => return self.wither(sa, cx),
             Phase::HalfOpen(_) | Phase::Closed { .. } => return,
@@ -238,6 +244,7 @@ impl Responder {
     pub(crate) fn end_session(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, why: WhyDown) {
         sa.retire_all(cx);
         self.abandon_venture(sa, cx);
+        self.abandon_followup(sa, cx);
         let Some(session) = sa.session() else { return };
         if self.sessions.close(session, sa.ours()) {
             self.counters.add(Count::SessionDown);

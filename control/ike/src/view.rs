@@ -73,8 +73,8 @@ pub struct ChildView {
     pub lingering: bool,
     /// Encryption and integrity.
     pub transform: EspTransform,
-    /// Group of the key exchange it was made with (PFS).
-    pub pfs: Option<&'static str>,
+    /// Key exchanges it was made with (PFS), in words of strongSwan.
+    pub pfs: Option<String>,
     /// Extended sequence numbers.
     pub esn: bool,
     /// Mode.

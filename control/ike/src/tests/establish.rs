@@ -147,7 +147,7 @@ fn a_wrong_group_is_named() {
 fn ml_kem_comes_on_top() {
     for group in [Group::MlKem768, Group::MlKem1024] {
         let mut spoke = Spoke::new();
-        spoke.additional = Some(group);
+        spoke.additional = vec![group];
         let (world, spoke) = up_with(World::new(), spoke);
         check_pair(&world, &spoke);
         let suite = world.responder.sessions()[0].suite.clone();

@@ -3,6 +3,7 @@
 mod certificate;
 mod chaos;
 mod establish;
+mod followup;
 mod fragments;
 mod hostile;
 mod load;

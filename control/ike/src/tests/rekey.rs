@@ -117,7 +117,7 @@ fn the_hub_rekeys_with_pfs_if_that_is_configured() {
     world.exchange(&mut spoke);
     check_pair(&world, &spoke);
     let view = world.responder.session(session).unwrap();
-    assert_eq!(view.children.last().unwrap().pfs, Some("ecp256"));
+    assert_eq!(view.children.last().unwrap().pfs, Some("ecp256".into()));
 }
 
 #[test]

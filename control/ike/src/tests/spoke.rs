@@ -13,6 +13,7 @@ use crate::crypto::{
 use crate::identity::Identity;
 use crate::nat::digest;
 use crate::offer::{Offer, kind};
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use wire::ike::{
@@ -20,6 +21,8 @@ use wire::ike::{
     Message, Notify, NotifyType, PAYLOAD_HEADER_LEN, PayloadType, Payloads, ProposalSpec, Protocol,
     TrafficSelector, Transform, TransformType,
 };
+
+pub(super) mod followup;
 
 /// What a child SA of the spoke's has.
 #[derive(Clone, Debug)]
@@ -59,6 +62,11 @@ pub(super) struct Asked {
     pub(super) old: Option<u32>,
     pub(super) rival: Option<(u64, Vec<u8>)>,
     pub(super) spis: (u64, u64),
+    /// Additional key exchanges still to come.
+    pub(super) pending: VecDeque<Group>,
+    secrets: Vec<Secret>,
+    /// To CREATE_CHILD_SA.
+    answer: Option<Got>,
 }
 
 /// A message that was decrypted.
@@ -108,7 +116,9 @@ pub(super) struct Spoke {
     pub(super) group: Group,
     /// Groups in the proposal, `group` in the KE payload.
     pub(super) offered: Vec<Group>,
-    pub(super) additional: Option<Group>,
+    /// Additional key exchanges of IKE SAs, and of child SAs with perfect forward secrecy.
+    pub(super) additional: Vec<Group>,
+    pub(super) pfs_additional: Vec<Group>,
     pub(super) esp: (Encryption, Option<Integrity>),
     pub(super) esn: Vec<bool>,
     pub(super) transport: bool,
@@ -144,6 +154,13 @@ pub(super) struct Spoke {
     pub(super) asked_ike: Option<Asked>,
     /// Requests of the hub's are left unanswered.
     pub(super) mute: bool,
+    /// Sends no IKE_FOLLOWUP_KE by itself; [`Spoke::follow`] does.
+    pub(super) stall: bool,
+    /// The link of the one that it did not send.
+    pub(super) link: Option<Vec<u8>>,
+    /// Forgets what IKE_FOLLOWUP_KEs of the hub's are for.
+    pub(super) forgetful: bool,
+    pub(super) coming: Option<followup::Coming>,
     spi_counter: u32,
     open_requests: Vec<OpenRequest>,
     pub(super) fragment_size: Option<usize>,
@@ -166,7 +183,8 @@ impl Spoke {
             suite: Suite::new(Encryption::AesGcm256, None, Prf::Sha384).unwrap(),
             group: Group::X25519,
             offered: vec![Group::X25519],
-            additional: None,
+            additional: Vec::new(),
+            pfs_additional: Vec::new(),
             esp: (Encryption::AesGcm128, None),
             esn: vec![false],
             transport: true,
@@ -197,6 +215,10 @@ impl Spoke {
             asked: None,
             asked_ike: None,
             mute: false,
+            stall: false,
+            link: None,
+            forgetful: false,
+            coming: None,
             spi_counter: 0x1000,
             open_requests: Vec::new(),
             fragment_size: None,
@@ -278,7 +300,7 @@ impl Spoke {
             chain.status(NotifyType::Cookie, cookie);
         }
         let mut transforms = self.ike_transforms();
-        transforms.extend(self.additional.map(|group| transform(kind::ADDITIONAL_FIRST, group.id())));
+        transforms.extend(additional(&self.additional));
         chain.security_association(&[ProposalSpec {
             number: 1,
             protocol: Protocol::Ike,
@@ -297,7 +319,7 @@ impl Spoke {
         }
         chain.status(NotifyType::SignatureHashAlgorithms, &[0, 2, 0, 3, 0, 4]);
         chain.status(NotifyType::RedirectSupported, &[]);
-        if self.additional.is_some() {
+        if !self.additional.is_empty() {
             chain.status(NotifyType::IntermediateExchangeSupported, &[]);
         }
         chain.raw(PayloadType::Vendor, b"CISCO-DELETE-REASON");
@@ -362,8 +384,12 @@ impl Spoke {
         if self.nat.is_some() {
             self.float = true;
         }
-        match self.additional {
-            Some(group) => self.intermediate(group),
+        self.next_intermediate();
+    }
+
+    fn next_intermediate(&mut self) {
+        match self.additional.get(self.intermediates as usize) {
+            Some(group) => self.intermediate(*group),
             None => self.auth(),
         }
     }
@@ -404,7 +430,7 @@ impl Spoke {
         (sa.sealer, sa.opener) = (keys.sealer(Role::Initiator), keys.opener(Role::Initiator));
         sa.keys = keys;
         self.intermediates += 1;
-        self.auth();
+        self.next_intermediate();
     }
 
     /// What AUTH of one side covers.
@@ -472,7 +498,10 @@ impl Spoke {
             chain.status(NotifyType::UseTransportMode, &[]);
         }
         let group = created.and_then(|(_, ke)| ke).map(|(group, _)| group);
-        let transforms = self.esp_transforms(group);
+        let mut transforms = self.esp_transforms(group);
+        if group.is_some() {
+            transforms.extend(additional(&self.pfs_additional));
+        }
         chain.security_association(&[ProposalSpec {
             number: 1,
             protocol: Protocol::Esp,
@@ -585,7 +614,7 @@ impl Spoke {
                 self.intermediate_answered(&got)
             }
             Exchange::IkeAuth if !self.established => self.auth_answered(&got),
-            Exchange::CreateChildSa => self.created(&got),
+            Exchange::CreateChildSa | Exchange::IkeFollowupKe => self.created(&got),
             _ => {}
         }
     }
@@ -619,7 +648,7 @@ impl Spoke {
         }
         let (nonce, peer_nonce) = (self.nonce.clone(), self.peer_nonce.clone());
         let spi = self.spi_counter;
-        self.child(got, spi, None, Role::Initiator, (&nonce, &peer_nonce));
+        self.child(got, spi, &[], Role::Initiator, (&nonce, &peer_nonce));
     }
 
     /// Notes a child SA; `None`: the hub did not grant it.
@@ -627,7 +656,7 @@ impl Spoke {
         &mut self,
         got: &Got,
         spi_in: u32,
-        shared: Option<&Secret>,
+        shared: &[Secret],
         role: Role,
         nonces: (&[u8], &[u8]),
     ) -> Option<u32> {
@@ -640,10 +669,9 @@ impl Spoke {
         let offers = Offer::all(&sa);
         let spi_out = offers[0].esp_spi();
         let nonces = Nonces { initiator: nonces.0, responder: nonces.1 };
-        let shared: Vec<Secret> = shared.cloned().into_iter().collect();
         let spis = (got.header.initiator_spi, got.header.responder_spi);
         let sa = self.sas.iter().find(|sa| sa.spis == spis).unwrap();
-        let keys = sa.keys.child(self.esp.0, self.esp.1, &shared, nonces);
+        let keys = sa.keys.child(self.esp.0, self.esp.1, shared, nonces);
         let (i, r) = (keys.initiator.expose().to_vec(), keys.responder.expose().to_vec());
         let (key_out, key_in) = if role == Role::Initiator { (i, r) } else { (r, i) };
         let transport = got.has(NotifyType::UseTransportMode);
@@ -678,7 +706,19 @@ impl Spoke {
         let id = self.sa().next;
         let spis = self.sa().spis;
         self.ask(Exchange::CreateChildSa, &chain);
-        self.asked = Some(Asked { id, nonce, exchange, spi: spi.into(), old, rival: None, spis });
+        let pending = if exchange.is_some() { self.pfs_additional.clone().into() } else { VecDeque::new() };
+        self.asked = Some(Asked {
+            id,
+            nonce,
+            exchange,
+            spi: spi.into(),
+            old,
+            rival: None,
+            spis,
+            pending,
+            secrets: Vec::new(),
+            answer: None,
+        });
     }
 
     /// Asks for a successor of the IKE SA.
@@ -687,7 +727,8 @@ impl Spoke {
         let spi = self.random.next() | 1;
         let exchange = KeyExchange::generate(self.group).unwrap();
         let mut chain = Chain::new();
-        let transforms = self.ike_transforms();
+        let mut transforms = self.ike_transforms();
+        transforms.extend(additional(&self.additional));
         chain.security_association(&[ProposalSpec {
             number: 1,
             protocol: Protocol::Ike,
@@ -699,8 +740,18 @@ impl Spoke {
         let id = self.sa().next;
         let spis = self.sa().spis;
         self.ask(Exchange::CreateChildSa, &chain);
-        self.asked_ike =
-            Some(Asked { id, nonce, exchange: Some(exchange), spi, old: None, rival: None, spis });
+        self.asked_ike = Some(Asked {
+            id,
+            nonce,
+            exchange: Some(exchange),
+            spi,
+            old: None,
+            rival: None,
+            spis,
+            pending: self.additional.clone().into(),
+            secrets: Vec::new(),
+            answer: None,
+        });
     }
 
     fn make_newest(&mut self, which: impl Fn(&SpokeSa) -> bool) {
@@ -725,16 +776,17 @@ impl Spoke {
                 return;
             }
             self.make_newest(|sa| sa.spis == asked.spis);
+            let Some(asked) = self.follow_up(asked, got, true) else { return };
+            let answer = asked.answer.as_ref().unwrap();
+            let payloads = answer.payloads();
             let peer_nonce = payloads.nonce().unwrap().unwrap().to_vec();
-            let ke = payloads.key_exchange().unwrap().unwrap();
-            let shared = asked.exchange.unwrap().agree(ke.data).unwrap();
             let offer = Offer::all(&payloads.security_association().unwrap().unwrap());
             let peer_spi = u64::from_be_bytes(offer[0].spi.as_slice().try_into().unwrap());
             let spis = (asked.spi, peer_spi);
             let nonces = Nonces { initiator: &asked.nonce, responder: &peer_nonce };
             let suite = self.suite;
             let old = self.sas.iter().find(|sa| sa.spis == asked.spis).unwrap();
-            let keys = old.keys.rekeyed(suite, &[shared], nonces, octets(spis));
+            let keys = old.keys.rekeyed(suite, &asked.secrets, nonces, octets(spis));
             let mut chain = Chain::new();
             chain.delete_ike();
             let lowest = asked.nonce.clone().min(peer_nonce.clone());
@@ -757,12 +809,11 @@ impl Spoke {
             self.child_failed = error;
             return;
         }
-        let peer_nonce = payloads.nonce().unwrap().unwrap().to_vec();
-        let shared = asked
-            .exchange
-            .map(|exchange| exchange.agree(payloads.key_exchange().unwrap().unwrap().data).unwrap());
+        let Some(asked) = self.follow_up(asked, got, false) else { return };
+        let answer = asked.answer.clone().unwrap();
+        let peer_nonce = answer.payloads().nonce().unwrap().unwrap().to_vec();
         let spi = asked.spi as u32;
-        self.child(got, spi, shared.as_ref(), Role::Initiator, (&asked.nonce, &peer_nonce));
+        self.child(&answer, spi, &asked.secrets, Role::Initiator, (&asked.nonce, &peer_nonce));
         let lowest = asked.nonce.clone().min(peer_nonce);
         let redundant = asked.rival.as_ref().is_some_and(|(_, rival)| lowest < *rival);
         let old = if redundant { Some(spi) } else { asked.old };
@@ -806,6 +857,7 @@ impl Spoke {
         match header.exchange {
             Exchange::Informational => self.informational(at, &got, &mut chain),
             Exchange::CreateChildSa => self.create_child(at, &got, &mut chain),
+            Exchange::IkeFollowupKe => self.followed(at, &got, &mut chain),
             other => panic!("a request {other}"),
         }
         let spis = (header.initiator_spi, header.responder_spi);
@@ -861,6 +913,12 @@ impl Spoke {
             .open_requests
             .iter()
             .any(|(_, id, _)| self.asked_ike.as_ref().is_none_or(|asked| asked.id != *id));
+        let late = |asked: &Option<Asked>| asked.as_ref().is_some_and(|asked| asked.answer.is_some());
+        if late(&self.asked) || late(&self.asked_ike) {
+            // RFC 9370 2.2.4.
+            chain.status(NotifyType::TemporaryFailure, &[]);
+            return;
+        }
         if offers[0].is_ike() && (self.asked.is_some() || busy) {
             // RFC 7296 2.25.2.
             chain.status(NotifyType::TemporaryFailure, &[]);
@@ -869,7 +927,9 @@ impl Spoke {
         if offers[0].is_ike() {
             let (public, shared) = ke.unwrap();
             let spi = self.random.next() | 1;
-            let transforms = self.ike_transforms();
+            let pending = followup::offered(&offers[0]);
+            let mut transforms = self.ike_transforms();
+            transforms.extend(additional(&pending));
             chain.security_association(&[ProposalSpec {
                 number: 1,
                 protocol: Protocol::Ike,
@@ -880,6 +940,13 @@ impl Spoke {
             chain.key_exchange(KeyExchangeId(self.group.id()), &public);
             let peer_spi = u64::from_be_bytes(offers[0].spi.as_slice().try_into().unwrap());
             let spis = (peer_spi, spi);
+            if !pending.is_empty() {
+                if let Some(asked) = &mut self.asked_ike {
+                    asked.rival = Some((spi, lowest));
+                }
+                let coming = followup::Coming::new(got, Some(spis), (nonce, ours), shared, pending);
+                return self.await_followup(coming, chain);
+            }
             let nonces = Nonces { initiator: &nonce, responder: &ours };
             let keys = self.sas[at].keys.rekeyed(self.suite, &[shared], nonces, octets(spis));
             // While a rekey of its own is under way the old one stays the newest.
@@ -911,7 +978,9 @@ impl Spoke {
             chain.status(NotifyType::UseTransportMode, &[]);
         }
         let group = payloads.key_exchange().unwrap().map(|ke| Group::from_transform(ke.method.0).unwrap());
-        let transforms = self.esp_transforms(group);
+        let pending = followup::offered(&offers[0]);
+        let mut transforms = self.esp_transforms(group);
+        transforms.extend(additional(&pending));
         chain.security_association(&[ProposalSpec {
             number: 1,
             protocol: Protocol::Esp,
@@ -925,8 +994,16 @@ impl Spoke {
         for kind in [PayloadType::SelectorsInitiator, PayloadType::SelectorsResponder] {
             chain.raw(kind, payloads.single(kind).unwrap().unwrap().body);
         }
-        let shared = ke.map(|(_, shared)| shared);
-        self.child(got, spi, shared.as_ref(), Role::Responder, (&nonce, &ours));
+        let shared: Vec<Secret> = ke.map(|(_, shared)| shared).into_iter().collect();
+        if !pending.is_empty() {
+            if let Some(asked) = self.asked.as_mut().filter(|asked| asked.old == Some(old_in)) {
+                asked.rival = Some((spi.into(), lowest));
+            }
+            let mut coming = followup::Coming::new(got, None, (nonce, ours), shared[0].clone(), pending);
+            coming.spi = spi;
+            return self.await_followup(coming, chain);
+        }
+        self.child(got, spi, &shared, Role::Responder, (&nonce, &ours));
         if let Some(asked) = self.asked.as_mut().filter(|asked| asked.old == Some(old_in)) {
             asked.rival = Some((spi.into(), lowest));
         }
@@ -980,6 +1057,11 @@ fn plain_head_of(sa: &SpokeSa, exchange: Exchange, id: u32, flags: u8, first: Pa
 
 pub(super) fn cipher(encryption: Encryption) -> Transform {
     Transform::new(TransformType(kind::ENCRYPTION), encryption.id(), Some(encryption.key_bits()))
+}
+
+/// ADDKE1 and so on.
+pub(super) fn additional(groups: &[Group]) -> impl Iterator<Item = Transform> {
+    groups.iter().zip(kind::ADDITIONAL_FIRST..).map(|(group, kind)| transform(kind, group.id()))
 }
 
 pub(super) fn transform(kind: u8, id: u16) -> Transform {

@@ -1,0 +1,341 @@
+//! CREATE_CHILD_SA and the IKE_FOLLOWUP_KEs after it as we begin them: rekeys (RFC 7296 1.3.2, 1.3.3, 2.8; RFC 9370
+//! 2.2.4).
+
+use crate::ask::Purpose;
+use crate::child::{ChildState, additional_words};
+use crate::crypto::{Group, Secret};
+use crate::cx::Cx;
+use crate::ike_sa::IkeSa;
+use crate::job::{Outcome, Work};
+use crate::offer::Offer;
+use crate::rekey::Early;
+use crate::report::Trouble;
+use crate::tasks::Urgency;
+use crate::venture::{Answer, Stage, Venture, What};
+use crate::{Cause, Responder, WhyDown};
+use wire::ike::{Chain, Exchange, KeyExchangeId, Notify, NotifyType, ParseError, PayloadType, Payloads};
+
+/// A rekey that the peer could not do now is tried again after so long, and up to as long again.
+pub(crate) const RETRY_MS: u64 = 5_000;
+/// One that it would not do, after so long.
+const REFUSED_MS: u64 = 60_000;
+/// A peer that forgets so often in a row what its key exchanges are for is not spoken to any longer (RFC 9370 2.2.4).
+const MAX_FORGOTTEN: u8 = 4;
+
+impl Responder {
+    /// Begins to rekey a child SA; with `group`, if the peer wants that one.
+    pub(crate) fn begin_child(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, spi: u32, group: Option<Group>) {
+        // Until the peer has deleted what it replaced it may not have our answer, and not know the new one.
+        let unsettled = sa.serve.followup.is_some()
+            || sa.children.iter().any(|child| child.state == ChildState::Replaced);
+        let Some((wanted_group, additional)) = self.exchanges(sa, spi) else { return };
+        let Some(child) = sa.child_by_spi(spi).filter(|child| child.is_live()) else { return };
+        if unsettled || child.switch_ms.is_some() {
+            child.rekey_ms = Some(cx.now + RETRY_MS);
+            return;
+        }
+        let Some(slot) = cx.host.allocate() else {
+            child.rekey_ms = Some(cx.now + REFUSED_MS);
+            return self.failed_sa(cx, sa, Trouble::new(Cause::Full, "no slot left to rekey a child SA"));
+        };
+        let mut terms = child.terms.clone();
+        (terms.group, terms.additional) = (group.or(wanted_group), additional);
+        let (group, additional) = (terms.group, terms.additional.clone());
+        let (what, nonce) = (What::Child { replaces: spi, slot, terms }, cx.nonce());
+        self.begin(sa, cx, Venture::new(what, nonce, group, additional));
+    }
+
+    /// Perfect forward secrecy as before if that is configured, else as little as is. `None`: no such child SA.
+    fn exchanges(&self, sa: &mut IkeSa, spi: u32) -> Option<(Option<Group>, Vec<(u8, Group)>)> {
+        let (index, _) = self.protection(sa.path.local.0)?;
+        let (wanted, _) = self.settings.esp.get(index)?;
+        let terms = &sa.child_by_spi(spi)?.terms;
+        let mut fits = wanted.iter().filter(|want| {
+            want.encryption.contains(&terms.encryption)
+                && terms.integrity.is_none_or(|integrity| want.integrity.contains(&integrity))
+        });
+        if terms.group.is_some() && fits.clone().any(|want| want.allows(terms.group, &terms.additional)) {
+            return Some((terms.group, terms.additional.clone()));
+        }
+        if fits.clone().any(|want| want.groups.contains(&None)) {
+            return Some((None, Vec::new()));
+        }
+        let least = fits.next().map(|want| (want.groups.first().copied().flatten(), want.least_additional()));
+        Some(least.unwrap_or_default())
+    }
+
+    /// Begins to rekey an IKE SA: with the key exchanges that it was made with.
+    pub(crate) fn begin_ike(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, group: Option<Group>) {
+        let Some(secured) = &sa.secured else { return };
+        let (suite, group) = (secured.suite, group.unwrap_or(secured.group));
+        let additional = secured.additional.clone();
+        if sa.serve.followup.is_some() || sa.children.iter().any(|child| child.state == ChildState::Replaced)
+        {
+            // The peer is about to delete one, and would put us off (RFC 7296 2.25.2).
+            sa.clocks.rekey = Some(cx.now + RETRY_MS);
+            return;
+        }
+        let (what, nonce) = (What::Ike { spi: self.free_spi(cx), suite }, cx.nonce());
+        self.begin(sa, cx, Venture::new(what, nonce, Some(group), additional));
+    }
+
+    fn begin(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, venture: Venture) {
+        let group = venture.group;
+        sa.ask.venture = Some(Box::new(venture));
+        match group {
+            None => self.send_venture(sa, cx),
+            Some(group) => self.generate(sa, cx, group),
+        }
+    }
+
+    /// Has our private value for the next exchange made.
+    fn generate(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, group: Group) {
+        match self.compute(cx, sa.ours(), Urgency::Known, Work::Generate { group }) {
+            Some(ticket) => {
+                if let Some(venture) = &mut sa.ask.venture {
+                    venture.stage = Stage::Making(ticket);
+                }
+            }
+            None => self.put_off(sa, cx, RETRY_MS),
+        }
+    }
+
+    /// Tries again later, unless the peer has done it meanwhile.
+    fn put_off(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, least_ms: u64) {
+        let at = cx.now + least_ms + cx.below(least_ms);
+        match sa.ask.venture.as_ref().map(|venture| venture.replaces()) {
+            Some(Some(spi)) => {
+                if let Some(child) = sa.child_by_spi(spi).filter(|child| child.is_live()) {
+                    child.rekey_ms = Some(at);
+                }
+            }
+            Some(None) if sa.is_established() => sa.clocks.rekey = Some(at),
+            _ => {}
+        }
+        // What the peer has made of the same IKE SA meanwhile has no rival any more.
+        self.adopt_rival(sa, cx);
+        self.abandon_venture(sa, cx);
+    }
+
+    /// Gives up what is in the making, and the slot that was meant for it.
+    pub(crate) fn abandon_venture(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
+        if let Some(What::Child { slot, .. }) = sa.ask.venture.take().map(|venture| venture.what) {
+            cx.host.release(slot.sa);
+        }
+    }
+
+    /// Something was computed for it.
+    pub(crate) fn resume_venture(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, outcome: Outcome) {
+        match outcome {
+            Outcome::Generated(Ok(exchange)) => {
+                if !sa.is_established() {
+                    return self.abandon_venture(sa, cx);
+                }
+                if let Some(venture) = &mut sa.ask.venture {
+                    venture.stage = Stage::Sent(Some(exchange));
+                }
+                self.send_venture(sa, cx);
+            }
+            Outcome::Agreed(Ok(secret)) => self.shared(sa, cx, secret),
+            Outcome::Agreed(Err(error)) => {
+                let text = format!("key exchange failed: {error}");
+                self.failed_sa(cx, sa, Trouble::new(Cause::Syntax, text));
+                self.put_off(sa, cx, REFUSED_MS);
+            }
+            _ => self.put_off(sa, cx, REFUSED_MS),
+        }
+    }
+
+    /// One key exchange is done: the next, or the end.
+    fn shared(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, secret: Secret) {
+        let Some(venture) = &mut sa.ask.venture else { return };
+        venture.secrets.push(secret);
+        match venture.pending.pop_front() {
+            Some(_) if !sa.is_established() => self.abandon_venture(sa, cx),
+            Some(group) => self.generate(sa, cx, group),
+            None => self.conclude(sa, cx),
+        }
+    }
+
+    fn send_venture(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
+        let Some(venture) = &sa.ask.venture else { return };
+        let Stage::Sent(exchange) = &venture.stage else { return };
+        let (exchange, chain) = match (&venture.answer, exchange) {
+            (None, exchange) => (Exchange::CreateChildSa, venture.request(exchange.as_deref())),
+            (Some(answer), Some(exchange)) => {
+                let mut chain = Chain::new();
+                chain.key_exchange(KeyExchangeId(exchange.group().id()), exchange.public());
+                chain.status(NotifyType::AdditionalKeyExchange, &answer.link);
+                (Exchange::IkeFollowupKe, chain)
+            }
+            (Some(_), None) => return,
+        };
+        self.ask(sa, cx, exchange, &chain, Purpose::Venture);
+    }
+
+    /// The peer's answer.
+    pub(crate) fn venture_answered(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        payloads: &Payloads<'_>,
+    ) -> Result<(), ParseError> {
+        let error = payloads.notifies().flatten().find(|notify| notify.kind.is_error());
+        if let Some(notify) = error {
+            self.venture_refused(sa, cx, &notify);
+            return Ok(());
+        }
+        let Some(venture) = sa.ask.venture.as_mut() else { return Ok(()) };
+        if let Some(answer) = &mut venture.answer {
+            answer.link = link(payloads, venture.pending.is_empty())?;
+            return self.take_value(sa, cx, payloads);
+        }
+        let kind = PayloadType::Sa;
+        let missing = |kind| ParseError::BodyTruncated { kind, have: 0, need: 1 };
+        let offers = Offer::all(&payloads.security_association()?.ok_or(missing(kind))?);
+        let nonce = payloads.nonce()?.ok_or(missing(PayloadType::Nonce))?.to_vec();
+        let [offer] = offers.as_slice() else { return Err(missing(kind)) };
+        let spi = venture.accepts(offer, payloads)?.ok_or(missing(kind))?;
+        venture.pending = venture.additional.iter().map(|(_, group)| *group).collect();
+        let link = link(payloads, venture.pending.is_empty())?;
+        venture.answer = Some(Answer { nonce, spi, link });
+        match self.settle_early(sa, cx) {
+            Early::GoOn if sa.ask.venture.as_ref().is_some_and(|venture| venture.group.is_none()) => {
+                self.conclude(sa, cx);
+                Ok(())
+            }
+            Early::GoOn => self.take_value(sa, cx, payloads),
+            Early::Stop => {
+                self.put_off(sa, cx, RETRY_MS);
+                Ok(())
+            }
+        }
+    }
+
+    /// The peer's public value, of CREATE_CHILD_SA or of an IKE_FOLLOWUP_KE.
+    fn take_value(
+        &mut self,
+        sa: &mut IkeSa,
+        cx: &mut Cx<'_>,
+        payloads: &Payloads<'_>,
+    ) -> Result<(), ParseError> {
+        let ours = sa.ours();
+        let missing = ParseError::BodyTruncated { kind: PayloadType::KeyExchange, have: 0, need: 1 };
+        let Some(venture) = sa.ask.venture.as_mut() else { return Ok(()) };
+        let Stage::Sent(Some(exchange)) = std::mem::replace(&mut venture.stage, Stage::Sent(None)) else {
+            return Ok(());
+        };
+        let ke = payloads.key_exchange()?.filter(|ke| ke.method.0 == exchange.group().id()).ok_or(missing)?;
+        let work = Work::Agree { exchange, peer: ke.data.to_vec() };
+        if let Some(ticket) = self.compute(cx, ours, Urgency::Known, work) {
+            if let Some(venture) = &mut sa.ask.venture {
+                venture.stage = Stage::Agreeing(ticket);
+            }
+            return Ok(());
+        }
+        // The peer has an SA that we have no time for: it is deleted, and the rekey tried again.
+        if let Some(venture) = sa.ask.venture.as_ref().filter(|venture| venture.pending.is_empty())
+            && let What::Child { slot, .. } = &venture.what
+        {
+            sa.ask.want(crate::ask::Want::DeleteChild(slot.spi));
+        }
+        self.put_off(sa, cx, RETRY_MS);
+        Ok(())
+    }
+
+    fn venture_refused(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, notify: &Notify<'_>) {
+        let Some(venture) = &sa.ask.venture else { return };
+        let (replaces, rivalled) = (venture.replaces(), venture.rival.is_some());
+        let following = venture.answer.is_some();
+        if rivalled && replaces.is_none() {
+            return self.put_off(sa, cx, RETRY_MS);
+        }
+        match notify.kind {
+            NotifyType::InvalidKePayload if !venture.regrouped && !following => {
+                let wanted = notify.data_u16().and_then(Group::from_transform);
+                if let Some(group) = wanted.filter(|group| self.may_use(sa, replaces.is_none(), *group)) {
+                    self.abandon_venture(sa, cx);
+                    match replaces {
+                        Some(spi) => self.begin_child(sa, cx, spi, Some(group)),
+                        None => self.begin_ike(sa, cx, Some(group)),
+                    }
+                    if let Some(venture) = &mut sa.ask.venture {
+                        venture.regrouped = true;
+                    }
+                    return;
+                }
+            }
+            NotifyType::StateNotFound if following => return self.forgotten(sa, cx),
+            NotifyType::TemporaryFailure => return self.put_off(sa, cx, RETRY_MS),
+            NotifyType::ChildSaNotFound => {
+                // The peer has it no longer: neither do we. It is told so, in case it learns of it late.
+                self.abandon_venture(sa, cx);
+                let gone = replaces.and_then(|spi| sa.child_by_spi(spi)).filter(|child| child.is_live());
+                if let Some((id, spi)) = gone.map(|child| (child.slot.sa, child.slot.spi)) {
+                    sa.retire(cx, id, true);
+                    sa.ask.want(crate::ask::Want::DeleteChild(spi));
+                }
+                return;
+            }
+            _ => {}
+        }
+        if !rivalled {
+            let trouble = refusal(notify.kind, venture);
+            self.failed_sa(cx, sa, trouble);
+        }
+        self.put_off(sa, cx, REFUSED_MS);
+    }
+
+    /// The peer does not know any more what a key exchange is for: all over again, but not for ever.
+    fn forgotten(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
+        sa.ask.forgotten = sa.ask.forgotten.saturating_add(1);
+        if sa.ask.forgotten < MAX_FORGOTTEN {
+            return self.put_off(sa, cx, RETRY_MS);
+        }
+        let text = format!("the peer forgot {MAX_FORGOTTEN} rekeys of ours before they were done");
+        self.failed_sa(cx, sa, Trouble::new(Cause::Rejected, text));
+        self.delete_sa(sa, cx, WhyDown::Rekey);
+    }
+
+    /// Whether configuration has a group.
+    fn may_use(&self, sa: &IkeSa, ike: bool, group: Group) -> bool {
+        if ike {
+            return self.settings.ike.iter().any(|want| want.groups.contains(&group));
+        }
+        let esp = self.protection(sa.path.local.0).and_then(|(index, _)| self.settings.esp.get(index));
+        esp.is_some_and(|(wanted, _)| wanted.iter().any(|want| want.groups.contains(&Some(group))))
+    }
+}
+
+/// What links an answer to the next IKE_FOLLOWUP_KE; empty after the last.
+fn link(payloads: &Payloads<'_>, last: bool) -> Result<Vec<u8>, ParseError> {
+    if last {
+        return Ok(Vec::new());
+    }
+    let mut notifies = payloads.notifies().flatten();
+    let found = notifies.find(|notify| notify.kind == NotifyType::AdditionalKeyExchange);
+    let missing = ParseError::BodyTruncated { kind: PayloadType::Notify, have: 0, need: 1 };
+    found.map(|notify| notify.data.to_vec()).ok_or(missing)
+}
+
+/// Why the peer would not, as far as it says.
+fn refusal(kind: NotifyType, venture: &Venture) -> Trouble {
+    let cause = match kind {
+        NotifyType::NoProposalChosen if !venture.is_ike() => Cause::Pfs,
+        NotifyType::InvalidKePayload if !venture.is_ike() => Cause::Pfs,
+        NotifyType::NoProposalChosen | NotifyType::InvalidKePayload => Cause::IkeGroup,
+        NotifyType::TsUnacceptable => Cause::Selectors,
+        _ => Cause::Rejected,
+    };
+    let what = match (&venture.what, venture.group) {
+        (What::Child { terms, .. }, Some(_)) => {
+            format!("of a child SA with perfect forward secrecy ({})", terms.pfs().unwrap_or_default())
+        }
+        (What::Child { .. }, None) => "of a child SA without perfect forward secrecy".into(),
+        (What::Ike { .. }, group) => {
+            let group = group.map(Group::name).unwrap_or_default();
+            format!("of the IKE SA with {group}{}", additional_words(&venture.additional))
+        }
+    };
+    Trouble::new(cause, format!("the peer refused our rekey {what}: {kind}"))
+}
