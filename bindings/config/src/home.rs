@@ -51,6 +51,7 @@ pub(crate) fn home(word: &str, here: &str) -> Option<&'static str> {
                 "cookie-threshold",
                 "unique",
                 "fragment-size",
+                "persist-sessions",
             ],
         ),
         ("[[ike.key]]", &["pre-shared-key", "pre-shared-key-file"]),

@@ -6,7 +6,7 @@ mod prefix;
 mod protection;
 
 pub use control_plane::{ControlPlane, Police};
-pub use ike::{Claim, Ike, IkeKey, KeyPeer, KeySource, OwnCertificate, Unique};
+pub use ike::{Claim, Ike, IkeKey, KeyPeer, KeySource, OwnCertificate, Persist, Unique};
 pub use prefix::Prefix;
 pub use protection::{ClaimPolicy, CryptoEngine, ModePolicy, Protection};
 

@@ -155,6 +155,7 @@ fn kinds() {
     );
     ike("proposals = [\"aes128gcm16\"]", &["pseudo-random function"]);
     ike("unique = \"never\"", &["\"replace\" or \"keep\""]);
+    ike("persist-sessions = \"never\"", &["\"tmpfs\" or \"always\""]);
     ike("fragment-size = 100", &["from 576 to 1500"]);
     ike("cookie-threshold = 70000", &["cookies would never be asked for: half-open is 65536"]);
     ike("certificate = \"hub.pem\"", &["ike.certificate", "of no use alone: add `private-key`"]);

@@ -15,6 +15,7 @@ use crate::selection::Pfs;
 use crate::serve::Request;
 use crate::sessions::Sessions;
 use crate::{Action, Cause, LogKind, Responder, SessionUp, Unique, WhyDown};
+use std::net::Ipv4Addr;
 use wire::ike::{
     AuthMethod, CertEncoding, Certificate, Chain, NotifyType, ParseError, PayloadType, Payloads,
 };
@@ -274,7 +275,16 @@ impl Responder {
         chain.status(notify, &[]);
         self.respond(sa, cx, request, &chain);
         self.failed(cx, &request.path, None, identity.map(Identity::to_string), trouble);
+        self.auth_failed(cx, request.path.remote.0);
         self.close(sa, cx, KEEP_MS);
+    }
+
+    /// Somebody at an address did not prove who he is.
+    pub(crate) fn auth_failed(&mut self, cx: &Cx<'_>, source: Ipv4Addr) {
+        if self.throttle.failed(cx.now, source) {
+            self.counters.add(Count::ThrottleFull);
+            self.throttle.sweep(cx.now);
+        }
     }
 
     /// The peer is who it says. It gets a session, and a child SA if it asks for one that we can make.
@@ -325,7 +335,7 @@ impl Responder {
             self.respond(sa, cx, request, &chain);
         }
         if let Some((_, spi)) = earlier {
-            self.replaced(cx, spi, forgotten);
+            self.replaced(sa, cx, spi, forgotten);
         }
         first
     }
@@ -409,8 +419,9 @@ impl Responder {
     }
 
     /// The peer has a newer IKE SA: the one with our SPI `spi` goes. The session goes on.
-    fn replaced(&mut self, cx: &mut Cx<'_>, spi: u64, forgotten: bool) {
+    fn replaced(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, spi: u64, forgotten: bool) {
         let Some(mut old) = self.sas.remove(&spi) else { return };
+        self.succeeds(&mut old, sa, cx);
         self.counters.add(Count::SessionReplaced);
         old.log(cx, LogKind::Down(WhyDown::Replaced));
         // What the session sends with is the newer one's affair.

@@ -8,6 +8,7 @@ use crate::offer::kind;
 use crate::selectors::Ends;
 use crate::{
     Action, ChildInbound, ChildOutbound, ChildView, Direction, EspKeys, Lifetimes, LogKind, Mode, SaId, Slot,
+    Usage,
 };
 use std::num::NonZeroU64;
 
@@ -31,11 +32,41 @@ pub(crate) struct Child {
     pub(crate) rekey_ms: Option<u64>,
     /// It is deleted, if it could not be rekeyed.
     pub(crate) end_ms: Option<u64>,
-    /// We rekey it after so many octets or packets in either direction; 0: unlimited.
-    pub(crate) octets: u64,
-    pub(crate) packets: u64,
+    /// We rekey it after so much in either direction.
+    pub(crate) soft: Volume,
+    /// It ends after so much, if it could not be rekeyed (RFC 4301 4.4.2.1).
+    pub(crate) hard: Volume,
     /// It was made by the peer and is to be sent with when something was heard on it, and at the latest then.
     pub(crate) switch_ms: Option<u64>,
+}
+
+/// What a child SA may carry in either direction; 0: unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Volume {
+    pub(crate) octets: u64,
+    pub(crate) packets: u64,
+}
+
+impl Volume {
+    pub(crate) fn is_limited(self) -> bool {
+        self.octets > 0 || self.packets > 0
+    }
+
+    /// Whether it is used up.
+    pub(crate) fn is_reached(self, used: &Usage) -> bool {
+        let over = |limit: u64, used: [u64; 2]| limit > 0 && used.into_iter().any(|used| used >= limit);
+        over(self.octets, [used.octets_in, used.octets_out])
+            || over(self.packets, [used.packets_in, used.packets_out])
+    }
+
+    pub(crate) fn times(self, factor: u64) -> Self {
+        Self { octets: self.octets.saturating_mul(factor), packets: self.packets.saturating_mul(factor) }
+    }
+
+    /// One part of so many.
+    pub(crate) fn part(self, of: u64) -> Self {
+        Self { octets: self.octets / of.max(1), packets: self.packets / of.max(1) }
+    }
 }
 
 /// How far a child SA is.
@@ -97,8 +128,8 @@ impl Child {
             made_ms: cx.now,
             rekey_ms,
             end_ms,
-            octets: cx.lowered(lifetimes.octets),
-            packets: cx.lowered(lifetimes.packets),
+            soft: Volume { octets: cx.lowered(lifetimes.octets), packets: cx.lowered(lifetimes.packets) },
+            hard: lifetimes.hard(),
             switch_ms: None,
         })
     }

@@ -1,5 +1,6 @@
 //! What the operator wants.
 
+use crate::child::Volume;
 use crate::credentials::Credentials;
 use crate::proposal::{DEFAULT_ESP, DEFAULT_IKE, EspProposal, IkeProposal};
 use std::net::Ipv4Addr;
@@ -55,10 +56,21 @@ pub struct Protection {
 pub struct Lifetimes {
     /// Seconds; 0: unlimited. A tenth later (a minute at most) a child SA that could not be rekeyed is deleted.
     pub seconds: u64,
-    /// Octets in either direction; 0: unlimited.
+    /// Octets in either direction; 0: unlimited. At twice as many a child SA that could not be rekeyed is deleted: at
+    /// ten gigabits a second what it carries until the peer has answered is not little.
     pub octets: u64,
-    /// Packets in either direction; 0: unlimited.
+    /// Packets in either direction; 0: unlimited. At twice as many a child SA that could not be rekeyed is deleted.
     pub packets: u64,
+}
+
+/// What a child SA may carry until it ends, in terms of what it may until it is rekeyed.
+pub const HARD_FACTOR: u64 = 2;
+
+impl Lifetimes {
+    /// When a child SA ends that nobody rekeyed.
+    pub(crate) fn hard(&self) -> Volume {
+        Volume { octets: self.octets, packets: self.packets }.times(HARD_FACTOR)
+    }
 }
 
 /// Which mode a peer may ask for.

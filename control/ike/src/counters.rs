@@ -52,9 +52,13 @@ counts! {
     Resent = "event" "response_resent", "Response sent again for a copy of its request.";
     SessionUp = "event" "session_up", "Peer authenticated.";
     SessionReplaced = "event" "session_replaced", "IKE SA replaced by a newer one of the same identity.";
+    ReplacedDropped = "full" "replaced", "IKE SA that has successors forgotten before its peer deleted it: too many.";
+    ThrottleFull = "full" "auth_throttle", "Address from which authentication failed forgotten for another.";
+    AuthThrottled = "dropped" "auth_throttled", "IKE_SA_INIT of an address from which too many authentications failed.";
     SessionDown = "event" "session_down", "Session ended.";
     SessionRestored = "event" "session_restored", "Session taken over from an earlier process.";
     ChildUp = "event" "child_up", "Child SA made.";
+    ChildExpired = "event" "child_expired", "Child SA ended at its hard lifetime: the rekey did not come in time.";
     ChildRekeyed = "event" "child_rekeyed", "Child SA made in place of another.";
     IkeRekeyed = "event" "ike_rekeyed", "IKE SA replaced by rekeying.";
     Collision = "event" "rekey_collision", "Both sides rekeyed the same SA at once.";

@@ -4,7 +4,7 @@
 //! a child SA that the peer has made with us is deleted again, and rekeyed anew.
 
 use crate::ask::{Pending, Purpose, Want};
-use crate::child::{Child, ChildState, Terms};
+use crate::child::{Child, ChildState, Terms, Volume};
 use crate::counters::Count;
 use crate::crypto::{Encryption, Group, Integrity, Keys, Prf, Role, Suite};
 use crate::cx::Cx;
@@ -218,7 +218,10 @@ fn write_child(out: &mut Writer, child: &Child) {
         ChildState::Lingering { until_ms } => (3, until_ms),
     };
     out.u8(state).u64(until).u64(child.made_ms).time(child.rekey_ms).time(child.end_ms);
-    out.u64(child.octets).u64(child.packets).time(child.switch_ms);
+    for volume in [child.soft, child.hard] {
+        out.u64(volume.octets).u64(volume.packets);
+    }
+    out.time(child.switch_ms);
 }
 
 fn read(exported: &[u8], cx: &mut Cx<'_>) -> Option<IkeSa> {
@@ -348,7 +351,8 @@ fn read_child(input: &mut Reader<'_>) -> Option<Child> {
     };
     let made_ms = input.u64()?;
     let (rekey_ms, end_ms) = (input.time()?, input.time()?);
-    let (octets, packets) = (input.u64()?, input.u64()?);
+    let mut volume = || Some(Volume { octets: input.u64()?, packets: input.u64()? });
+    let (soft, hard) = (volume()?, volume()?);
     let switch_ms = input.time()?;
     Some(Child {
         slot,
@@ -361,8 +365,8 @@ fn read_child(input: &mut Reader<'_>) -> Option<Child> {
         made_ms,
         rekey_ms,
         end_ms,
-        octets,
-        packets,
+        soft,
+        hard,
         switch_ms,
     })
 }

@@ -10,6 +10,7 @@ use crate::nat::Nat;
 use crate::responder::InitKey;
 use crate::serve::Serve;
 use crate::{Encapsulation, Path, SaId, SessionId};
+use std::collections::VecDeque;
 
 /// An IKE SA, from the answer to IKE_SA_INIT on.
 pub(crate) struct IkeSa {
@@ -37,6 +38,8 @@ pub(crate) struct IkeSa {
     pub(crate) clocks: Clocks,
     /// Under which its IKE_SA_INIT is known.
     pub(crate) init_key: Option<InitKey>,
+    /// Our SPIs of IKE SAs that it took the place of, oldest first; they may be gone.
+    pub(crate) predecessors: VecDeque<u64>,
     /// How often it was rekeyed.
     pub(crate) rekeys: u32,
     /// The deadline under which it stands in the timer queue.
@@ -122,6 +125,7 @@ impl IkeSa {
             current: None,
             clocks: Clocks::default(),
             init_key: None,
+            predecessors: VecDeque::new(),
             rekeys: 0,
             queued: None,
             dirty: false,

@@ -66,6 +66,9 @@ impl Responder {
         let notifies: Vec<Notify<'_>> = payloads.notifies().flatten().collect();
         notifies.iter().for_each(|notify| self.counters.notify(notify.kind, false));
         let Some(proven) = self.cookie(cx, path, &header, nonce, &notifies) else { return };
+        if !self.throttle.admits(cx.now, path.remote.0) {
+            return self.counters.add(Count::AuthThrottled);
+        }
         let (Ok(Some(sa)), Ok(Some(ke))) = (payloads.security_association(), payloads.key_exchange()) else {
             return self.counters.add(Count::Malformed);
         };

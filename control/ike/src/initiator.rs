@@ -22,6 +22,9 @@ const REFUSED_MS: u64 = 60_000;
 /// A peer that forgets so often in a row what its key exchanges are for is not spoken to any longer (RFC 9370 2.2.4).
 const MAX_FORGOTTEN: u8 = 4;
 
+/// Key exchange of a CREATE_CHILD_SA, and the additional ones with their transform types.
+type Exchanges = (Option<Group>, Vec<(u8, Group)>);
+
 impl Responder {
     /// Begins to rekey a child SA; with `group`, if the peer wants that one.
     pub(crate) fn begin_child(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, spi: u32, group: Option<Group>) {
@@ -46,7 +49,7 @@ impl Responder {
     }
 
     /// Perfect forward secrecy as before if that is configured, else as little as is. `None`: no such child SA.
-    fn exchanges(&self, sa: &mut IkeSa, spi: u32) -> Option<(Option<Group>, Vec<(u8, Group)>)> {
+    fn exchanges(&self, sa: &mut IkeSa, spi: u32) -> Option<Exchanges> {
         let (index, _) = self.protection(sa.path.local.0)?;
         let (wanted, _) = self.settings.esp.get(index)?;
         let terms = &sa.child_by_spi(spi)?.terms;

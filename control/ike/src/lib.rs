@@ -12,7 +12,7 @@
 //! | `initiator`, `venture`, `rekey` | CREATE_CHILD_SA as we begin it, and when both sides do |
 //! | `negotiation`, `proposal`, `offer`, `selection`, `selectors`, `nat` | what is agreed on |
 //! | `ike_sa`, `embryo`, `child`, `serve`, `ask` | the state of one IKE SA and its parts |
-//! | `half_open`, `cookie`, `tasks` | what strangers may make us do, and how much of it |
+//! | `half_open`, `cookie`, `throttle`, `tasks` | what strangers may make us do, and how much of it |
 //! | `sessions`, `moved`, `timers` | who is who, and where, and what is due |
 //! | `admin`, `export`, `octets`, `view`, `report`, `failures`, `counters`, `log` | operators: clear and rekey, restart, show, log |
 #![forbid(unsafe_code)]
@@ -64,6 +64,7 @@ mod send;
 mod serve;
 mod sessions;
 mod tasks;
+mod throttle;
 mod timers;
 mod venture;
 mod view;
@@ -73,7 +74,7 @@ mod tests;
 
 pub use action::{Action, ChildInbound, ChildOutbound, Direction, Encapsulation, Mode, SessionUp, WhyDown};
 pub use admin::{Clear, Load, Rekey};
-pub use config::{Config, ConfigError, Lifetimes, ModePolicy, Protection, Unique};
+pub use config::{Config, ConfigError, HARD_FACTOR, Lifetimes, ModePolicy, Protection, Unique};
 pub use counters::{Count, Counters};
 pub use esp_keys::{EspIntegrity, EspKeys, EspTransform};
 pub use failures::{Cause, Failure};

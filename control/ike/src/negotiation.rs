@@ -171,7 +171,7 @@ impl Responder {
 impl IkeSa {
     /// Whether a child SA has a limit that only looking tells of.
     pub(crate) fn needs_sampling(&self) -> bool {
-        self.children.iter().any(|child| child.is_live() && (child.octets > 0 || child.packets > 0))
+        self.children.iter().any(|child| child.has_outbound() && child.hard.is_limited())
     }
 }
 

@@ -12,7 +12,10 @@ use crate::cx::Cx;
 use crate::ike_sa::{IkeSa, Phase, Secured, spi_octets};
 use crate::initiator::RETRY_MS;
 use crate::venture::{Answer, GUARD_MS, Made, Rival, Venture, What};
-use crate::{LogKind, Responder, SaId, Slot};
+use crate::{LogKind, Responder, SaId, Slot, WhyDown};
+
+/// IKE SAs that a session had before the one it has, and that may still be there.
+const MAX_PREDECESSORS: usize = 4;
 
 /// Which of two new SAs stays.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -223,6 +226,23 @@ impl Responder {
         new
     }
 
+    /// Remembers whose place an IKE SA takes, so that a peer that replaces one after the other, and deletes none, has a
+    /// few of them and no more.
+    pub(crate) fn succeeds(&mut self, old: &mut IkeSa, new: &mut IkeSa, cx: &mut Cx<'_>) {
+        new.predecessors = std::mem::take(&mut old.predecessors);
+        new.predecessors.push_back(old.ours());
+        while new.predecessors.len() > MAX_PREDECESSORS {
+            let Some(mut oldest) = new.predecessors.pop_front().and_then(|spi| self.sas.remove(&spi)) else {
+                continue;
+            };
+            if !matches!(oldest.phase, Phase::Closed { .. }) {
+                self.counters.add(Count::ReplacedDropped);
+            }
+            self.drop_sa(&mut oldest, cx, WhyDown::Replaced);
+            self.put(oldest, cx);
+        }
+    }
+
     /// Child SAs and session go over to the successor.
     pub(crate) fn inherit(&mut self, sa: &mut IkeSa, new: &mut IkeSa, cx: &mut Cx<'_>) {
         self.counters.add(Count::IkeRekeyed);
@@ -239,6 +259,7 @@ impl Responder {
         {
             new.ask.want(Want::DeleteChild(spi));
         }
+        self.succeeds(sa, new, cx);
         if let Some(session) = new.session() {
             self.sessions.transfer(session, new.ours());
         }

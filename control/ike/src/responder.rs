@@ -11,6 +11,7 @@ use crate::job::{Done, Job, Work};
 use crate::report::Reports;
 use crate::sessions::Sessions;
 use crate::tasks::{Tasks, Urgency};
+use crate::throttle::Throttle;
 use crate::timers::Timers;
 use crate::{Action, Config, ConfigError, Counters, Host, Path, Protection, SaId};
 use seeded::Seeded;
@@ -30,6 +31,7 @@ pub struct Responder {
     /// Our SPI by IKE_SA_INIT, to know a copy of one.
     pub(crate) inits: HashMap<InitKey, u64, Seeded>,
     pub(crate) half_open: HalfOpen,
+    pub(crate) throttle: Throttle,
     pub(crate) sessions: Sessions,
     /// Our SPI by slot of a child SA. Entries may be out of date: who looks here asks the IKE SA too.
     pub(crate) slots: HashMap<SaId, u64, Seeded>,
@@ -53,6 +55,7 @@ impl Responder {
             hash,
             sas: HashMap::with_hasher(hash),
             inits: HashMap::with_hasher(hash),
+            throttle: Throttle::new(hash),
             half_open: HalfOpen::new(config.half_open, hash),
             sessions: Sessions::new(config.max_sessions, hash),
             slots: HashMap::with_hasher(hash),

@@ -1,7 +1,7 @@
 //! What is due when.
 
 use crate::ask::{Purpose, Want};
-use crate::child::ChildState;
+use crate::child::{ChildState, Volume};
 use crate::counters::Count;
 use crate::cx::Cx;
 use crate::ike_sa::{IkeSa, Phase};
@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 const SWITCH_POLL_MS: u64 = 100;
 /// Child SAs with a limit of octets or packets are looked at so often.
 const SAMPLE_MS: u64 = 2000;
+/// And so often when one has carried half of what it may until it is rekeyed, or more.
+const SAMPLE_SOON_MS: u64 = 250;
 /// DPD of many peers is spread over a tenth of its interval.
 const SPREAD: u64 = 10;
 
@@ -109,6 +111,10 @@ impl Responder {
     /// A half-open IKE SA whose peer did not go on.
     fn wither(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
         self.counters.add(Count::WaitedTooLong);
+        if sa.secured.is_some() {
+            // A key exchange for nothing, as with a failed authentication.
+            self.auth_failed(cx, sa.path.remote.0);
+        }
         let answered = sa.embryo().is_some_and(|embryo| !embryo.response.is_empty() && embryo.proven);
         // A flood is no failure of a peer's; who returned a cookie, or came when none was needed, is one.
         if (answered || self.half_open.len() < self.config.cookie_threshold)
@@ -154,19 +160,22 @@ impl Responder {
 
     /// Looks whether a child SA has carried as much as it may.
     fn sample(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>) {
-        sa.clocks.sample = sa.needs_sampling().then(|| cx.now + SAMPLE_MS);
-        let mut worn = Vec::new();
-        for child in sa.children.iter_mut().filter(|child| child.is_live()) {
+        let (mut worn, mut spent, mut soon) = (Vec::new(), Vec::new(), false);
+        for child in sa.children.iter_mut().filter(|child| child.has_outbound()) {
             let usage = cx.host.usage(child.slot.sa);
-            let over = |limit: u64, used: [u64; 2]| limit > 0 && used.into_iter().any(|used| used >= limit);
-            if over(child.octets, [usage.octets_in, usage.octets_out])
-                || over(child.packets, [usage.packets_in, usage.packets_out])
-            {
-                (child.octets, child.packets) = (0, 0);
+            // Of the hard limit, since the soft one is gone when it was reached.
+            soon |= child.hard.part(2 * crate::HARD_FACTOR).is_reached(&usage);
+            if child.hard.is_reached(&usage) {
+                spent.push(child.slot.sa);
+            } else if child.is_live() && child.soft.is_reached(&usage) {
+                child.soft = Volume::default();
                 worn.push(child.slot.spi);
             }
         }
+        spent.into_iter().for_each(|id| self.expire_child(sa, cx, id));
         worn.into_iter().for_each(|spi| sa.ask.want(Want::RekeyChild(spi)));
+        let interval = if soon { SAMPLE_SOON_MS } else { SAMPLE_MS };
+        sa.clocks.sample = sa.needs_sampling().then(|| cx.now + interval);
     }
 
     fn due_child(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, id: SaId) {
@@ -202,6 +211,7 @@ impl Responder {
     /// A child SA at its end that nobody rekeyed: nothing is sent or accepted with it any more.
     fn expire_child(&mut self, sa: &mut IkeSa, cx: &mut Cx<'_>, id: SaId) {
         let Some(child) = sa.child(id) else { return };
+        self.counters.add(Count::ChildExpired);
         let spi = child.slot.spi;
         sa.ask.want(Want::DeleteChild(spi));
         sa.retire(cx, id, false);

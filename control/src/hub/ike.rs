@@ -6,6 +6,7 @@ use crate::ike::silence;
 use crate::outbox::Parcel;
 use crate::state::Carrier;
 use crate::words;
+use config::model::Persist;
 use ike::{Action, ChildInbound, ChildOutbound, Direction, Encapsulation, Path, SessionId, SessionUp};
 use shm::message::SaId;
 use std::collections::BTreeSet;
@@ -169,11 +170,19 @@ impl Hub {
     /// Takes back the sessions of an earlier life of this process.
     pub(super) fn restore_sessions(&mut self, now_ms: u64) {
         let Some(ike) = &mut self.ike else { return crate::ike::forget(&self.config) };
-        if !ike.vault.is_in_memory() {
-            tracing::warn!(
-                "{} is on a disk, and so are the keys in it: put run-dir on a tmpfs",
-                self.config.hub.run_dir.display()
-            );
+        let run_dir = self.config.hub.run_dir.display();
+        match (ike.vault.is_in_memory(), self.config.ike.persist_sessions) {
+            (true, _) => {}
+            (false, Persist::Always) => {
+                tracing::warn!("{run_dir} is on a disk, and so are the keys of all sessions, as configured");
+            }
+            (false, Persist::Tmpfs) => {
+                tracing::warn!(
+                    "{run_dir} is on a disk, where keys do not belong: IKE sessions end with this process. Put run-dir \
+                     on a tmpfs, or set persist-sessions = \"always\" in [ike]"
+                );
+                return ike.vault.close().unwrap_or_else(|error| tracing::error!("sessions: {error}"));
+            }
         }
         let contents = match ike.vault.read() {
             Ok(contents) => contents,

@@ -1,7 +1,7 @@
 //! Child SAs as the data plane is told them.
 
 use config::Config;
-use ike::{ChildInbound, ChildOutbound, Encapsulation, EspIntegrity, EspKeys, EspTransform};
+use ike::{ChildInbound, ChildOutbound, Encapsulation, EspIntegrity, EspKeys, EspTransform, HARD_FACTOR};
 use shm::message::{Encap, Keys, MAX_KEYS, Mode, SaInbound, SaOutbound, Transform};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -67,7 +67,7 @@ impl Profiles {
             tag: child.tag,
             mode: mode(child.mode),
             esn: child.esn,
-            hard_packets: limit.map_or(last, |limit| limit.min(last)),
+            hard_packets: limit.map_or(last, |limit| limit.saturating_mul(HARD_FACTOR).min(last)),
             keys: keys(&child.keys)?,
         })
     }

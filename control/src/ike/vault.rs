@@ -8,8 +8,8 @@
 //! A record is a session as [`ike::Responder::export`] gives it, and stands for it until the next one; an empty body
 //! ends it. It is written before the messages that follow from it leave, so that a message id that a peer has seen is
 //! never used for something else. The file belongs on a tmpfs (`/run`): what is in it must not outlive the machine's
-//! power, and no disk should see it. Only its owner may read it. Nothing is buffered here: what is written is wiped by
-//! who made it.
+//! power, and no disk should see it: on any other file system nothing is kept, unless the operator wants it all the
+//! same. Only its owner may read it. Nothing is buffered here: what is written is wiped by who made it.
 //!
 //! When the file has grown to several times what lives, it is written anew beside the old one, some sessions each
 //! turn, while both are kept up to date, and then put in the old one's place.
@@ -50,6 +50,8 @@ pub struct Vault {
     compact_at: u64,
     compaction: Option<Compaction>,
     changed: BTreeSet<SessionId>,
+    /// Nothing is kept.
+    closed: bool,
     /// Writes that failed.
     pub errors: u64,
 }
@@ -86,6 +88,7 @@ impl Vault {
             compact_at: COMPACT_MIN,
             compaction: None,
             changed: BTreeSet::new(),
+            closed: false,
             errors: 0,
         }
     }
@@ -99,6 +102,16 @@ impl Vault {
     pub fn is_in_memory(&self) -> bool {
         let directory = self.path.parent().unwrap_or(&self.path);
         statfs(directory).is_ok_and(|fs| IN_MEMORY.contains(&(fs.f_type as u64)))
+    }
+
+    /// Keeps nothing from now on, and removes what is there.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.closed = true;
+        self.changed.clear();
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what is there. A file that does not exist is empty.
@@ -122,7 +135,9 @@ impl Vault {
 
     /// What a session's export gives is another than before.
     pub fn changed(&mut self, session: SessionId) {
-        self.changed.insert(session);
+        if !self.closed {
+            self.changed.insert(session);
+        }
     }
 
     /// Writes what changed since the last time, and goes on with writing the file anew, where that is due. `live` are
@@ -132,6 +147,9 @@ impl Vault {
         live: impl Fn() -> Vec<SessionId>,
         export: impl Fn(SessionId) -> Option<Zeroizing<Vec<u8>>>,
     ) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
         let result = self.try_flush(live, export);
         if result.is_err() {
             // The file may now end in half a record, which would hide all that follows: write it anew.

@@ -142,7 +142,7 @@ impl World {
         let protected = "key = 42\nprotection = \"DMVPN\"";
         let config = self.config(MAX_PEERS).replace("key = 42", protected);
         let more = format!(
-            "[[protection]]\nname = \"DMVPN\"\n[[ike.key]]\nidentity = \"*.example.net\"\npre-shared-key = \"{}\"\n",
+            "[[protection]]\nname = \"DMVPN\"\n[ike]\npersist-sessions = \"always\"\n[[ike.key]]\nidentity = \"*.example.net\"\npre-shared-key = \"{}\"\n",
             initiator::PSK
         );
         std::fs::write(self.directory.join("hub.toml"), config + &more).unwrap();

@@ -47,6 +47,8 @@ hub_protection_toml() {
     echo "proposals = $(toml_list $IKE)"
     echo "lifetime = $IKE_LIFE"
     echo "dpd = $DPD"
+    # Runs are in /tmp, which may be a disk; keys of the lab are nobody's secret.
+    echo 'persist-sessions = "always"'
     [ -z "$COOKIE_THRESHOLD" ] || echo "cookie-threshold = $COOKIE_THRESHOLD"
     [ "$AUTH" != pubkey ] || hub_certificate_toml
     [ "$AUTH" != psk ] || printf '\n[[ike.key]]\naddress = "0.0.0.0/0"\npre-shared-key = "%s"\n' "$PSK"

@@ -77,7 +77,11 @@ soak_hub_config() {
 }
 
 soak_protection() {
+    # Runs are in /tmp, which may be a disk; keys of a soak are nobody's secret.
     cat <<END
+
+[ike]
+persist-sessions = "always"
 
 [[ike.key]]
 address = "0.0.0.0/0"

@@ -3,7 +3,7 @@
 use super::{Answer, text_like, unlike};
 use crate::claim::{AddressPattern, IdentityPattern};
 use crate::model::ike::{MAX_KEY, NOT_HEXADECIMAL, is_well_formed};
-use crate::model::{ClaimPolicy, CryptoEngine, ModePolicy, Prefix, Unique};
+use crate::model::{ClaimPolicy, CryptoEngine, ModePolicy, Persist, Prefix, Unique};
 use crate::proposal::{For, Proposal};
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -96,6 +96,15 @@ pub(crate) fn unique(value: &DeValue) -> Answer<Unique> {
     text_like(value, "\"replace\" or \"keep\"", |text| match text {
         "replace" => Some(Unique::Replace),
         "keep" => Some(Unique::Keep),
+        _ => None,
+    })
+}
+
+/// Where sessions are kept.
+pub(crate) fn persist(value: &DeValue) -> Answer<Persist> {
+    text_like(value, "\"tmpfs\" or \"always\"", |text| match text {
+        "tmpfs" => Some(Persist::Tmpfs),
+        "always" => Some(Persist::Always),
         _ => None,
     })
 }

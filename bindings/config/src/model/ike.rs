@@ -32,6 +32,8 @@ pub struct Ike {
     pub unique: Unique,
     /// Longest IP packet, in octets, of an IKE fragment of ours. Default: 1280.
     pub fragment_size: u16,
+    /// Where sessions with their keys are kept for control's next life. Default: on a tmpfs only.
+    pub persist_sessions: Persist,
     /// Pre-shared keys, in the order of the file.
     pub key: Vec<IkeKey>,
     /// What identities may register by NHRP, in the order of the file.
@@ -52,6 +54,7 @@ impl Default for Ike {
             cookie_threshold: 100,
             unique: Unique::Replace,
             fragment_size: 1280,
+            persist_sessions: Persist::Tmpfs,
             key: Vec::new(),
             claim: Vec::new(),
         }
@@ -86,6 +89,15 @@ pub enum Unique {
     Replace,
     /// It is refused while the first lives.
     Keep,
+}
+
+/// Where sessions with their keys are kept for control's next life, which is in the run-dir.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Persist {
+    /// Only if that is memory: no disk sees a key.
+    Tmpfs,
+    /// Wherever it is.
+    Always,
 }
 
 /// `[[ike.key]]`: an entry of a `crypto ikev2 keyring`.

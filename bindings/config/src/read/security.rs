@@ -37,6 +37,9 @@ pub(super) fn ike(table: &mut Reader, tunnels: &[String]) -> Option<Ike> {
         fragment_size: table
             .optional("fragment-size", integer(576..=1500_u16))
             .unwrap_or(default.fragment_size),
+        persist_sessions: table
+            .optional("persist-sessions", kind::persist)
+            .unwrap_or(default.persist_sessions),
         key: table.tables("key", "[[ike.key]]", key),
         claim: table.tables("claim", "[[ike.claim]]", |table| claim(table, tunnels)),
     })

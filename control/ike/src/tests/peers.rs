@@ -2,7 +2,7 @@
 
 use super::establish::{check_pair, up, up_with};
 use super::spoke::{Spoke, cipher, transform};
-use super::world::{HUB, SPOKE, World, config, keyring, wildcard};
+use super::world::{HUB, PSK, SPOKE, World, config, keyring, wildcard};
 use crate::credentials::Match;
 use crate::crypto::{Encryption, Group};
 use crate::identity::{Identity, Pattern};
@@ -43,6 +43,36 @@ fn who_comes_again_takes_its_own_place() {
             .collect();
         assert_eq!(up.len(), 1);
     }
+}
+
+#[test]
+fn who_fails_again_and_again_waits_and_nobody_else_at_his_address_is_locked_out() {
+    let mut world = World::new();
+    let attempt = |world: &mut World, seed: u64, key: &str| {
+        let mut spoke = Spoke::at(SPOKE, seed);
+        spoke.identity = Identity::from_config("spoke1.example.net").unwrap();
+        spoke.psk = key.into();
+        spoke.init();
+        world.exchange(&mut spoke);
+        (spoke.failed, spoke.established)
+    };
+    let mut refused = 0;
+    while world.count(Count::AuthThrottled) == 0 {
+        refused += u32::from(
+            attempt(&mut world, refused.into(), "wrong").0 == Some(NotifyType::AuthenticationFailed),
+        );
+        assert!(refused <= 100);
+    }
+    assert_eq!(refused, 100);
+    let key = std::str::from_utf8(PSK).unwrap();
+    assert_eq!(attempt(&mut world, 1_000, key), (None, false));
+    // At another address nobody notices; here somebody gets in as soon as there is room.
+    let mut other = Spoke::at(Ipv4Addr::new(198, 51, 100, 8), 1);
+    other.init();
+    world.exchange(&mut other);
+    assert!(other.established);
+    world.pass(200);
+    assert_eq!(attempt(&mut world, 1_001, key), (None, true));
 }
 
 #[test]
@@ -169,7 +199,7 @@ fn causes_have_names_and_particulars() {
     let mut only = config();
     only.proposals = vec!["aes256gcm16-prfsha384-ecp384".into()];
     let (_, spoke, told) = failure(only, |_| {});
-    assert_eq!((spoke.failed, told.cause), (Some(NotifyType::NoProposalChosen), Cause::IkeProposal));
+    assert_eq!((spoke.failed, told.cause), (Some(NotifyType::NoProposalChosen), Cause::IkeGroup));
     assert_eq!(
         told.text,
         "no common key exchange for IKE: offered aes256gcm16-prfsha384-x25519; wanted aes256gcm16-prfsha384-ecp384"

@@ -87,7 +87,7 @@ fn the_hub_rekeys_a_child_at_its_limits() {
     check_pair(&world, &spoke);
 
     for usage in [
-        Usage { octets_out: 2_000_000, ..Default::default() },
+        Usage { octets_out: 1_900_000, ..Default::default() },
         Usage { packets_in: 900, ..Default::default() },
     ] {
         let world = limited(Lifetimes { seconds: 0, octets: 1_000_000, packets: 900 });
@@ -103,6 +103,76 @@ fn the_hub_rekeys_a_child_at_its_limits() {
         world.live(&mut spoke, 20_000);
         assert_eq!(world.count(Count::ChildRekeyed), 1);
     }
+}
+
+#[test]
+fn a_child_that_has_carried_all_it_may_ends() {
+    let hard = [
+        (
+            Usage { octets_in: 1_999_999, ..Default::default() },
+            Usage { octets_in: 2_000_000, ..Default::default() },
+        ),
+        (
+            Usage { packets_out: 1_799, ..Default::default() },
+            Usage { packets_out: 1_800, ..Default::default() },
+        ),
+    ];
+    for (almost, all) in hard {
+        let world = limited(Lifetimes { seconds: 0, octets: 1_000_000, packets: 900 });
+        let (mut world, mut spoke) = up_with(world, Spoke::new());
+        let session = world.ups[0].session;
+        let sa = world.used(session).unwrap();
+        spoke.mute = true;
+        world.host.usage.insert(sa, almost);
+        world.live(&mut spoke, 10_000);
+        assert_eq!((world.used(session), world.count(Count::ChildExpired)), (Some(sa), 0));
+        // By now it is looked at several times a second.
+        world.host.usage.insert(sa, all);
+        world.live(&mut spoke, 300);
+        assert_eq!((world.used(session), world.count(Count::ChildExpired)), (None, 1));
+        assert!(world.plane.outbound.is_empty() && world.plane.inbound.is_empty());
+    }
+    // One that has a successor that is not sent with yet, too.
+    let world = limited(Lifetimes { seconds: 0, octets: 1_000_000, packets: 0 });
+    let (mut world, mut spoke) = up_with(world, Spoke::new());
+    let session = world.ups[0].session;
+    let old = world.used(session).unwrap();
+    let spi = spoke.live()[0].spi_in;
+    spoke.rekey_child(Some(spi));
+    let (path, request) = spoke.take().pop().unwrap();
+    world.datagram(path, &request);
+    world.host.usage.insert(old, Usage { octets_out: 3_000_000, ..Default::default() });
+    world.pass(2_100);
+    assert!(world.used(session).is_some_and(|sa| sa != old));
+    assert_eq!((world.plane.outbound.len(), world.plane.inbound.len()), (1, 1));
+}
+
+#[test]
+fn a_peer_that_replaces_ike_sas_and_deletes_none_has_a_few() {
+    let (mut world, mut spoke) = up();
+    for _ in 0..20 {
+        spoke.rekey_ike();
+        spoke.take().into_iter().for_each(|(path, datagram)| world.datagram(path, &datagram));
+        std::mem::take(&mut world.sent)
+            .into_iter()
+            .for_each(|(path, datagram)| spoke.receive(path, &datagram));
+        // Its delete is lost.
+        spoke.take();
+    }
+    assert_eq!((world.responder.sessions().len(), world.count(Count::ReplacedDropped)), (5, 16));
+    assert_eq!(world.responder.session(world.ups[0].session).unwrap().rekeys, 20);
+    check_pair(&world, &spoke);
+    // So has one that authenticates again and again.
+    for seed in 0..20 {
+        let mut spoke = Spoke::at(super::world::SPOKE, 100 + seed);
+        spoke.init();
+        world.exchange(&mut spoke);
+        assert!(spoke.established);
+    }
+    assert_eq!((world.responder.sessions().len(), world.count(Count::ReplacedDropped)), (5, 36));
+    assert_eq!((world.responder.load().sessions, world.host.used.len()), (1, 1));
+    world.pass(300_000);
+    assert!(world.responder.sessions().is_empty() && world.host.used.is_empty());
 }
 
 #[test]

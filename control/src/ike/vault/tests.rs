@@ -125,6 +125,35 @@ fn the_file_is_written_anew_and_what_changes_meanwhile_is_in_it() {
 }
 
 #[test]
+fn a_closed_vault_keeps_nothing() {
+    let place = Place::new("closed");
+    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    set(&mut vault, &sessions, 1, Some(b"one"));
+    flush(&mut vault, &sessions);
+    assert_eq!(found(&place), [b"one"]);
+    // What an earlier life has left on a disk goes, and nothing takes its place.
+    let mut vault = place.vault();
+    vault.close().unwrap();
+    set(&mut vault, &sessions, 2, Some(b"two"));
+    flush(&mut vault, &sessions);
+    assert_eq!((std::fs::read_dir(&place.0).unwrap().count(), vault.size(), vault.errors), (0, 0, 0));
+    assert!(vault.close().is_ok());
+}
+
+#[test]
+fn memory_is_told_from_disk() {
+    let at = |directory: &str| Vault::new(PathBuf::from(directory).join("ike.sessions")).is_in_memory();
+    assert!(!at("/proc") && !at("/nowhere/at/all"));
+    if std::fs::read_to_string("/proc/mounts")
+        .unwrap()
+        .lines()
+        .any(|line| line.starts_with("tmpfs /dev/shm "))
+    {
+        assert!(at("/dev/shm"));
+    }
+}
+
+#[test]
 fn garbage_is_no_vault() {
     let place = Place::new("garbage");
     std::fs::write(place.0.join("ike.sessions"), b"not a vault at all").unwrap();
