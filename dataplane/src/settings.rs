@@ -9,6 +9,8 @@ use forwarding::{ControlPlane, PortAddress, PortSettings, Security, Settings, Tu
 use rustix::rand::{GetRandomFlags, getrandom};
 use shm::Segment;
 use shm::class::Class;
+use shm::message::Transform;
+use shm::service::Cipher;
 
 /// A MAC address that is none.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +126,7 @@ fn is_protected(tunnel: &config::model::Tunnel) -> bool {
 /// What tunnels with protection need; `None` where there is none.
 pub fn security(config: &Config, segment: &Segment) -> Result<Option<Security>, SecurityError> {
     if !config.tunnel.iter().any(is_protected) {
+        segment.service().engines.iter().for_each(|engine| engine.set(""));
         return Ok(None);
     }
     let choice = Choice::new(match config.dataplane.crypto_engine {
@@ -133,6 +136,11 @@ pub fn security(config: &Config, segment: &Segment) -> Result<Option<Security>, 
         CryptoEngine::IpsecMb => Wish::Only(Engine::IpsecMb),
     })?;
     choice.findings().iter().for_each(|finding| tracing::info!("crypto: {finding}"));
+    let engines = &segment.service().engines;
+    for transform in Transform::ALL {
+        let label = engines.get(Cipher::of(*transform) as usize);
+        label.into_iter().for_each(|label| label.set(&choice.implementation(*transform)));
+    }
     let seeds = vec![[0; SEED]; config.dataplane.cores.len()];
     let mut security = Security { cells: segment.sas_shared(), choice, seeds };
     for seed in &mut security.seeds {

@@ -212,6 +212,7 @@ pub(crate) const LAYOUT_HASH: u64 = hash(&[
     offset_of!(ServiceCounters, injects_lost),
     offset_of!(ServiceCounters, buffers),
     offset_of!(ServiceCounters, buffers_used),
+    offset_of!(ServiceCounters, engines),
     offset_of!(ServiceCounters, devices),
     offset_of!(ServiceCounters, port_twins),
     offset_of!(ServiceCounters, tunnel_twins),

@@ -37,8 +37,10 @@ pub struct OutboundCell {
     sequence: AtomicU64,
     /// Octets sent, as the lifetime counts them: what was encrypted.
     bytes: AtomicU64,
+    /// Packets that had a number and were not sent.
+    failed: AtomicU64,
     /// Room, so that a new counter does not change the layout.
-    _reserved: [AtomicU64; 5],
+    _reserved: [AtomicU64; 4],
 }
 
 impl OutboundCell {
@@ -76,6 +78,16 @@ impl OutboundCell {
     /// Octets sent.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A packet that has a number is not sent: the SA is at its end, or the engine could not.
+    pub fn add_failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Packets that had a number and were not sent.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
     }
 }
 
@@ -130,6 +142,7 @@ impl SaCells {
         // Release: who sees the sequence begin anew sees the old tag gone.
         outbound.sequence.store(0, Ordering::Release);
         outbound.bytes.store(0, Ordering::Relaxed);
+        outbound.failed.store(0, Ordering::Relaxed);
         let counters = [
             &inbound.top,
             &inbound.packets,
@@ -168,6 +181,8 @@ mod tests {
         assert_eq!((cells.outbound.take(tag(5), 1), cells.outbound.sequence()), (Some(10), 10));
         assert_eq!(cells.outbound.take(tag(6), 1), None);
         cells.outbound.add_bytes(7);
+        cells.outbound.add_failed();
+        assert_eq!(cells.outbound.failed(), 1);
         cells.inbound.top.set(9);
         cells.inbound.last_ms.set(9);
         assert!(cells.inbound.is_armed(tag(5)) && cells.outbound.is_armed(tag(5)));
@@ -175,6 +190,7 @@ mod tests {
         assert!(!cells.inbound.is_armed(tag(5)) && !cells.outbound.is_armed(tag(5)));
         assert_eq!((cells.outbound.take(tag(5), 1), cells.outbound.take(tag(6), 1)), (None, Some(2)));
         assert_eq!((cells.outbound.bytes(), cells.inbound.top.get(), cells.inbound.last_ms.get()), (0, 0, 0));
+        assert_eq!(cells.outbound.failed(), 0);
         cells.outbound.sequence.store(u64::MAX, Ordering::Relaxed);
         assert_eq!(cells.outbound.take(tag(6), 1), None, "what a stranger wrote");
     }

@@ -4,6 +4,7 @@
 //! do; gauges are those of the dataplane that runs, or ran last.
 
 use crate::counters::{Counter, MAX_PORTS, MAX_TUNNELS};
+use crate::message::Transform;
 
 macro_rules! losses {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal, $meaning:literal;)* }) => {
@@ -129,6 +130,71 @@ impl Twin {
     }
 }
 
+/// ESP transforms that a crypto engine is chosen for apart: by what is authenticated. The discriminant indexes
+/// [`ServiceCounters::engines`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Cipher {
+    /// AES-GCM.
+    Gcm,
+    /// AES-CBC with HMAC-SHA1-96.
+    CbcSha1,
+    /// AES-CBC with HMAC-SHA-256-128.
+    CbcSha256,
+    /// AES-CBC with HMAC-SHA-384-192.
+    CbcSha384,
+    /// AES-CBC with HMAC-SHA-512-256.
+    CbcSha512,
+}
+
+impl Cipher {
+    /// All of them in the order of their discriminants.
+    pub const ALL: [Self; 5] = [Self::Gcm, Self::CbcSha1, Self::CbcSha256, Self::CbcSha384, Self::CbcSha512];
+
+    /// In strongSwan's words, without the key's length: the metric's `transform` label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gcm => "aes-gcm",
+            Self::CbcSha1 => "aes-cbc-sha1",
+            Self::CbcSha256 => "aes-cbc-sha256",
+            Self::CbcSha384 => "aes-cbc-sha384",
+            Self::CbcSha512 => "aes-cbc-sha512",
+        }
+    }
+
+    /// Which one a transform is.
+    pub fn of(transform: Transform) -> Self {
+        match transform {
+            Transform::Gcm128 | Transform::Gcm256 => Self::Gcm,
+            Transform::Cbc128Sha1 | Transform::Cbc256Sha1 => Self::CbcSha1,
+            Transform::Cbc128Sha256 | Transform::Cbc256Sha256 => Self::CbcSha256,
+            Transform::Cbc128Sha384 | Transform::Cbc256Sha384 => Self::CbcSha384,
+            Transform::Cbc128Sha512 | Transform::Cbc256Sha512 => Self::CbcSha512,
+        }
+    }
+}
+
+/// A few words: up to 24 octets of printable ASCII.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Label([Counter; 3]);
+
+impl Label {
+    /// Overwrites it; what is too long is cut off.
+    pub fn set(&self, text: &str) {
+        let mut octets = text.bytes().chain(std::iter::repeat(0));
+        for word in &self.0 {
+            word.set(u64::from_le_bytes(std::array::from_fn(|_| octets.next().unwrap_or(0))));
+        }
+    }
+
+    /// What it says; what is not printable, as a stranger might write it, is left out.
+    pub fn text(&self) -> String {
+        let octets = self.0.iter().flat_map(|word| word.get().to_le_bytes());
+        octets.map(char::from).filter(|letter| letter.is_ascii_graphic() || *letter == ' ').collect()
+    }
+}
+
 /// What the service thread counts. Written by that thread alone.
 #[derive(Debug)]
 #[repr(C, align(128))]
@@ -143,6 +209,8 @@ pub struct ServiceCounters {
     pub buffers: Counter,
     /// Gauge: those in use.
     pub buffers_used: Counter,
+    /// Gauge: what the crypto engine is called that does each [`Cipher`]; empty: no tunnel is protected.
+    pub engines: [Label; Cipher::ALL.len()],
     /// Devices by port index.
     pub devices: [Device; MAX_PORTS],
     /// Twins by port index.
@@ -159,6 +227,7 @@ impl Default for ServiceCounters {
             injects_lost: Counter::default(),
             buffers: Counter::default(),
             buffers_used: Counter::default(),
+            engines: Default::default(),
             devices: Default::default(),
             port_twins: Default::default(),
             tunnel_twins: std::array::from_fn(|_| Twin::default()),
@@ -169,6 +238,23 @@ impl Default for ServiceCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_is_what_was_written_and_nothing_that_is_not_printable() {
+        let label = Label::default();
+        assert_eq!(label.text(), "");
+        for text in ["ipsec-mb (avx512)", "", "ring", "exactly twenty-four ones"] {
+            label.set(text);
+            assert_eq!(label.text(), text);
+        }
+        label.set("longer than twenty-four octets");
+        assert_eq!(label.text(), "longer than twenty-four ");
+        label.0[1].set(u64::from_le_bytes(*b"\x1b[2J\n\xff\0a"));
+        assert_eq!(label.text(), "longer t[2Jaty-four ");
+        for transform in Transform::ALL {
+            assert_eq!(Cipher::ALL[Cipher::of(*transform) as usize], Cipher::of(*transform));
+        }
+    }
 
     #[test]
     fn a_link_is_up_down_or_unknown() {

@@ -40,7 +40,7 @@ pub use prefix::Prefix;
 pub use request::{CacheFilter, PeerFilter, Request};
 pub use response::{ErrorCode, Response};
 pub use route::{Origin, Route, Target};
-pub use status::{Ring, Side, Status, Table};
+pub use status::{Engine, Ring, Side, Status, Table};
 
 /// Name of the socket inside the run directory.
 pub const SOCKET_NAME: &str = "control.sock";

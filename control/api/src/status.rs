@@ -26,10 +26,23 @@ pub struct Status {
     pub peers_up: u32,
     /// Peers that are known and not up.
     pub peers_down: u32,
+    /// Which crypto engine the dataplane uses for which ESP transforms; empty: no tunnel is protected.
+    #[serde(default)]
+    pub engines: Vec<Engine>,
     /// Rings between the processes.
     pub rings: Vec<Ring>,
     /// Tables.
     pub tables: Vec<Table>,
+}
+
+/// A crypto engine, and what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Engine {
+    /// `aes-gcm`, `aes-cbc-sha256` and so on.
+    pub transform: String,
+    /// As `crypto-engine` names it, with the implementation where it has several.
+    pub engine: String,
 }
 
 /// One process.

@@ -3,7 +3,7 @@
 use crate::ask::Want;
 use crate::cx::Cx;
 use crate::ike_sa::{IkeSa, Phase};
-use crate::{Action, Failure, Host, Responder, SessionId, SessionState, SessionView, WhyDown};
+use crate::{Action, Failure, Host, Path, Responder, SessionId, SessionState, SessionView, WhyDown};
 use std::net::Ipv4Addr;
 
 /// Which sessions to clear.
@@ -103,6 +103,11 @@ impl Responder {
     /// All IKE SAs, half-open ones among them.
     pub fn sessions(&self) -> Vec<SessionView> {
         self.sas.values().filter(|sa| !matches!(sa.phase, Phase::Closed { .. })).map(|sa| sa.view()).collect()
+    }
+
+    /// Where those are that have not authenticated yet, and when they were last heard.
+    pub fn half_open(&self) -> impl Iterator<Item = (Path, u64)> {
+        self.half_open.spis().filter_map(|spi| self.sas.get(&spi)).map(|sa| (sa.path, sa.clocks.heard))
     }
 
     /// How much there is.

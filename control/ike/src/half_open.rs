@@ -40,6 +40,11 @@ impl HalfOpen {
         self.entries.len()
     }
 
+    /// Our SPIs of all.
+    pub(crate) fn spis(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().map(|entry| entry.spi)
+    }
+
     pub(crate) fn of(&self, source: Ipv4Addr) -> u32 {
         self.sources.get(&source).copied().unwrap_or(0)
     }

@@ -18,6 +18,13 @@ fn hub(status: &Status) -> Vec<Family> {
     vec![
         Family::gauge("build_info", "Always 1; the labels tell which hub this is.")
             .with(&[("hub", &status.name), ("version", &status.version)], 1),
+        status.engines.iter().fold(
+            Family::gauge(
+                "crypto_engine_info",
+                "Always 1; the labels tell which engine does which ESP transform.",
+            ),
+            |family, one| family.with(&[("transform", &one.transform), ("engine", &one.engine)], 1),
+        ),
         Family::gauge("dataplane_attached", "Whether hub-dataplane is attached to the shared segment.")
             .with(&[], status.dataplane.is_some().into()),
         Family::gauge("resync_generation", "Number of the latest resync of the dataplane.")

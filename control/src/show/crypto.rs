@@ -187,9 +187,11 @@ fn child(
         idle: Some(cells.inbound.last_ms.get()).filter(|ms| *ms > 0).map(|ms| ago(now_ms, ms)),
     });
     let outbound = hub.state.sync.outbound.get(&child.sa);
-    let sent = cells
-        .filter(|_| outbound.is_some())
-        .map(|cells| Sent { packets: cells.outbound.sequence(), bytes: cells.outbound.bytes() });
+    let sent = cells.filter(|_| outbound.is_some()).map(|cells| {
+        let failed = cells.outbound.failed();
+        let packets = cells.outbound.sequence().saturating_sub(failed);
+        Sent { packets, bytes: cells.outbound.bytes(), failed }
+    });
     let busier = received.map_or(0, |r| r.bytes).max(sent.map_or(0, |s| s.bytes));
     let kilobytes = protection.map(|protection| protection.lifetime_kilobytes).filter(|limit| *limit > 0);
     let (local, remote) = match child.mode {
@@ -204,7 +206,7 @@ fn child(
         in_use: child.in_use,
         lingering: child.lingering,
         transform: child.transform.to_string(),
-        pfs: child.pfs.map(Into::into),
+        pfs: child.pfs.clone(),
         esn: child.esn,
         mode: match child.mode {
             Mode::Transport => FlowMode::Transport,

@@ -5,11 +5,11 @@ use crate::hub::Hub;
 use crate::kernel::MAX_NEXTHOPS;
 use crate::links::MAX_TRANSIENT;
 use crate::{outbox, state};
-use api::{Ring, Side, Status, Table};
+use api::{Engine, Ring, Side, Status, Table};
 use shm::RingName;
 use shm::drops::DropReason;
 use shm::message::{MAX_LINKS, TunnelId};
-use shm::service::DeviceLoss;
+use shm::service::{Cipher, DeviceLoss};
 
 /// Versions, uptimes, and how full everything bounded is.
 pub fn status(hub: &Hub, now_ms: u64) -> Status {
@@ -36,6 +36,7 @@ pub fn status(hub: &Hub, now_ms: u64) -> Status {
         peers_up: peers_up(hub, now_ms),
         peers_down: hub.server.absent().count() as u32
             + super::unregistered(hub, now_ms).values().sum::<u64>() as u32,
+        engines: engines(hub),
         rings: rings(hub),
         tables: tables(hub),
     }
@@ -83,6 +84,14 @@ fn rings(hub: &Hub) -> Vec<Ring> {
         })
     };
     all.into_iter().chain(events).filter_map(ring).collect()
+}
+
+fn engines(hub: &Hub) -> Vec<Engine> {
+    let Some(plane) = &hub.plane else { return Vec::new() };
+    let labels = Cipher::ALL.iter().zip(&plane.segment.service().engines);
+    let named =
+        labels.map(|(cipher, label)| Engine { transform: cipher.name().into(), engine: label.text() });
+    named.filter(|one| !one.engine.is_empty()).collect()
 }
 
 fn tables(hub: &Hub) -> Vec<Table> {

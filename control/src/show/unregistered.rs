@@ -1,5 +1,5 @@
-//! Stations of protected tunnels that NHRP knows nothing of: those with an IKE session that have not registered, and
-//! those with which IKE failed.
+//! Stations of protected tunnels that NHRP knows nothing of: those with an IKE session that have not registered, those
+//! that are half-way into one, and those with which IKE failed.
 
 use super::failures::{esp_blocked, ike_failures, of_ike, protected_on};
 use super::{ago, peers};
@@ -10,6 +10,9 @@ use ike::SessionId;
 use nhrp::Station;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::Ipv4Addr;
+
+/// Half-open ones that are listed: in a flood the others are a number in `show crypto ikev2 stats`.
+const MAX_HALF_OPEN: usize = 1024;
 
 /// They, by the name of the interface that they are listed under: of several with the same source the first.
 pub fn all(hub: &Hub, now_ms: u64) -> Vec<(String, Peer)> {
@@ -32,7 +35,21 @@ pub fn all(hub: &Hub, now_ms: u64) -> Vec<(String, Peer)> {
             rows.push((name, failed(hub, &failure, now_ms)));
         }
     }
+    let named: HashSet<Ipv4Addr> = rows.iter().filter_map(|(_, peer)| peer.nbma).chain(bound).collect();
+    rows.extend(half_open(hub, named, now_ms));
     rows
+}
+
+/// Addresses with half-open IKE SAs that are not named otherwise, once each: of many behind one NAT nothing tells them
+/// apart yet.
+fn half_open(hub: &Hub, mut named: HashSet<Ipv4Addr>, now_ms: u64) -> Vec<(String, Peer)> {
+    let half_open = hub.ike.iter().flat_map(|ike| ike.responder.half_open());
+    let fresh = half_open.filter(|(path, _)| named.insert(path.remote.0)).take(MAX_HALF_OPEN);
+    let row = |(path, heard_ms): (ike::Path, u64)| {
+        let peer = empty(path.remote.0, PeerState::Ike, Some(ago(now_ms, heard_ms)));
+        protected_on(hub, path.local.0).map(|name| (name, peer))
+    };
+    fresh.filter_map(row).collect()
 }
 
 /// How many there are by interface and state.

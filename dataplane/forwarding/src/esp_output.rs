@@ -81,11 +81,13 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return false;
         };
         if sequence > sa.last {
+            cell.add_failed();
             self.count_drop(DropReason::EspSeqOverflow);
             return false;
         }
         let outer = to.outer(tos, total, self.state.next_id());
         if wrap(&mut buffer, ethernet, &outer, to, sa, sequence, &lengths).is_none() {
+            cell.add_failed();
             self.count_drop(DropReason::NoHeadroom);
             return false;
         }
@@ -126,6 +128,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         for (index, packet) in self.state.unsealed.take().into_iter().enumerate() {
             // Were a job lacking, all would be uncertain: then nothing leaves.
             if waiting != statuses.len() || statuses.get(index) != Some(&Status::Done) {
+                sas.cells(packet.sa).into_iter().for_each(|cells| cells.outbound.add_failed());
                 self.count_drop(DropReason::EspEngine);
                 continue;
             }

@@ -81,8 +81,10 @@ pub struct Received {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Sent {
-    /// Packets encrypted: the last sequence number taken.
+    /// Packets sent.
     pub packets: u64,
     /// Their octets before encryption.
     pub bytes: u64,
+    /// Packets that could not be sent: the SA was at its end, or the crypto engine refused.
+    pub failed: u64,
 }

@@ -57,6 +57,7 @@ impl Flow<'_> {
         for one in self.children.iter().filter_map(|child| child.sent) {
             sum.packets += one.packets;
             sum.bytes += one.bytes;
+            sum.failed += one.failed;
         }
         sum
     }

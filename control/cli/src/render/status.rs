@@ -3,7 +3,7 @@
 use super::columns::Columns;
 use super::uptime::uptime;
 use super::{lines, plural};
-use api::{Side, Status};
+use api::{Engine, Side, Status};
 
 /// Versions and uptimes.
 pub fn version(status: &Status) -> String {
@@ -34,8 +34,9 @@ pub fn status(status: &Status) -> String {
             "Resync generation {}, {} updates not acknowledged",
             status.generation, status.updates_pending
         ),
-        String::new(),
     ];
+    out.extend(engines(status));
+    out.push(String::new());
     let mut rings =
         Columns::new(&["Ring", ">Depth", ">Capacity", ">Written", ">Full", ">Refused", ">Unserved"]);
     for ring in &status.rings {
@@ -55,6 +56,16 @@ pub fn status(status: &Status) -> String {
     }
     out.extend(tables.lines());
     lines(out)
+}
+
+/// One line; one name if it does all.
+fn engines(status: &Status) -> Option<String> {
+    let first = status.engines.first()?;
+    let words = |one: &Engine| format!("{} {}", one.transform, one.engine);
+    if status.engines.iter().all(|one| one.engine == first.engine) {
+        return Some(format!("Crypto engine: {}", first.engine));
+    }
+    Some(format!("Crypto engines: {}", status.engines.iter().map(words).collect::<Vec<_>>().join(", ")))
 }
 
 fn side(name: &str, side: Option<&Side>) -> String {

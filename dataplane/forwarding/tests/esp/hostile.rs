@@ -289,6 +289,8 @@ fn numbers_end() {
         let sequences: Vec<_> = hub.sent().iter().map(|frame| two.receive(frame).0).collect();
         assert_eq!(sequences, [last - 1, last]);
         assert_eq!(hub.drops(), [(DropReason::EspSeqOverflow.name(), 3)]);
+        let cells = hub.segment.sa(two.id).expect("cells");
+        assert_eq!((cells.outbound.sequence(), cells.outbound.failed()), (last + 3, 3));
     }
 }
 

@@ -64,7 +64,7 @@ fn ident(session: &CryptoSession, flow: &Flow) -> Vec<String> {
         "    #pkts compressed: 0, #pkts decompressed: 0".into(),
         "    #pkts not compressed: 0, #pkts compr. failed: 0".into(),
         "    #pkts not decompressed: 0, #pkts decompress failed: 0".into(),
-        format!("    #send errors 0, #recv errors {discarded}"),
+        format!("    #send errors {}, #recv errors {discarded}", sent.failed),
         format!("    #pkts invalid prot (recv) 0, #pkts verify failed: {}", received.icv_failed),
         format!("    ##pkts replay failed (rcv): {replayed}"),
         String::new(),
