@@ -1,16 +1,19 @@
-//! Ports under watch: links that come and go, and packets lost before a worker saw them. Counted in the segment at
-//! each look; logged now and then.
+//! Devices under watch: links that come and go, and packets lost before a worker saw them. Counted in the segment at
+//! each look, for the port that has the device; logged now and then. VLAN sub-interfaces have their parent's link.
 
+use config::Config;
 use dpdk::{Pool, Port, PortStats};
 use shm::service::{Device, DeviceLoss, ServiceCounters};
 
 /// Reports of losses are this many looks apart at least: a flood of losses is a line now and then.
 const REPORT_EVERY: u32 = 10;
 
-/// One port under watch.
+/// One device under watch.
 #[derive(Debug)]
 struct Watched {
     name: String,
+    /// Index of the port that has it.
+    id: usize,
     port: Port,
     up: Option<bool>,
     /// At the last look.
@@ -22,27 +25,30 @@ struct Watched {
 /// All ports. Owned by the service thread.
 #[derive(Debug)]
 pub struct Health {
-    ports: Vec<Watched>,
+    devices: Vec<Watched>,
+    /// By port, the place of its device in `devices`.
+    device_of: Vec<usize>,
     pools: Vec<Pool>,
     looks: u32,
 }
 
 impl Health {
-    /// `ports` in the order of the configuration.
-    pub fn new(configured: &[config::model::Port], ports: Vec<Port>, pools: Vec<Pool>) -> Self {
-        let watch = |(configured, port): (&config::model::Port, Port)| {
+    /// `devices` in the order of the ports that have one; `device_of` by port.
+    pub fn new(config: &Config, devices: Vec<Port>, device_of: &[usize], pools: Vec<Pool>) -> Self {
+        let watch = |((id, configured), port): ((usize, &config::model::Port), Port)| {
             let stats = port.stats().unwrap_or_default();
-            Watched { name: configured.name.clone(), port, up: None, counted: stats, reported: stats }
+            Watched { name: configured.name.clone(), id, port, up: None, counted: stats, reported: stats }
         };
-        Self { ports: configured.iter().zip(ports).map(watch).collect(), pools, looks: 0 }
+        let devices = config.devices().zip(devices).map(watch).collect();
+        Self { devices, device_of: device_of.to_vec(), pools, looks: 0 }
     }
 
     /// How many ports there are.
     pub fn ports(&self) -> usize {
-        self.ports.len()
+        self.device_of.len()
     }
 
-    /// Looks at all ports; answers whether each one's link is up.
+    /// Looks at all devices; answers whether each port's link is up.
     pub fn look(&mut self, counters: &ServiceCounters) -> impl Iterator<Item = bool> {
         self.looks += 1;
         let report = self.looks.is_multiple_of(REPORT_EVERY);
@@ -50,30 +56,46 @@ impl Health {
         let available: u32 = self.pools.iter().map(Pool::available).sum();
         counters.buffers.set(buffers.into());
         counters.buffers_used.set(buffers.saturating_sub(available).into());
-        self.ports.iter_mut().zip(&counters.devices).map(move |(watched, device)| {
+        for watched in &mut self.devices {
+            let Some(device) = counters.devices.get(watched.id) else { continue };
             watched.count(device);
             if report {
                 watched.report(available);
             }
-            watched.link(device)
-        })
+        }
+        let links: Vec<Link> = self.devices.iter_mut().map(Watched::link).collect();
+        let of_port = |(id, place): (usize, &usize)| {
+            let link = links.get(*place).copied().unwrap_or_default();
+            if let Some(device) = counters.devices.get(id) {
+                device.set_link(link.up, link.mbps);
+            }
+            // A device that cannot tell its link's state is taken for up.
+            link.up.unwrap_or(true)
+        };
+        self.device_of.iter().enumerate().map(of_port).collect::<Vec<_>>().into_iter()
     }
 
     /// One line per port for the log, when the process ends.
     pub fn summary(&self) {
-        for Watched { name, port, .. } in &self.ports {
+        for Watched { name, port, .. } in &self.devices {
             tracing::info!(port = name, stats = ?port.stats().unwrap_or_default(), "port");
         }
     }
 }
 
+/// What a device says of its link.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    /// `None`: it cannot tell.
+    up: Option<bool>,
+    mbps: Option<u32>,
+}
+
 impl Watched {
-    /// A device that cannot tell its link's state is taken for up.
-    fn link(&mut self, device: &Device) -> bool {
-        let link = self.port.link().ok();
-        let mbps = link.and_then(|link| link.mbps);
-        device.set_link(link.map(|link| link.up), mbps);
-        let up = link.is_none_or(|link| link.up);
+    fn link(&mut self) -> Link {
+        let told = self.port.link().ok();
+        let link = Link { up: told.map(|link| link.up), mbps: told.and_then(|link| link.mbps) };
+        let (up, mbps) = (link.up.unwrap_or(true), link.mbps);
         if self.up != Some(up) {
             match up {
                 true => tracing::info!(port = self.name, mbps, "link is up"),
@@ -81,7 +103,7 @@ impl Watched {
             }
             self.up = Some(up);
         }
-        up
+        link
     }
 
     fn count(&mut self, device: &Device) {

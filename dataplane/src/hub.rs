@@ -11,7 +11,7 @@ use crate::worker::Worker;
 use crate::{ports, settings, static_tables};
 use config::Config;
 use dpdk::tuntap::TunTapError;
-use dpdk::{Eal, EalError, PoolError, Port, PortError};
+use dpdk::{Eal, EalError, PoolError, PortError};
 use forwarding::{Forwarder, SettingsError};
 use shm::message::{PortId, TunnelId};
 use shm::service::ServiceCounters;
@@ -84,8 +84,8 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     tracing::info!(dpdk = dpdk::RELEASE, hugepages = config.dataplane.hugepages, "DPDK started");
     segment.service().tsc_hz.set(dpdk::tsc_hz(eal));
     let opened = ports::open(eal, config)?;
-    let twins = open_twins(config, &opened.ports, segment.service())?;
-    let macs: Vec<[u8; 6]> = opened.ports.iter().map(Port::mac).collect();
+    let macs = opened.macs();
+    let twins = open_twins(config, &macs, segment.service())?;
     let engines = settings::security(config, &segment)?;
     let (mut updater, readers) = forwarding::secured_tables(settings::forwarding(config, &macs), engines)?;
     let updates = match tables {
@@ -109,7 +109,14 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
             core: config.dataplane.cores.get(index).copied().unwrap_or_default(),
             rx,
             forwarder,
-            sink: WorkerSink::new(tx, lane, &lanes, segment.event_sender(index)?, counters),
+            sink: WorkerSink::new(
+                tx,
+                &opened.device_of,
+                lane,
+                &lanes,
+                segment.event_sender(index)?,
+                counters,
+            ),
             lane,
             counters,
             idle_sleep,
@@ -119,7 +126,7 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     let last_ms = segment.predecessor().map(|life| life.heartbeat_ms);
     let backlog = Backlog::new(last_ms, shm::clock::now_ms());
     let feed = Feed::new(updater, updates, segment.inject_receiver()?, backlog);
-    let health = Health::new(&config.port, opened.ports, opened.pools);
+    let health = Health::new(config, opened.devices, &opened.device_of, opened.pools);
     let service = Service { pool: opened.pool, segment: &segment, lanes: &lanes, health, twins, feed, stop };
     operate(eal, config, service, workers)
 }
@@ -183,13 +190,13 @@ fn spare_cpus(workers: &[usize]) -> Vec<usize> {
 
 fn open_twins<'s>(
     config: &Config,
-    ports: &[Port],
+    macs: &[[u8; 6]],
     counters: &'s ServiceCounters,
 ) -> Result<Vec<Twin<'s>>, HubError> {
-    let of_ports = config.port.iter().zip(ports).enumerate().map(|(id, (port, opened))| TwinSpec {
+    let of_ports = config.port.iter().zip(macs).enumerate().map(|(id, (port, mac))| TwinSpec {
         of: TwinOf::Port(id as PortId),
         name: port.name.clone(),
-        mac: Some(opened.mac()),
+        mac: Some(*mac),
         vlan: port.vlan,
         mtu: port.mtu,
     });

@@ -21,6 +21,7 @@ mod settings;
 mod silence;
 mod sink;
 mod static_tables;
+mod trunk;
 mod twin;
 mod worker;
 

@@ -1,22 +1,37 @@
-//! Opening the ports of the configuration: pools, devices, queues for each worker.
+//! Opening the ports of the configuration: pools, devices, queues for each worker. VLAN sub-interfaces have none: they
+//! share their parent's.
 
 use crate::hub::HubError;
+use crate::trunk::Trunk;
 use crate::{settings, silence};
 use config::Config;
-use dpdk::{Eal, Pool, Port, PortConfig, RxQueue, TxQueue};
+use dpdk::{Eal, Mbuf, Pool, Port, PortConfig, RxQueue, TxQueue};
 use forwarding::SettingsError;
 use shm::message::{MAX_PAYLOAD, PortId};
 
 /// Octets of the longest IP packet with an IKE message: IPv4, UDP, non-ESP marker.
 const IKE_DATAGRAM: u16 = (20 + 8 + 4 + MAX_PAYLOAD) as u16;
 
-/// Ports with their queues, which the workers will own.
+/// A receive queue of one worker.
+#[derive(Debug)]
+pub struct Receiver {
+    /// The port that has the device.
+    pub port: PortId,
+    /// Where its frames come from.
+    pub queue: RxQueue,
+    /// Whose they are, where others share the device.
+    pub trunk: Option<Trunk<Mbuf>>,
+}
+
+/// Devices with their queues, which the workers will own.
 pub struct Opened {
-    /// By index.
-    pub ports: Vec<Port>,
-    /// By worker, then in the order of the ports; a device may have fewer receive queues than there are workers.
-    pub rx: Vec<Vec<(PortId, RxQueue)>>,
-    /// By worker, then by port.
+    /// In the order of the ports that have one.
+    pub devices: Vec<Port>,
+    /// By port, the place of its device in `devices`.
+    pub device_of: Vec<usize>,
+    /// By worker, then in the order of the devices; one may have fewer receive queues than there are workers.
+    pub rx: Vec<Vec<Receiver>>,
+    /// By worker, then by device.
     pub tx: Vec<Vec<TxQueue>>,
     /// For what does not come from a port.
     pub pool: Pool,
@@ -24,11 +39,19 @@ pub struct Opened {
     pub pools: Vec<Pool>,
 }
 
-/// Opens all ports, with a packet pool on each NUMA node that has one.
+impl Opened {
+    /// The MAC address of each port.
+    pub fn macs(&self) -> Vec<[u8; 6]> {
+        let device = |place: &usize| self.devices.get(*place).map(Port::mac);
+        self.device_of.iter().filter_map(device).collect()
+    }
+}
+
+/// Opens all devices, with a packet pool on each NUMA node that has one.
 pub fn open(eal: Eal, config: &Config) -> Result<Opened, HubError> {
     let workers = config.dataplane.cores.len();
     let mut probed = vec![];
-    for port in &config.port {
+    for (_, port) in config.devices() {
         let wrap = |error| HubError::Port { name: port.name.clone(), error };
         probed.push(Port::probe(eal, &port.device, workers as u16, port.mtu).map_err(wrap)?);
     }
@@ -46,8 +69,8 @@ pub fn open(eal: Eal, config: &Config) -> Result<Opened, HubError> {
     let Some((_, first)) = pools.first().copied() else { return Err(SettingsError::Ports(0).into()) };
     let mut rx: Vec<Vec<_>> = (0..workers).map(|_| vec![]).collect();
     let mut tx: Vec<Vec<_>> = (0..workers).map(|_| vec![]).collect();
-    let mut ports = vec![];
-    for (id, (port, probed)) in config.port.iter().zip(probed).enumerate() {
+    let mut devices = vec![];
+    for ((id, port), probed) in config.devices().zip(probed) {
         let wrap = |error| HubError::Port { name: port.name.clone(), error };
         let pool = pools.iter().find(|(of, _)| *of == probed.socket()).map_or(first, |(_, pool)| *pool);
         let setup = PortConfig {
@@ -59,12 +82,17 @@ pub fn open(eal: Eal, config: &Config) -> Result<Opened, HubError> {
         };
         let (opened, receive, transmit) = probed.start(&setup, &pool, pools.len() == 1).map_err(wrap)?;
         announce(port, &opened, receive.len(), workers);
-        receive.into_iter().zip(&mut rx).for_each(|(queue, of)| of.push((id as PortId, queue)));
+        let receiver = |queue| Receiver { port: id as PortId, queue, trunk: Trunk::new(config, id) };
+        let tagged = port.vlan.is_some() || Trunk::<Mbuf>::new(config, id).is_some();
+        quieten(port, tagged);
+        receive.into_iter().zip(&mut rx).for_each(|(queue, of)| of.push(receiver(queue)));
         transmit.into_iter().zip(&mut tx).for_each(|(queue, of)| of.push(queue));
-        ports.push(opened);
+        devices.push(opened);
     }
+    let place = |port| config.devices().position(|(id, _)| id == config.owner(port)).unwrap_or_default();
+    let device_of = (0..config.port.len()).map(place).collect();
     let pools = pools.into_iter().map(|(_, pool)| pool).collect();
-    Ok(Opened { ports, rx, tx, pool: first, pools })
+    Ok(Opened { devices, device_of, rx, tx, pool: first, pools })
 }
 
 fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: usize) {
@@ -81,6 +109,10 @@ fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: u
             "fewer receive queues than workers: some will not receive"
         );
     }
+}
+
+/// Keeps the kernel off an interface that the device takes frames of through a packet socket.
+fn quieten(port: &config::model::Port, tagged: bool) {
     if let Some(interface) = silence::interface(&port.device) {
         if let Err(error) = silence::silence(interface) {
             tracing::warn!(
@@ -90,7 +122,7 @@ fn announce(port: &config::model::Port, opened: &Port, queues: usize, workers: u
             );
         }
         // The tag is beside the MTU for a card, but not for a packet socket on a virtual interface.
-        let mtu = port.mtu + if port.vlan.is_some() { 4 } else { 0 };
+        let mtu = port.mtu + if tagged { 4 } else { 0 };
         if let Err(error) = dpdk::tuntap::raise_mtu(interface, mtu) {
             tracing::warn!(port = port.name, "{error}");
         }

@@ -26,8 +26,11 @@ pub fn eal(config: &Config, cpus: Vec<usize>) -> EalConfig {
     // Part of a path.
     let name: String =
         config.hub.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let pci =
-        config.port.iter().filter(|port| is_pci(&port.device)).map(|port| port.device.clone()).collect();
+    let pci = config
+        .devices()
+        .filter(|(_, port)| is_pci(&port.device))
+        .map(|(_, port)| port.device.clone())
+        .collect();
     EalConfig {
         name: format!("dmvpn-hub-{name}"),
         hugepages: dataplane.hugepages,
@@ -168,6 +171,7 @@ mod tests {
         Port {
             name: "wan0".into(),
             device: "net_null0".into(),
+            parent: None,
             role: Role::Underlay,
             address: vec![],
             gateway: None,

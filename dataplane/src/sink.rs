@@ -11,18 +11,22 @@ use shm::drops::DropReason;
 use shm::message::{Event, PortId, TunnelId};
 use wire::buffer::PacketBuffer;
 
-/// One port's transmit queue of one worker with the packets not handed over yet.
+/// One device's transmit queue of one worker with the packets not handed over yet.
 #[derive(Debug)]
 struct Output {
     queue: TxQueue,
     waiting: ArrayVec<Mbuf, BURST>,
+    /// Whose they are: VLAN sub-interfaces share their parent's queue.
+    of: ArrayVec<PortId, BURST>,
 }
 
 /// A worker's [`Sink`].
 #[derive(Debug)]
 pub struct WorkerSink<'s> {
-    /// By port.
+    /// By device.
     outputs: Vec<Output>,
+    /// By port, the place of its device.
+    device_of: &'s [usize],
     lane: &'s Lane,
     /// Of all workers.
     lanes: &'s [Lane],
@@ -31,24 +35,26 @@ pub struct WorkerSink<'s> {
 }
 
 impl<'s> WorkerSink<'s> {
-    /// `queues` by port, this worker's own.
+    /// `queues` by device, this worker's own; `device_of` by port.
     pub fn new(
         queues: Vec<TxQueue>,
+        device_of: &'s [usize],
         lane: &'s Lane,
         lanes: &'s [Lane],
         events: EventSender,
         counters: &'s WorkerCounters,
     ) -> Self {
-        let outputs = queues.into_iter().map(|queue| Output { queue, waiting: ArrayVec::new() }).collect();
-        Self { outputs, lane, lanes, events, counters }
+        let output = |queue| Output { queue, waiting: ArrayVec::new(), of: ArrayVec::new() };
+        let outputs = queues.into_iter().map(output).collect();
+        Self { outputs, device_of, lane, lanes, events, counters }
     }
 
     /// Hands waiting packets to the devices; those a device has no room for wait for the next call.
     #[inline]
     pub fn flush(&mut self) {
-        for (port, output) in self.outputs.iter_mut().enumerate() {
+        for output in &mut self.outputs {
             if !output.waiting.is_empty() {
-                send(port, output, self.counters);
+                send(output, self.counters);
             }
         }
     }
@@ -65,29 +71,38 @@ impl<'s> WorkerSink<'s> {
     }
 }
 
-/// Sends what the device takes, and counts it.
+/// Sends what the device takes, and counts it for the ports that it was of.
 #[inline]
-fn send(port: usize, output: &mut Output, counters: &WorkerCounters) {
+fn send(output: &mut Output, counters: &WorkerCounters) {
     let lengths: ArrayVec<u16, BURST> = output.waiting.iter().map(|packet| packet.len() as u16).collect();
     let sent = output.queue.burst(&mut output.waiting);
-    if let Some(traffic) = counters.ports.get(port) {
-        traffic.tx_packets.add(sent as u64);
-        traffic.tx_bytes.add(lengths.iter().take(sent).map(|len| u64::from(*len)).sum());
+    let mut lengths = lengths.into_iter().take(sent);
+    // One addition for all packets of a port that follow each other: mostly all of the burst.
+    for run in output.of.get(..sent).unwrap_or_default().chunk_by(|one, next| one == next) {
+        let octets = lengths.by_ref().take(run.len()).map(u64::from).sum();
+        if let Some(traffic) = run.first().and_then(|port| counters.ports.get(usize::from(*port))) {
+            traffic.tx_packets.add(run.len() as u64);
+            traffic.tx_bytes.add(octets);
+        }
     }
+    output.of.drain(..sent.min(output.of.len()));
 }
 
 impl Sink<Mbuf> for WorkerSink<'_> {
     #[inline(always)]
     fn transmit(&mut self, port: PortId, frame: Mbuf) {
-        let Some(output) = self.outputs.get_mut(usize::from(port)) else {
+        let device = self.device_of.get(usize::from(port));
+        let Some(output) = device.and_then(|device| self.outputs.get_mut(*device)) else {
             self.counters.drop(DropReason::TxFull);
             return;
         };
         if output.waiting.is_full() {
-            send(usize::from(port), output, self.counters);
+            send(output, self.counters);
         }
-        if output.waiting.try_push(frame).is_err() {
-            self.counters.drop(DropReason::TxFull);
+        match output.waiting.try_push(frame) {
+            // As long as the other, so there is room.
+            Ok(()) => drop(output.of.try_push(port)),
+            Err(_) => self.counters.drop(DropReason::TxFull),
         }
     }
 

@@ -3,8 +3,9 @@
 
 use crate::clock::Clock;
 use crate::lane::{FromKernel, Lane};
+use crate::ports::Receiver;
 use crate::sink::WorkerSink;
-use dpdk::{Eal, Mbuf, Pool, Registered, RxQueue, tsc};
+use dpdk::{Eal, Mbuf, Pool, Registered, tsc};
 use forwarding::{Burst, Forwarder, Now, Sink};
 use shm::counters::WorkerCounters;
 use shm::drops::DropReason;
@@ -25,7 +26,7 @@ pub struct Worker<'s> {
     /// CPU it is pinned to.
     pub core: usize,
     /// Its receive queues with their ports.
-    pub rx: Vec<(PortId, RxQueue)>,
+    pub rx: Vec<Receiver>,
     /// The packet engine.
     pub forwarder: Forwarder<'s, Pool>,
     /// Where packets go.
@@ -80,12 +81,20 @@ impl Worker<'_> {
     fn poll(&mut self, now: Now, burst: &mut Burst<Mbuf>) -> usize {
         self.forwarder.tick(now, &mut self.sink);
         let mut taken = 0;
-        for (port, queue) in &mut self.rx {
+        for Receiver { port, queue, trunk } in &mut self.rx {
             let count = queue.burst(burst);
             if count > 0 {
                 taken += count;
                 self.counters.burst_sizes[bucket(count)].add(1);
-                self.forwarder.process(*port, burst, now, &mut self.sink);
+                match trunk {
+                    None => self.forwarder.process(*port, burst, now, &mut self.sink),
+                    Some(trunk) => {
+                        for (port, burst) in trunk.split(burst) {
+                            self.forwarder.process(port, burst, now, &mut self.sink);
+                            burst.clear();
+                        }
+                    }
+                }
                 burst.clear();
             }
             let oversize = queue.take_oversize();

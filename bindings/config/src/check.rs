@@ -4,6 +4,7 @@ mod control_plane;
 mod dataplane;
 pub(crate) mod files;
 mod security;
+mod vlans;
 
 use crate::model::{Config, Port, Prefix, Role, Tunnel};
 use crate::reader::Findings;
@@ -20,6 +21,7 @@ pub(crate) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Fin
     names(config, findings);
     dataplane::check(config, cores, findings);
     control_plane::check(config, findings);
+    vlans::check(config, findings);
     subnets(config, findings);
     for (index, port) in config.port.iter().enumerate() {
         self::port(port, &format!("port[{index}]"), findings);
@@ -76,7 +78,7 @@ fn names(config: &Config, findings: &mut Findings) {
         }
     }
     distinct(
-        ports.map(|(i, port)| (format!("port[{i}].device"), port.device.as_str())),
+        config.devices().map(|(i, port)| (format!("port[{i}].device"), port.device.as_str())),
         "the device",
         findings,
     );

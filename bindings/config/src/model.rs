@@ -42,6 +42,18 @@ impl Config {
         let name = tunnel.protection.as_ref()?;
         self.protection.iter().find(|protection| protection.name == *name)
     }
+
+    /// Index of the port whose device a port uses: its parent's, or its own.
+    pub fn owner(&self, port: usize) -> usize {
+        let parent = self.port.get(port).and_then(|port| port.parent.as_ref());
+        let found = parent.and_then(|parent| self.port.iter().position(|port| port.name == *parent));
+        found.unwrap_or(port)
+    }
+
+    /// The ports that have a device of their own, with their indices.
+    pub fn devices(&self) -> impl Iterator<Item = (usize, &Port)> {
+        self.port.iter().enumerate().filter(|(_, port)| port.parent.is_none())
+    }
 }
 
 /// `[hub]`
@@ -114,15 +126,19 @@ pub enum Role {
 pub struct Port {
     /// Name, also of the TAP twin.
     pub name: String,
-    /// PCI address (`0000:03:00.0`) or DPDK virtual device (`net_af_packet0,iface=veth0`).
+    /// PCI address (`0000:03:00.0`) or DPDK virtual device (`net_af_packet0,iface=veth0`); of a VLAN sub-interface its
+    /// parent's.
     pub device: String,
+    /// Name of the port whose device it shares, told from it by `vlan`: it is a VLAN sub-interface; absent: it has a
+    /// device of its own.
+    pub parent: Option<String>,
     /// What it is for.
     pub role: Role,
     /// Addresses that control puts on the TAP twin; others may be added with `ip address`.
     pub address: Vec<Prefix>,
     /// Default gateway through this port, put into the kernel's table.
     pub gateway: Option<Ipv4Addr>,
-    /// IP MTU in octets, 576 to 9216. Default: 1500.
+    /// IP MTU in octets, 576 to 9216. Default: 1500; of a VLAN sub-interface its parent's, which is also the most.
     pub mtu: u16,
     /// 802.1Q VLAN, 1 to 4094; absent: untagged.
     pub vlan: Option<u16>,

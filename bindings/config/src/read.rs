@@ -15,7 +15,7 @@ pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
     let dataplane = top.table("dataplane", "[dataplane]", dataplane).unwrap_or_default();
     let control_plane =
         top.table("control-plane", "[control-plane]", control_plane::control_plane).unwrap_or_default();
-    let port = top.tables("port", "[[port]]", port);
+    let port = inherit(top.tables("port", "[[port]]", port));
     let tunnel = top.tables("tunnel", "[[tunnel]]", tunnel);
     let route = top.tables("route", "[[route]]", route);
     let metrics = top.table("metrics", "[metrics]", metrics);
@@ -66,25 +66,62 @@ fn dataplane(table: &mut Reader) -> Option<Dataplane> {
     })
 }
 
-fn port(table: &mut Reader) -> Option<Port> {
+/// A port, and the MTU that it names. One with a parent takes its device from there: see [`inherit`].
+fn port(table: &mut Reader) -> Option<(Port, Option<u16>)> {
     let name = table.required("name", kind::interface);
-    let device = table.required("device", kind::text);
+    let parent = table.optional("parent", kind::interface);
+    let own = !table.has("parent");
+    let device = if own {
+        table.required("device", kind::text)
+    } else {
+        parents(table, "device").map(|()| String::new())
+    };
     let role = table.required("role", kind::role);
     let address = table.list("address", kind::interface_address);
     let gateway = table.optional("gateway", kind::address);
     let mtu = table.optional("mtu", integer(576..=9216_u16));
-    let vlan = table.optional("vlan", integer(1..=4094_u16));
-    let mac = table.optional("mac", kind::mac);
-    Some(Port {
+    let vlan = integer(1..=4094_u16);
+    let vlan = if own { table.optional("vlan", vlan) } else { table.required("vlan", vlan) };
+    let mac = if own { table.optional("mac", kind::mac) } else { parents(table, "mac").and(None) };
+    if !own && (parent.is_none() || vlan.is_none()) {
+        return None;
+    }
+    let port = Port {
         name: name?,
         device: device?,
+        parent,
         role: role?,
         address: address.unwrap_or_default(),
         gateway,
         mtu: mtu.unwrap_or(1500),
         vlan,
         mac,
-    })
+    };
+    Some((port, mtu))
+}
+
+/// A key that a VLAN sub-interface does not have.
+fn parents(table: &mut Reader, key: &'static str) -> Option<()> {
+    if table.has(key) {
+        let _ = table.optional(key, kind::text);
+        table.wrong(key, "a port with a `parent` has its parent's: leave it out".into());
+        return None;
+    }
+    Some(())
+}
+
+/// Gives VLAN sub-interfaces what is their parent's.
+fn inherit(read: Vec<(Port, Option<u16>)>) -> Vec<Port> {
+    let own: Vec<Port> = read.iter().map(|(port, _)| port.clone()).collect();
+    let settle = |(mut port, mtu): (Port, Option<u16>)| {
+        let parent = port.parent.as_ref().and_then(|name| own.iter().find(|port| port.name == *name));
+        if let Some(parent) = parent {
+            port.device.clone_from(&parent.device);
+            port.mtu = mtu.unwrap_or(parent.mtu);
+        }
+        port
+    };
+    read.into_iter().map(settle).collect()
 }
 
 fn tunnel(table: &mut Reader) -> Option<Tunnel> {

@@ -7,7 +7,7 @@ const EXAMPLE: &str = include_str!("../../../scripts/hub.toml.example");
 #[test]
 fn is_valid() {
     let config = Config::parse("hub.toml.example", EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((config.port.len(), config.tunnel.len(), config.route.len()), (2, 2, 2));
+    assert_eq!((config.port.len(), config.tunnel.len(), config.route.len()), (3, 2, 2));
     assert_eq!((config.tunnel[0].nhrp.map.len(), config.tunnel[1].nhrp.map.len()), (0, 1));
     assert!(
         config.protection_of(&config.tunnel[0]).is_some()

@@ -266,3 +266,57 @@ fn a_burst_that_does_not_last_for_the_rate() {
     assert_eq!(said.len(), 1);
     assert!(said[0].starts_with("control-plane.icmp.burst: ") && said[0].contains("at least 20"), "{said:?}");
 }
+
+#[test]
+fn vlan_sub_interfaces() {
+    let with = |ports: &str| said(&GOOD.replacen("[[tunnel]]", &format!("{ports}\n[[tunnel]]"), 1));
+    let sub = |name: &str, vlan: u16, more: &str| {
+        format!("[[port]]\nname = \"{name}\"\nparent = \"lan0\"\nvlan = {vlan}\nrole = \"lan\"\n{more}\n")
+    };
+    let text = GOOD.replacen(
+        "[[tunnel]]",
+        &[
+            &sub("lan0.20", 20, "address = [\"10.1.20.1/24\"]"),
+            &sub("lan0.30", 30, "mtu = 1400"),
+            "[[tunnel]]",
+        ]
+        .concat(),
+        1,
+    );
+    let config = Config::parse(
+        "hub.toml",
+        &text.replace("role = \"lan\"\naddress", "role = \"lan\"\nmtu = 9000\naddress"),
+    );
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let ports: Vec<_> = config.port.iter().map(|p| (p.device.as_str(), p.vlan, p.mtu)).collect();
+    let lan = "net_af_packet1,iface=veth1";
+    assert_eq!(ports[1..], [(lan, None, 9000), (lan, Some(20), 9000), (lan, Some(30), 1400)]);
+    assert_eq!([0, 1, 2, 3, 9].map(|port| config.owner(port)), [0, 1, 1, 1, 9]);
+    assert_eq!(config.devices().count(), 2);
+
+    let cases: [(String, &[&str]); 8] = [
+        (
+            sub("lan0.20", 20, "").replace("lan0\"", "lan7\""),
+            &["port[2].parent", "no port \"lan7\"", "wan0, lan0"],
+        ),
+        (sub("lan0.20", 20, "mtu = 1501"), &["port[2].mtu", "1501", "lan0", "1500"]),
+        (sub("lan0.20", 20, "device = \"net_null0\""), &["port[2].device", "has its parent's"]),
+        (sub("lan0.20", 20, "mac = \"02:00:00:00:00:01\""), &["port[2].mac", "has its parent's"]),
+        (sub("lan0.20", 20, "").replace("vlan = 20\n", ""), &["`vlan` is missing"]),
+        (sub("lan0.20", 20, "") + &sub("lan0.21", 20, ""), &["port[3].vlan", "VLAN 20 is port lan0.20's"]),
+        (
+            sub("lan0.20", 20, "") + &sub("lan0.21", 21, "").replace("\"lan0\"", "\"lan0.20\""),
+            &["port[3].parent", "lan0.20 has a parent itself"],
+        ),
+        (sub("lan0", 20, ""), &["port[2].name", "taken by port[1].name"]),
+    ];
+    for (ports, words) in cases {
+        let said = with(&ports);
+        assert_eq!(said.len(), 1, "{ports}: {said:#?}");
+        assert!(words.iter().all(|word| said[0].contains(word)), "{words:?}: {said:#?}");
+    }
+    // The parent's own tag is taken as well.
+    let tagged = GOOD.replacen("role = \"lan\"\n", "role = \"lan\"\nvlan = 20\n", 1);
+    let twice = said(&tagged.replacen("[[tunnel]]", &(sub("lan0.20", 20, "") + "[[tunnel]]"), 1));
+    assert!(twice.len() == 1 && twice[0].contains("VLAN 20 is port lan0's already"), "{twice:#?}");
+}

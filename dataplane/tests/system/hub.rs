@@ -73,6 +73,8 @@ pub struct Setup {
     pub device: String,
     /// More lines of `[[port]]`.
     pub port: &'static str,
+    /// More static tables.
+    pub more: &'static str,
     /// Microseconds to sleep when idle: the machine may have one core for all tests.
     pub idle_sleep: u32,
     /// Workers.
@@ -90,6 +92,7 @@ impl Default for Setup {
         Self {
             device: crate::wire_end::DEVICE.into(),
             port: "",
+            more: "",
             idle_sleep: 100,
             workers: 1,
             timed: false,
@@ -159,7 +162,7 @@ network-id = 2
 "#
         );
         std::fs::write(dir.join("hub.toml"), config).unwrap();
-        std::fs::write(dir.join("tables.toml"), TABLES).unwrap();
+        std::fs::write(dir.join("tables.toml"), [TABLES, setup.more].concat()).unwrap();
         let child = spawn(&dir, setup.tables);
         let mut hub = Self { dir, setup, child };
         hub.wait_until_polling();

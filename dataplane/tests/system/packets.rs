@@ -1,10 +1,10 @@
 //! What goes in and what comes out.
 
 use crate::frames::{
-    SPOKE1, SPOKE2, arp_request, checksum, echo, ip, tagged, through_tunnel, to_mac, untagged,
+    SPOKE1, SPOKE2, arp_request, checksum, echo, eth, ip, tagged, through_tunnel, to_mac, untagged,
 };
 use crate::hub::{self, Hub, Setup};
-use crate::namespace::{isolated, wait_for};
+use crate::namespace::{isolated, run, wait_for};
 use crate::wire_end::WireEnd;
 use shm::counters::STAGES;
 use shm::drops::DropReason;
@@ -61,6 +61,102 @@ fn a_port_in_a_vlan_with_jumbo_frames() {
         let (_, inner) =
             wire.wait("the packet at spoke 2", |frame| through_tunnel(&untagged(42, frame)?, SPOKE2, None));
         assert_eq!(inner.ttl, 63);
+    });
+}
+
+/// A router on a stick: the underlay without a tag and two VLANs of the data centre on one device.
+#[test]
+fn vlan_sub_interfaces_share_a_device() {
+    isolated("packets::vlan_sub_interfaces_share_a_device", || {
+        let wire = WireEnd::lay();
+        let port = r#"
+[[port]]
+name = "wan0.20"
+parent = "wan0"
+vlan = 20
+role = "lan"
+address = ["10.20.0.1/24"]
+[[port]]
+name = "wan0.30"
+parent = "wan0"
+vlan = 30
+role = "lan"
+address = ["10.30.0.1/24"]
+mtu = 1400
+"#;
+        let more = r#"
+[[link]]
+name = "host20"
+port = "wan0.20"
+mac = "02:00:00:00:00:20"
+[[link]]
+name = "host30"
+port = "wan0.30"
+mac = "02:00:00:00:00:30"
+[[route]]
+prefix = "10.20.0.9/32"
+link = "host20"
+[[route]]
+prefix = "10.30.0.9/32"
+link = "host30"
+"#;
+        let mut hub = Hub::start("trunk", Setup { port, more, ..Setup::default() });
+        Hub::address_twins();
+        for (name, address) in [("wan0.20", "10.20.0.1/24"), ("wan0.30", "10.30.0.1/24")] {
+            run("ip", &["address", "add", address, "dev", name]);
+            run("ip", &["link", "set", name, "up"]);
+        }
+        hairpin(&wire);
+        // Each VLAN's host is answered in its own, by the kernel behind its twin.
+        let hosts: [(u16, u8, [u8; 4], [u8; 4]); 2] =
+            [(20, 0x20, [10, 20, 0, 9], [10, 20, 0, 1]), (30, 0x30, [10, 30, 0, 9], [10, 30, 0, 1])];
+        for (vlan, station, address, gateway) in hosts {
+            let mac = [2, 0, 0, 0, 0, station];
+            let mut request = vec![0, 1, 8, 0, 6, 4, 0, 1];
+            request.extend([&mac[..], &address, &[0; 6], &gateway].concat());
+            wire.send(&tagged(vlan, &eth([0xff; 6], mac, 0x0806, &request)));
+            let answer = wire.wait("an ARP answer", |frame| (frame[..6] == mac).then(|| frame.to_vec()));
+            assert_eq!(answer[12..26], [0x81, 0, 0, vlan as u8, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
+            assert_eq!((&answer[26..32], &answer[32..36]), (&hub::MAC[..], &gateway[..]));
+        }
+        // From a spoke into a VLAN, from there into the other, and back to a spoke.
+        let to_lan = |to| SPOKE1.gre(None, &ip([172, 16, 1, 9], to, 17, 64, b"to the data centre"));
+        for (vlan, station, address, _) in hosts {
+            wire.send(&to_lan(address));
+            let mac = [2, 0, 0, 0, 0, station];
+            let packet = wire.wait("the packet in its VLAN", |frame| to_mac(&untagged(vlan, frame)?, mac));
+            assert_eq!((packet.from, packet.to, packet.ttl), ([172, 16, 1, 9], address, 63));
+        }
+        let from_host20 = |to| {
+            let packet = ip([10, 20, 0, 9], to, 17, 64, b"from the data centre");
+            eth(hub::MAC, [2, 0, 0, 0, 0, 0x20], 0x0800, &packet)
+        };
+        wire.send(&tagged(20, &from_host20([10, 30, 0, 9])));
+        let packet = wire.wait("the packet between VLANs", |frame| {
+            to_mac(&untagged(30, frame)?, [2, 0, 0, 0, 0, 0x30])
+                .filter(|packet| packet.from == [10, 20, 0, 9])
+        });
+        assert_eq!((packet.to, packet.ttl), ([10, 30, 0, 9], 63));
+        wire.send(&tagged(20, &from_host20(SPOKE2.tunnel())));
+        let (_, inner) = wire.wait("the packet at spoke 2", |frame| {
+            through_tunnel(frame, SPOKE2, None).filter(|(_, inner)| inner.from == [10, 20, 0, 9])
+        });
+        assert_eq!(inner.ttl, 63);
+        // A tag that no port has.
+        wire.send(&tagged(40, &from_host20(SPOKE2.tunnel())));
+        let segment = hub.segment();
+        let worker = segment.worker(0);
+        wait_for("the drop", || (worker.drops[DropReason::EthVlan as usize].get() >= 1).then_some(()));
+        // One way each was counted where it belongs.
+        let counted =
+            |port: usize| (worker.ports[port].rx_packets.get(), worker.ports[port].tx_packets.get());
+        wait_for("counters of the first VLAN", || (counted(1).0 >= 3 && counted(1).1 >= 2).then_some(()));
+        wait_for("counters of the other", || (counted(2).0 >= 1 && counted(2).1 >= 3).then_some(()));
+        assert!(counted(0).0 >= 4 && counted(0).1 >= 2, "{:?}", counted(0));
+        wait_for("the links' states", || {
+            segment.service().devices[..3].iter().all(|device| device.link_up() == Some(true)).then_some(())
+        });
+        assert!(hub.stop().success(), "{}", hub.log());
     });
 }
 

@@ -28,7 +28,8 @@ pub(super) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Fin
 /// Whether there are buffers for all queues at once, so that one that is full never takes from another what it needs.
 fn buffers(config: &Config, findings: &mut Findings) {
     let dataplane = &config.dataplane;
-    let rings = 2 * config.port.len() as u64 * u64::from(dataplane.ring_size);
+    let devices = config.devices().count();
+    let rings = 2 * devices as u64 * u64::from(dataplane.ring_size);
     let queues = dataplane.cores.len() as u64 * (rings + u64::from(BUFFERS_PER_WORKER));
     let share = u64::from(FRAGMENT_SHARE);
     let needed = (queues * share).div_ceil(share - 1).next_multiple_of(1024);
@@ -38,7 +39,7 @@ fn buffers(config: &Config, findings: &mut Findings) {
              {needed}, and `memory` with it, or lower `ring-size`",
             dataplane.buffers,
             dataplane.cores.len(),
-            config.port.len(),
+            devices,
             dataplane.ring_size,
         );
         findings.warning("dataplane.buffers", message);
