@@ -1,21 +1,24 @@
-//! A worker's clock: milliseconds from the time stamp counter, so that telling the time is no system call.
+//! A worker's clock: milliseconds and microseconds from the time stamp counter, so that telling the time is no system call.
 
 use forwarding::Now;
 
-/// Turns time stamps into milliseconds by addition alone.
+/// Turns time stamps into time without a division.
 #[derive(Debug)]
 pub struct Clock {
     cycles_per_ms: u64,
     /// Time stamp at which the next millisecond begins.
     next: u64,
     millis: u64,
+    /// Microseconds per cycle, in parts of 2^32.
+    micros_per_cycle: u64,
 }
 
 impl Clock {
     /// A clock that shows `millis` at time stamp `tsc`.
     pub fn new(hz: u64, tsc: u64, millis: u64) -> Self {
         let cycles_per_ms = (hz / 1000).max(1);
-        Self { cycles_per_ms, next: tsc.wrapping_add(cycles_per_ms), millis }
+        let micros_per_cycle = (1_000 << 32) / cycles_per_ms;
+        Self { cycles_per_ms, next: tsc.wrapping_add(cycles_per_ms), millis, micros_per_cycle }
     }
 
     /// The time at time stamp `tsc`, which never lies before that of the last call.
@@ -26,7 +29,10 @@ impl Clock {
         if late >= 0 {
             self.advance(late as u64);
         }
-        Now::from_millis(self.millis)
+        // A counter that lags shows the millisecond's beginning.
+        let cycles = tsc.wrapping_add(self.cycles_per_ms).wrapping_sub(self.next);
+        let cycles = if cycles < self.cycles_per_ms { cycles } else { 0 };
+        Now::from_millis(self.millis).and_micros((cycles * self.micros_per_cycle >> 32) as u16)
     }
 
     #[cold]
@@ -40,6 +46,14 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn microseconds_run_within_the_millisecond() {
+        let mut clock = Clock::new(2_500_000_000, 0, 7);
+        let mut at = |cycles: u64| clock.at(cycles).micros();
+        assert_eq!((at(0), at(2_500), at(1_250_000), at(2_499_999)), (7_000, 7_000, 7_499, 7_999));
+        assert_eq!((at(2_500_000), at(2_505_000), at(2_400_000)), (8_000, 8_001, 8_000));
+    }
 
     #[test]
     fn counts_milliseconds_and_never_goes_back() {

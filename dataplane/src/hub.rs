@@ -102,7 +102,8 @@ pub fn run(config: &Config, tables: Option<&Path>, stop: &AtomicBool) -> Result<
     let queues = opened.rx.into_iter().zip(opened.tx);
     for (index, ((reader, (rx, tx)), lane)) in readers.into_iter().zip(queues).zip(&lanes).enumerate() {
         let counters = segment.worker(index);
-        let mut forwarder = Forwarder::new(reader, opened.pool, counters, segment.peers(index));
+        let mut forwarder = Forwarder::new(reader, opened.pool, counters, segment.peers(index))
+            .with_groups(segment.groups(index));
         forwarder.set_stage_timing(config.dataplane.stage_timing);
         workers.push(Worker {
             index,

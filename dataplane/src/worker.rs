@@ -12,6 +12,7 @@ use shm::drops::DropReason;
 use shm::message::{PortId, TunnelId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use wire::buffer::PacketBuffer;
 
 /// Polls in a row without a packet after which a worker that may sleep does.
 const IDLE_POLLS: u32 = 256;
@@ -61,7 +62,7 @@ impl Worker<'_> {
             let end = tsc();
             self.count(taken, end.wrapping_sub(begin));
             begin = end;
-            if taken > 0 {
+            if taken > 0 || self.forwarder.is_replicating() {
                 idle = 0;
             } else if !self.idle_sleep.is_zero() {
                 idle += 1;
@@ -123,6 +124,7 @@ impl Worker<'_> {
             let Some(item) = self.lane.from_kernel.pop() else { break };
             taken += 1;
             match item {
+                FromKernel::Frame(_, frame) if self.forwarder.is_echo(frame.data()) => {}
                 FromKernel::Frame(port, frame) => self.sink.transmit(port, frame),
                 FromKernel::Packet(tunnel, packet) => {
                     if of.is_some_and(|of| of != tunnel) || burst.is_full() {

@@ -39,6 +39,10 @@ pub mod protocol {
     pub const AH: u8 = 51;
     /// RFC 2328.
     pub const OSPF: u8 = 89;
+    /// RFC 3376.
+    pub const IGMP: u8 = 2;
+    /// RFC 7761.
+    pub const PIM: u8 = 103;
 }
 
 /// Bit of the flags-and-offset word: do not fragment.

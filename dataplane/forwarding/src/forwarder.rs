@@ -1,14 +1,16 @@
 //! One worker's forwarding engine.
 
+use crate::multicast;
 use crate::now::Now;
 use crate::sink::Sink;
 use crate::tables::Reader;
 use crate::turn::{Origin, State, Turn};
 use arrayvec::ArrayVec;
-use shm::counters::{Traffic, WorkerCounters};
+use shm::counters::{GroupCounters, Traffic, WorkerCounters};
 use shm::drops::DropReason;
 use shm::message::{Inject, PortId, TunnelId};
 use wire::buffer::BufferPool;
+use wire::eth;
 
 /// Most packets worked on together.
 pub const BURST: usize = 64;
@@ -22,6 +24,7 @@ pub struct Forwarder<'s, P: BufferPool> {
     state: State<P>,
     counters: &'s WorkerCounters,
     peers: &'s [Traffic],
+    groups: &'s [GroupCounters],
     timed: bool,
 }
 
@@ -35,8 +38,36 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
     /// `counters` and `peers` (one per peer, `max_peers` long) are this worker's own blocks.
     pub fn new(reader: Reader, pool: P, counters: &'s WorkerCounters, peers: &'s [Traffic]) -> Self {
         let settings = &reader.tables.settings;
-        let state = State::new(pool, reader.worker, settings.workers, settings.buffers);
-        Self { reader, state, counters, peers, timed: false }
+        let state = State::new(pool, reader.worker, settings);
+        Self { reader, state, counters, peers, groups: &[], timed: false }
+    }
+
+    /// Counts packets of multicast routes in `groups`, this worker's own block.
+    pub fn with_groups(mut self, groups: &'s [GroupCounters]) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Whether copies of multicast wait for their time, so that the worker must not sleep.
+    #[inline]
+    pub fn is_replicating(&self) -> bool {
+        !self.state.replicator.is_idle()
+    }
+
+    /// Whether a frame that the kernel sends out of a port is its copy of multicast that workers forward themselves: then
+    /// it is counted as dropped, and must not leave.
+    pub fn is_echo(&self, frame: &[u8]) -> bool {
+        // Unicast is not looked into.
+        if frame.first().is_none_or(|first| first & 1 == 0) {
+            return false;
+        }
+        let Ok(header) = eth::parse(frame) else { return false };
+        let packet = frame.get(header.header_len..).unwrap_or_default();
+        let echo = header.ethertype == eth::TYPE_IPV4 && multicast::is_echo(&self.reader.tables, packet);
+        if echo {
+            self.counters.drop(DropReason::MulticastEcho);
+        }
+        echo
     }
 
     /// Whether each pass over a port's burst adds its cycles to `stage_cycles`, in the order of [`crate::STAGES`],
@@ -113,6 +144,7 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
             state: &mut self.state,
             counters: self.counters,
             peers: self.peers,
+            groups: self.groups,
             sink,
             now,
             port,

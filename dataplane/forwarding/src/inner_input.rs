@@ -1,7 +1,7 @@
 //! The inner packet: whole, honest, and not for the hub's own tunnels.
 //!
-//! In: an IPv4 packet out of a tunnel, from the LAN or from a TUN twin. Out: to the FIB; to the hub (multicast and
-//! broadcast); to replication (the hub's own multicast). Drops: `inner_malformed`, `inner_martian`,
+//! In: an IPv4 packet out of a tunnel, from the LAN or from a TUN twin. Out: to the FIB; to the hub (broadcast); to
+//! [`crate::multicast`]. Drops: `inner_malformed`, `inner_martian`,
 //! `tunnel_recursion`. RFC 1812 5.2.2, 5.3.7.
 
 use crate::interfaces::Interfaces;
@@ -13,6 +13,12 @@ use wire::ip4::{self, protocol};
 const MULTICAST: u32 = 0xe000_0000;
 /// First reserved address.
 const RESERVED: u32 = 0xf000_0000;
+
+/// Whether the address is a group's.
+#[inline(always)]
+pub(crate) fn is_group(address: u32) -> bool {
+    (MULTICAST..RESERVED).contains(&address)
+}
 
 /// Whether no single host can have the address: 0/8, 127/8, and everything from 224.0.0.0 on.
 #[inline(always)]
@@ -46,10 +52,10 @@ pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], mut meta: Meta) 
 #[cold]
 fn to_many(meta: Meta, broadcast: u32) -> Meta {
     let destination = meta.destination;
-    let many =
-        (MULTICAST..RESERVED).contains(&destination) || destination == u32::MAX || destination == broadcast;
+    let many = is_group(destination) || destination == u32::MAX || destination == broadcast;
     match meta.from {
         _ if !many || destination == 0 => meta.drop(DropReason::InnerMartian),
+        From::Spoke if is_group(destination) => meta.is(Verdict::Multicast),
         From::Spoke => meta.is(Verdict::Local),
         From::Lan => meta.is(Verdict::PortTwin),
         From::Hub => meta.is(Verdict::Replicate),

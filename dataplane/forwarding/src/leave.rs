@@ -20,10 +20,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         match meta.verdict {
             Verdict::Forward => self.leave_by_leaf(meta, buffer),
             Verdict::Local => self.deliver(meta, buffer),
-            Verdict::Replicate => {
-                bare(meta, &mut buffer);
-                self.replicate(meta.tunnel, buffer);
-            }
+            Verdict::Multicast => self.multicast_input(meta, buffer),
+            Verdict::Replicate => self.hub_multicast(meta, buffer),
             Verdict::Nhrp => self.nhrp_event(meta, &buffer),
             Verdict::PortTwin if self.origin != Origin::Wire => self.punt_whole(buffer),
             Verdict::PortTwin => self.punt_frame(buffer),

@@ -8,10 +8,11 @@
 use crate::esp_input::{esp_packet, udp_input};
 use crate::eth_input::{Frame, eth_input};
 use crate::gre_input::gre_input;
-use crate::inner_input::{inner_input, is_nobody};
+use crate::inner_input::{inner_input, is_group, is_nobody};
 use crate::interfaces::Port;
 use crate::leaf::Kind;
 use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use crate::multicast::is_membership;
 use crate::settings::Role;
 use crate::tables::Tables;
 use shm::drops::DropReason;
@@ -156,11 +157,29 @@ fn not_routable(port: &Port, frame: &Frame, data: &[u8], meta: Meta) -> Meta {
             // RFC 1812 5.3.4: what was sent to many on the link must not be forwarded.
             let destination = packet.destination().to_bits();
             match is_nobody(destination) || port.broadcasts.contains(&destination) {
+                true if port.role == Role::Lan && is_group(destination) => {
+                    group_input(port, &packet, frame.header_len)
+                }
                 true => meta.is(Verdict::PortTwin),
                 false => meta.drop(DropReason::EthNotForUs),
             }
         }
         _ => meta.drop(DropReason::EthType),
+    }
+}
+
+/// Multicast of the data centre. IGMP of a host without an address comes from 0.0.0.0 (RFC 3376 4.2.13).
+fn group_input(port: &Port, packet: &ip4::Packet<'_>, at: usize) -> Meta {
+    let mut meta = Meta::new(From::Lan, NO_TUNNEL);
+    // An outer packet is at most 65,535 octets long.
+    (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
+    (meta.source, meta.destination) = (packet.source().to_bits(), packet.destination().to_bits());
+    match () {
+        () if is_membership(packet.protocol()) => meta.is(Verdict::PortTwin),
+        () if is_nobody(meta.source) || port.addresses.contains(&meta.source) => {
+            meta.drop(DropReason::InnerMartian)
+        }
+        () => meta.is(Verdict::Multicast),
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Verdict {
     Forward,
     /// An inner IPv4 packet for the hub itself, whatever the FIB says: multicast or broadcast.
     Local,
+    /// From a spoke or the LAN to a group.
+    Multicast,
     /// From the hub to many: replicate.
     Replicate,
     /// An NHRP packet.

@@ -18,9 +18,9 @@ const PEER_BITS: u32 = 24;
 /// An entry of no peer: NBMA address 0.0.0.0 is never entered.
 const EMPTY: u64 = 0;
 
-/// The map. At most half of it is ever used.
+/// The map. At most half of it is ever used. `VALUE` bits of an entry hold its value, the rest its key.
 #[derive(Debug)]
-pub(crate) struct NbmaMap {
+pub(crate) struct NbmaMap<const VALUE: u32 = PEER_BITS> {
     entries: Box<[AtomicU64]>,
     /// Moves of entries since the start.
     moves: AtomicU64,
@@ -41,7 +41,15 @@ impl Key {
     }
 }
 
-impl NbmaMap {
+impl Key {
+    /// Of a multicast route ([`crate::groups`]): the number of its group, never 0, below 2^12, and its source; 0: any.
+    #[inline(always)]
+    pub(crate) fn of_group(number: u32, source: u32) -> Self {
+        Self(u64::from(number) << 32 | u64::from(source))
+    }
+}
+
+impl<const VALUE: u32> NbmaMap<VALUE> {
     /// Empty, for at most `max_peers` entries (the caller keeps to it). `None`: no memory.
     pub(crate) fn new(max_peers: u32) -> Option<Self> {
         let size = (max_peers as usize * 2).next_power_of_two().max(8);
@@ -83,8 +91,8 @@ impl NbmaMap {
             if entry == EMPTY {
                 return None;
             }
-            if entry >> PEER_BITS == key.0 {
-                return Some(entry as u32 & ((1 << PEER_BITS) - 1));
+            if entry >> VALUE == key.0 {
+                return Some(entry as u32 & ((1 << VALUE) - 1));
             }
             at += 1;
         }
@@ -109,9 +117,9 @@ impl NbmaMap {
         let mut at = self.home(key);
         loop {
             let entry = self.entry(at).load(Relaxed);
-            if entry == EMPTY || entry >> PEER_BITS == key.0 {
+            if entry == EMPTY || entry >> VALUE == key.0 {
                 // Releases the adjacency that the peer names.
-                self.entry(at).store(key.0 << PEER_BITS | u64::from(peer), Release);
+                self.entry(at).store(key.0 << VALUE | u64::from(peer), Release);
                 return;
             }
             at += 1;
@@ -124,7 +132,7 @@ impl NbmaMap {
         loop {
             match self.entry(hole).load(Relaxed) {
                 EMPTY => return,
-                entry if entry >> PEER_BITS == key.0 => break,
+                entry if entry >> VALUE == key.0 => break,
                 _ => hole += 1,
             }
         }
@@ -135,7 +143,7 @@ impl NbmaMap {
                 break;
             }
             let mask = self.entries.len() - 1;
-            let home = self.home(Key(entry >> PEER_BITS));
+            let home = self.home(Key(entry >> VALUE));
             // An entry may move to the hole unless its home lies behind the hole.
             if (at.wrapping_sub(home) & mask) >= (at - hole) {
                 self.entry(hole).store(entry, Release);
@@ -156,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_key_that_looks_empty_is_nobodys() {
-        let map = NbmaMap::new(4).expect("memory");
+        let map = NbmaMap::<PEER_BITS>::new(4).expect("memory");
         assert_eq!(map.find(Key::new(0, 0)), None);
         map.insert(Key::new(0, 1), 3);
         assert_eq!(map.find(Key::new(0, 0)), None);
@@ -167,7 +175,7 @@ mod tests {
         #[test]
         fn agrees_with_a_hash_map(steps in prop::collection::vec((any::<bool>(), 0_u8..2, 1_u32..20, 0_u32..1 << 24), 1..200)) {
             // Ten live keys of forty in sixteen places: runs are long and wrap around.
-            let map = NbmaMap::new(8).expect("memory");
+            let map = NbmaMap::<PEER_BITS>::new(8).expect("memory");
             let mut oracle = HashMap::new();
             for (add, tunnel, nbma, peer) in steps {
                 if add && (oracle.len() < 8 || oracle.contains_key(&(tunnel, nbma))) {
@@ -190,7 +198,7 @@ mod tests {
     #[test]
     fn a_reader_never_misses_a_key_that_stays() {
         use std::sync::atomic::AtomicBool;
-        let map = NbmaMap::new(16).expect("memory");
+        let map = NbmaMap::<PEER_BITS>::new(16).expect("memory");
         for nbma in 1..=8 {
             map.insert(Key::new(0, nbma), nbma);
         }

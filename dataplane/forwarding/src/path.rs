@@ -9,8 +9,8 @@
 //!                                                                                                        │
 //!   out ── [esp_output] ── output ── [mss] ── redirect ── mtu ── ttl ── ecn ── fib_lookup ── peer check
 //! ```
-//! Exits on the way: twins and control ([`crate::punt`]), reassembly (comes back at `local_input`), replication (comes
-//! back at `output`), ICMP errors (come back as own), and drops, each with its reason.
+//! Exits on the way: twins and control ([`crate::punt`]), reassembly (comes back at `local_input`), multicast
+//! ([`crate::multicast`]; its copies come back at `output`), ICMP errors (come back as own), and drops, each with its reason.
 //!
 //! A burst goes through four passes, with ESP through two more, so that the memory one packet needs is loaded while others are worked on:
 //! 1. parse, and ask for the NBMA map's and the FIB's lines;
@@ -228,7 +228,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// Who sent it? Data is taken only from NBMA addresses, or sessions, that are registered or mapped on the packet's tunnel.
     #[inline(always)]
     fn peer_check(&mut self, meta: &mut Meta) {
-        if !matches!(meta.verdict, Verdict::Forward | Verdict::Local) {
+        if !matches!(meta.verdict, Verdict::Forward | Verdict::Local | Verdict::Multicast) {
             return;
         }
         if meta.from == From::Spoke {

@@ -105,16 +105,16 @@ impl Peers {
             self.release_claim(tables, id, &old);
         }
         if let Some(old) = old.filter(|old| old.tunnel != new.tunnel) {
-            tables.members.set(old.tunnel, id, false);
+            tables.members.set(old.tunnel.into(), id, false);
         }
-        tables.members.set(new.tunnel, id, new.multicast);
+        tables.members.set(new.tunnel.into(), id, new.multicast);
         Ok(())
     }
 
     /// Removes a peer.
     pub(crate) fn remove(&mut self, tables: &Tables, id: PeerId) -> Result<(), ApplyError> {
         let old = self.entries.remove(&id).ok_or(Refusal::Absent)?.content;
-        tables.members.set(old.tunnel, id, false);
+        tables.members.set(old.tunnel.into(), id, false);
         self.forget_uses(id, &old);
         self.release_claim(tables, id, &old);
         tables.adjacencies.write(id, None);

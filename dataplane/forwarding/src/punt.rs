@@ -94,7 +94,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     }
 
     /// Tells control what its class has admitted.
-    fn tell(&mut self, event: Event<'_>) {
+    pub(crate) fn tell(&mut self, event: Event<'_>) {
         if !self.sink.event(event) {
             self.counters.class(event.class()).queue_full.add(1);
             self.count_drop(DropReason::EventRingFull);

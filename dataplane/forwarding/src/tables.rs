@@ -7,6 +7,7 @@ use crate::adjacency::Adjacencies;
 use crate::crypto::{Choice, Crypto, SEED};
 use crate::epoch::Epochs;
 use crate::fib::Fib;
+use crate::groups::GroupTable;
 use crate::interfaces::Interfaces;
 use crate::link::Links;
 use crate::members::Members;
@@ -16,6 +17,7 @@ use crate::police::Police;
 use crate::sa_table::{Mailbox, SaTable};
 use crate::settings::{Settings, SettingsError};
 use crate::updater::Updater;
+use shm::message::max_groups;
 use shm::{SaCells, Shared};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -37,7 +39,11 @@ pub(crate) struct Tables {
     pub(crate) adjacencies: Adjacencies,
     pub(crate) links: Links,
     pub(crate) nbma: NbmaMap,
+    /// Who takes the hub's own multicast, by tunnel.
     pub(crate) members: Members,
+    pub(crate) groups: GroupTable,
+    /// Who has joined, by multicast route.
+    pub(crate) joined: Members,
     pub(crate) epochs: Epochs,
     /// What the hub itself takes. The only part that workers write.
     pub(crate) police: Police,
@@ -139,6 +145,8 @@ fn build(settings: Settings, secured: Option<Secured>) -> Option<Tables> {
         links: Links::new()?,
         nbma: NbmaMap::new(peers)?,
         members: Members::new(settings.tunnels.len(), peers)?,
+        groups: GroupTable::new(peers)?,
+        joined: Members::new(max_groups(peers) as usize, peers)?,
         epochs: Epochs::new(settings.workers),
         police: Police::new(&settings.control_plane),
         complete: AtomicBool::new(false),

@@ -10,10 +10,11 @@ use crate::reassembly::{Limits, Reassembler};
 use crate::recent::Recent;
 use crate::replicate::Replicator;
 use crate::sa_table::SaTable;
+use crate::settings::Settings;
 use crate::tables::Tables;
-use shm::counters::{Traffic, WorkerCounters};
+use shm::counters::{GroupCounters, Traffic, WorkerCounters};
 use shm::drops::DropReason;
-use shm::message::{LinkId, PeerId, PortId, TunnelId};
+use shm::message::{LinkId, PeerId, PortId, TunnelId, max_groups};
 use wire::buffer::BufferPool;
 
 /// NHRP packets to control from one NBMA address: a site with a thousand spokes behind one NAT address gets through,
@@ -30,6 +31,10 @@ pub(crate) const REFUSAL_RATE: Rate = Rate { per_second: 50, burst: 100 };
 /// Requests to resolve a neighbour, per worker: its share of ARP's class, so that who scans a subnet leaves room for the
 /// answers.
 pub(crate) const GLEAN_RATE: Rate = Rate { per_second: 500, burst: 100 };
+/// IGMP and PIM messages of spokes to control, per worker: 10,000 spokes that answer one query.
+const MEMBERSHIP_RATE: Rate = Rate { per_second: 20_000, burst: 10_000 };
+/// The same from one NBMA address.
+const MEMBERSHIP_SOURCE_RATE: Rate = Rate { per_second: 200, burst: 500 };
 /// ICMP errors, per worker.
 const ICMP_RATE: Rate = Rate { per_second: 1_000, burst: 100 };
 /// ICMP errors because of one source. A traceroute takes three for each hop.
@@ -53,6 +58,9 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) glean_bucket: Bucket,
     pub(crate) nhrp: Sources,
     pub(crate) ike: Sources,
+    pub(crate) memberships: Limiter,
+    /// When the kernel is to see a packet of each multicast route again, in milliseconds.
+    pub(crate) samples: Box<[u64]>,
     pub(crate) moved_bucket: Bucket,
     pub(crate) icmp: Limiter,
     pub(crate) reassembler: Reassembler<P::Buffer>,
@@ -67,7 +75,8 @@ pub(crate) struct State<P: BufferPool> {
 
 impl<P: BufferPool> State<P> {
     /// All memory that the worker will use.
-    pub(crate) fn new(pool: P, worker: usize, workers: usize, buffers: u32) -> Self {
+    pub(crate) fn new(pool: P, worker: usize, settings: &Settings) -> Self {
+        let workers = settings.workers;
         let start = Now::default();
         let (outer_id, outer_id_step) = outer_ids(worker, workers);
         Self {
@@ -82,10 +91,12 @@ impl<P: BufferPool> State<P> {
             glean_bucket: Bucket::full(GLEAN_RATE, start),
             nhrp: Sources::new(NHRP_SOURCE_RATE),
             ike: Sources::new(IKE_SOURCE_RATE),
+            memberships: Limiter::new(MEMBERSHIP_RATE, MEMBERSHIP_SOURCE_RATE),
+            samples: vec![0; max_groups(settings.max_peers) as usize].into_boxed_slice(),
             moved_bucket: Bucket::full(MOVED_RATE, start),
             icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
-            reassembler: Reassembler::new(Limits::of(buffers, workers)),
-            replicator: Replicator::new(),
+            reassembler: Reassembler::new(Limits::of(settings.buffers, workers)),
+            replicator: Replicator::new(settings.tunnels.iter().map(|tunnel| tunnel.multicast_rate)),
             whole: Burst::new(),
             own: Burst::new(),
             unsealed: Unsealed::new(),
@@ -127,6 +138,8 @@ pub(crate) struct Turn<'a, P: BufferPool, S> {
     pub(crate) state: &'a mut State<P>,
     pub(crate) counters: &'a WorkerCounters,
     pub(crate) peers: &'a [Traffic],
+    /// By multicast route; empty: they are not counted.
+    pub(crate) groups: &'a [GroupCounters],
     pub(crate) sink: &'a mut S,
     pub(crate) now: Now,
     /// Port that the burst came in by.

@@ -1,5 +1,6 @@
 //! The only writer of the tables.
 
+use crate::joins::Joins;
 use crate::leaf::Leaf;
 use crate::link::Link;
 use crate::peers::{Named, Peer, Peers};
@@ -32,6 +33,10 @@ pub struct TableSizes {
     pub paths: u32,
     /// Halves of SAs.
     pub sas: u32,
+    /// Multicast routes.
+    pub groups: u32,
+    /// Joins of spokes to them.
+    pub joins: u32,
     /// Second-level groups of the FIB in use or waiting for workers.
     pub fib_groups: u32,
     /// Updates refused since the start.
@@ -50,6 +55,7 @@ pub struct Updater {
     links: BTreeMap<LinkId, Named<LinkState>>,
     entries: Entries,
     sas: Sas,
+    joins: Joins,
     /// The resync that updates belong to.
     generation: u64,
     /// Whether [`Update::Begin`] came without its [`Update::End`] yet.
@@ -68,6 +74,7 @@ impl Updater {
             links: BTreeMap::new(),
             entries: Entries::default(),
             sas: Sas::default(),
+            joins: Joins::default(),
             generation: 0,
             open: false,
             refused: 0,
@@ -93,12 +100,11 @@ impl Updater {
             Update::SaInbound(ref sa) => self.sas.insert_inbound(&self.tables, sa, self.generation),
             Update::SaOutbound(ref sa) => self.sa_outbound(sa),
             Update::SaDelete { id, direction } => self.sas.remove(&self.tables, id, direction),
-            Update::PeerDelete { id } => self.peers.remove(&self.tables, id),
-            // Not served yet.
-            Update::Group { .. }
-            | Update::GroupDelete { .. }
-            | Update::GroupMember { .. }
-            | Update::GroupMemberDelete { .. } => Err(Refusal::Index.into()),
+            Update::PeerDelete { id } => self.peer_delete(id),
+            Update::Group { id, route } => self.joins.insert(&self.tables, id, route, self.generation),
+            Update::GroupDelete { id } => self.joins.remove(&self.tables, id),
+            Update::GroupMember { id, peer } => self.joins.join(&self.tables, id, peer, self.generation),
+            Update::GroupMemberDelete { id, peer } => self.joins.leave(&self.tables, id, peer),
             Update::Route { prefix, len, target } => self.route(prefix, len, target),
             Update::Paths { id, ref ways } => self.paths(id, ways),
             Update::PathsDelete { id } => self.entries.remove(&self.tables, id),
@@ -118,6 +124,8 @@ impl Updater {
             links: self.links.len() as u32,
             paths: self.entries.len() as u32,
             sas: self.sas.len() as u32,
+            groups: self.joins.len() as u32,
+            joins: self.joins.members() as u32,
             fib_groups: self.rib.groups() as u32,
             refused: self.refused,
         }
@@ -141,8 +149,9 @@ impl Updater {
         for id in self.entries.stale(generation) {
             self.entries.remove(&self.tables, id)?;
         }
+        self.joins.sweep(&self.tables, generation)?;
         for id in self.peers.stale(generation) {
-            self.peers.remove(&self.tables, id)?;
+            self.peer_delete(id)?;
         }
         let links: Vec<_> =
             self.links.iter().filter(|(_, link)| link.generation != generation).map(|(id, _)| *id).collect();
@@ -186,6 +195,11 @@ impl Updater {
         let port = self.links.get(&peer.link).map(|link| link.content.0);
         let named = Named { content: peer, generation: self.generation };
         self.peers.insert(&self.tables, &self.sas, id, named, port)
+    }
+
+    fn peer_delete(&mut self, id: PeerId) -> Result<(), ApplyError> {
+        self.joins.peer_gone(&self.tables, id);
+        self.peers.remove(&self.tables, id)
     }
 
     fn sa_outbound(&mut self, sa: &SaOutbound) -> Result<(), ApplyError> {

@@ -9,7 +9,7 @@ use forwarding::{
     Burst, Forwarder, Now, PortAddress, PortSettings, Role, Settings, Sink, TunnelSettings, Updater,
 };
 use shm::class::Class;
-use shm::counters::{Traffic, WorkerCounters};
+use shm::counters::{GroupCounters, Traffic, WorkerCounters};
 use shm::drops::DropReason;
 use shm::message::{Event, PortId, Target, TunnelId, Update, Ways};
 use std::net::Ipv4Addr;
@@ -217,13 +217,15 @@ pub fn settings() -> Settings {
 pub struct Counters {
     pub worker: WorkerCounters,
     pub peers: Vec<Traffic>,
+    pub groups: Vec<GroupCounters>,
 }
 
 impl Counters {
     /// Kept for the rest of the test.
     pub fn leak() -> &'static Self {
         let peers = (0..64).map(|_| Traffic::default()).collect();
-        Box::leak(Box::new(Self { worker: WorkerCounters::default(), peers }))
+        let groups = (0..shm::message::MAX_GROUPS).map(|_| GroupCounters::default()).collect();
+        Box::leak(Box::new(Self { worker: WorkerCounters::default(), peers, groups }))
     }
 }
 
@@ -299,7 +301,8 @@ impl World {
         let pool = MemoryPool::new(BUFFERS as usize, dataroom);
         let counters = Counters::leak();
         let reader = readers.into_iter().next().expect("one worker");
-        let forwarder = Forwarder::new(reader, pool.clone(), &counters.worker, &counters.peers);
+        let forwarder = Forwarder::new(reader, pool.clone(), &counters.worker, &counters.peers)
+            .with_groups(&counters.groups);
         let now = Now::from_millis(1_000_000);
         let mut world = Self { updater, forwarder, pool, counters, out: Recorder::default(), now };
         world.tick();
