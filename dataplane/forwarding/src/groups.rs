@@ -110,7 +110,7 @@ impl Group {
         }
     }
     /// Whether the kernel gets every packet.
-    pub(crate) fn to_kernel(&self) -> bool {
+    pub(crate) fn wants_kernel(&self) -> bool {
         self.flags() & KERNEL != 0
     }
     /// Outgoing tunnels by bit.

@@ -78,12 +78,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         };
         match route {
             Some((id, route)) => self.group_input(meta, id, &route, buffer),
-            None => self.to_kernel(meta, buffer),
+            None => self.pass_up(meta, buffer),
         }
     }
 
     /// To the kernel, as it came.
-    fn to_kernel(&mut self, meta: &Meta, buffer: P::Buffer) {
+    fn pass_up(&mut self, meta: &Meta, buffer: P::Buffer) {
         match meta.from {
             From::Lan => self.punt_frame(buffer),
             _ => self.deliver(meta, buffer),
@@ -124,14 +124,14 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             }
             // The kernel tells its daemon, for PIM's asserts and for its switch to the shortest path tree.
             return match sample {
-                true => self.to_kernel(meta, buffer),
+                true => self.pass_up(meta, buffer),
                 false => self.count_drop(DropReason::MulticastInterface),
             };
         }
-        if (sample || route.to_kernel())
+        if (sample || route.wants_kernel())
             && let Some(copy) = self.copy_of(buffer.data())
         {
-            self.to_kernel(meta, copy);
+            self.pass_up(meta, copy);
         }
         bare(meta, &mut buffer);
         self.count_group(id, &buffer);
@@ -143,8 +143,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.drop_copy(receivers, DropReason::TtlExceeded);
         }
         let _ = header.decrement_ttl();
-        let ports = self.to_ports(meta, id, route, &buffer);
-        self.to_tunnels(meta, route, buffer, receivers, !ports && !route.to_kernel());
+        let ports = self.copy_to_ports(meta, id, route, &buffer);
+        self.copy_to_tunnels(meta, route, buffer, receivers, !ports && !route.wants_kernel());
     }
 
     fn count_group(&self, id: GroupId, packet: &P::Buffer) {
@@ -162,7 +162,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     }
 
     /// Copies out of LAN ports; says whether there are any.
-    fn to_ports(&mut self, meta: &Meta, id: GroupId, route: &Group, packet: &P::Buffer) -> bool {
+    fn copy_to_ports(&mut self, meta: &Meta, id: GroupId, route: &Group, packet: &P::Buffer) -> bool {
         let from = (meta.from == From::Lan).then_some(self.port);
         let mut ports = route.ports();
         let mut any = false;
@@ -171,13 +171,13 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             ports &= ports - 1;
             if Some(port) != from {
                 any = true;
-                self.to_port(port, id, route, packet);
+                self.copy_to_port(port, id, route, packet);
             }
         }
         any
     }
 
-    fn to_port(&mut self, port: PortId, id: GroupId, route: &Group, packet: &P::Buffer) {
+    fn copy_to_port(&mut self, port: PortId, id: GroupId, route: &Group, packet: &P::Buffer) {
         let receivers = Receivers::Joined(id, route.key());
         let Some(settings) = self.tables.settings.ports.get(usize::from(port)) else { return };
         let Some(header) = Header::of(packet.data()) else { return };
@@ -199,7 +199,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     }
 
     /// Copies to spokes, each tunnel's in its own lane.
-    fn to_tunnels(
+    fn copy_to_tunnels(
         &mut self,
         meta: &Meta,
         route: &Group,
