@@ -3,7 +3,7 @@
 //!
 //! Beyond not panicking: what a parser accepts, its emitter writes again octet for octet.
 
-use wire::{arp, checksum, eth, gre, icmp, ike, ip4, pcap, tcp, udp};
+use wire::{arp, checksum, eth, gre, icmp, igmp, ike, ip4, pcap, pim, tcp, udp};
 
 /// GRE in GRE is followed this deep.
 const NESTING: usize = 4;
@@ -37,6 +37,30 @@ fn arp(data: &[u8]) {
         let mut out = [0; arp::LEN];
         assert_eq!(packet.emit(&mut out), Some(arp::LEN));
         assert_eq!(out, data[..arp::LEN]);
+    }
+}
+
+/// IGMP and PIM, whose checksums a fuzzer computes only by luck.
+pub fn membership(data: &[u8]) {
+    let mut data = data.to_vec();
+    if let Some(field) = data.get_mut(2..4) {
+        field.fill(0);
+        let sum = checksum::checksum(&data);
+        data[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    match igmp::parse(&data) {
+        Ok(igmp::Message::Report(group)) if data[0] == 0x16 && data.len() == igmp::LEN && data[1] == 0 => {
+            assert_eq!(igmp::emit(false, group)[..], data);
+        }
+        Ok(igmp::Message::Records(records)) => {
+            let octets: usize = records.map(|record| 8 + record.sources().count() * 4).sum();
+            assert!(octets + igmp::LEN <= data.len());
+        }
+        _ => {}
+    }
+    if let Ok(Some(message)) = pim::parse(&data) {
+        let sources = |group: pim::Group<'_>| 12 + (group.joined.len() + group.pruned.len()) * 8;
+        assert!(message.groups.map(sources).sum::<usize>() + 14 <= data.len());
     }
 }
 

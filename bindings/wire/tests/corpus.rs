@@ -83,6 +83,15 @@ fn ike() -> Vec<Vec<u8>> {
     messages
 }
 
+/// IGMP reports of versions 2 and 3, a PIM Join/Prune.
+fn memberships() -> Vec<Vec<u8>> {
+    let (hub, group) = ([10, 0, 0, 1].into(), [239, 1, 2, 3].into());
+    let mut report = vec![0x22, 0, 0, 0, 0, 0, 0, 2, 6, 0, 0, 1, 239, 1, 2, 3, 10, 0, 0, 1];
+    report.extend([4, 1, 0, 0, 239, 1, 2, 3, 0xee, 0xee, 0xee, 0xee]);
+    let join = wire::pim::join_prune(hub, 210, group, &[(hub, 7)], &[(hub, 5), (hub, 4)]);
+    vec![wire::igmp::emit(false, group).to_vec(), report, join]
+}
+
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
     for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
         target(seed);
@@ -117,6 +126,11 @@ fn ip() {
 }
 
 #[test]
+fn membership() {
+    run(harness::membership, "membership", &memberships());
+}
+
+#[test]
 fn pcap() {
     run(harness::pcap, "pcap", &captures());
 }
@@ -124,7 +138,8 @@ fn pcap() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
-    for (name, seeds) in [("frame", frames()), ("ike", ike()), ("ip", packets()), ("pcap", captures())] {
+    let all = [("frame", frames()), ("ike", ike()), ("ip", packets()), ("membership", memberships())];
+    for (name, seeds) in all.into_iter().chain([("pcap", captures())]) {
         let directory = here("fuzz/corpus").join(name);
         fs::create_dir_all(&directory).unwrap();
         for (number, seed) in seeds.iter().enumerate() {

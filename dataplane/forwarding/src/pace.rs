@@ -53,7 +53,7 @@ mod tests {
             sent += tokens;
         }
         assert_eq!(sent, 9_999);
-        assert_eq!(pace.available(at(5_100_300)), 30, "what a late turn owes");
+        assert_eq!(pace.available(at(5_100_300)), 31, "what a late turn owes");
         assert_eq!(pace.available(at(6_000_000)), 64, "no more than the burst after a pause");
         assert_eq!(pace.available(at(5_500_000)), 64, "time that goes back gives nothing");
     }
