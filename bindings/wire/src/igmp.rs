@@ -270,7 +270,7 @@ mod tests {
             if let Some(first) = octets.first_mut() { *first = kind; }
             let octets = summed_or_short(&octets);
             if let Ok(Message::Records(records)) = parse(&octets) {
-                records.for_each(|record| drop(record.sources().count()));
+                assert!(records.map(|record| record.sources().count()).sum::<usize>() < 20);
             }
         }
     }
