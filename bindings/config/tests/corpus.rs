@@ -10,14 +10,8 @@ fn file() {
     // Comments are half of it and teach nothing here.
     let text = String::from_utf8_lossy(sample);
     let kept: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-    let mut file = kept.join("\n").into_bytes();
+    let file = kept.join("\n").into_bytes();
     harness::file(&file);
-    for at in 0..file.len() {
-        harness::file(&file[..at]);
-        for change in [b'"', b'9', b'\n', 0xff] {
-            let old = std::mem::replace(&mut file[at], change);
-            harness::file(&file);
-            file[at] = old;
-        }
-    }
+    corpus::cut(&file, 0.., harness::file);
+    corpus::change(&file, 0.., |_| [b'"', b'9', b'\n', 0xff], harness::file);
 }

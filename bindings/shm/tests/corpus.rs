@@ -7,6 +7,7 @@
 #[path = "../fuzz/harness.rs"]
 mod harness;
 
+use corpus::{Corpus, change, cut, numbered};
 use shm::codec::{EventSlot, InjectSlot, PACKET_WORDS, UPDATE_WORDS, encode_update};
 use shm::message::{
     Direction, Encap, Event, GroupRoute, Incoming, Inject, Keys, Mode, Protection, SaInbound, SaOutbound,
@@ -14,28 +15,12 @@ use shm::message::{
 };
 use std::net::Ipv4Addr;
 use std::num::{NonZeroU8, NonZeroU64};
-use std::path::{Path, PathBuf};
-use std::{fs, io};
 use zerocopy::IntoBytes;
 
 const NBMA: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 const PREFIX: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 0);
 /// Octets from the front of a message that are changed one by one: the fixed part and the first of the packet.
 const CHANGED: usize = 64;
-
-fn here(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn files(directory: &Path) -> Vec<Vec<u8>> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        entries => entries.unwrap(),
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
-}
 
 fn updates() -> Vec<Vec<u8>> {
     let targets = [
@@ -157,23 +142,12 @@ fn injects() -> Vec<Vec<u8>> {
 }
 
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
-    for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
+    let failed = Corpus::of(env!("CARGO_MANIFEST_DIR")).regressions(name).unwrap();
+    for seed in seeds.iter().chain(&failed) {
         target(seed);
-        for short in 0..seed.len() {
-            target(&seed[..short]);
-        }
-        let mut changed = seed.clone();
-        changed.extend([0; 8]);
-        target(&changed);
-        changed.truncate(seed.len());
-        for at in 0..seed.len().min(CHANGED) {
-            let before = changed[at];
-            for value in 0..=u8::MAX {
-                changed[at] = value;
-                target(&changed);
-            }
-            changed[at] = before;
-        }
+        cut(seed, 0.., target);
+        target(&[&seed[..], &[0; 8]].concat());
+        change(seed, 0..CHANGED, |_| 0..=u8::MAX, target);
     }
 }
 
@@ -195,11 +169,8 @@ fn inject() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
+    let corpus = Corpus::of(env!("CARGO_MANIFEST_DIR"));
     for (name, seeds) in [("update", updates()), ("event", events()), ("inject", injects())] {
-        let directory = here("fuzz/corpus").join(name);
-        fs::create_dir_all(&directory).unwrap();
-        for (number, seed) in seeds.iter().enumerate() {
-            fs::write(directory.join(format!("message-{number:03}")), seed).unwrap();
-        }
+        corpus.write(name, numbered("message", seeds)).unwrap();
     }
 }

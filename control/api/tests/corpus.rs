@@ -17,12 +17,8 @@ fn line() {
         let mut line = text.split('\n').map(str::trim).collect::<String>().into_bytes();
         line.push(b'\n');
         harness::line(&line);
-        for at in (0..line.len()).step_by(7) {
-            harness::line(&line[..at]);
-            let old = std::mem::replace(&mut line[at], b'9');
-            harness::line(&line);
-            line[at] = old;
-        }
+        corpus::cut(&line, (0..).step_by(7), harness::line);
+        corpus::change(&line, (0..).step_by(7), |_| [b'9'], harness::line);
         lines += 1;
     }
     assert!(lines > 10);

@@ -13,23 +13,13 @@ mod spoke;
 #[path = "../fuzz/world.rs"]
 mod world;
 
+use corpus::{Corpus, change, cut, numbered};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 use wire::ike::{Flags, HEADER_LEN};
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn files(directory: &Path) -> Vec<Vec<u8>> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        entries => entries.unwrap(),
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.is_file());
-    paths.sort();
-    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
 /// A captured message, and what was in its Encrypted payload with the type of the first payload before it.
@@ -45,9 +35,7 @@ impl Captured {
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    let (pairs, _) = text.as_bytes().as_chunks::<2>();
-    let octet = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    pairs.iter().map(octet).collect()
+    corpus::hex(text).unwrap()
 }
 
 fn captured() -> Vec<Captured> {
@@ -168,17 +156,13 @@ fn certificate_seeds() -> Vec<Vec<u8>> {
 
 /// Each seed, cut short here and there, and with octets changed: `step` says how many are left out.
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>], step: usize) {
-    files(&here("fuzz/regressions").join(name)).iter().for_each(|input| target(input));
+    let failed = Corpus::of(env!("CARGO_MANIFEST_DIR")).regressions(name).unwrap();
+    failed.iter().for_each(|input| target(input));
     for (number, seed) in seeds.iter().enumerate() {
         target(seed);
-        let mut changed = seed.clone();
-        for at in (number % step..seed.len()).step_by(step) {
-            target(&seed[..at]);
-            let flip = [1, 0x80, 0xff][(number + at) % 3];
-            changed[at] ^= flip;
-            target(&changed);
-            changed[at] ^= flip;
-        }
+        cut(seed, (number % step..).step_by(step), target);
+        let mut flips = [1, 0x80, 0xff].into_iter().cycle().skip(number % 3);
+        change(seed, (number % step..).step_by(step), |old| flips.next().map(|flip| old ^ flip), target);
     }
 }
 
@@ -223,13 +207,10 @@ fn sessions() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
+    let corpus = Corpus::of(env!("CARGO_MANIFEST_DIR"));
     for (name, seeds) in
         [("certificate", certificate_seeds()), ("identity", identity_seeds()), ("session", session_seeds())]
     {
-        let directory = here("fuzz/corpus").join(name);
-        fs::create_dir_all(&directory).unwrap();
-        for (number, seed) in seeds.iter().enumerate() {
-            fs::write(directory.join(format!("seed-{number:03}")), seed).unwrap();
-        }
+        corpus.write(name, numbered("seed", seeds)).unwrap();
     }
 }

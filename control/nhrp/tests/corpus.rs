@@ -4,8 +4,7 @@
 #[allow(clippy::expect_used, dead_code)]
 mod harness;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use corpus::{Corpus, cut, hex};
 
 /// A capture's name, and of each packet the peer (last octet of the outer source) and the octets.
 type Capture = (String, Vec<(u8, Vec<u8>)>);
@@ -14,10 +13,6 @@ type Capture = (String, Vec<(u8, Vec<u8>)>);
 type Target = (&'static str, fn(&[u8]));
 
 const TARGETS: [Target; 2] = [("codec", harness::codec), ("server", harness::server)];
-
-fn fuzz(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(path)
-}
 
 fn captures() -> Vec<Capture> {
     let mut captures: Vec<Capture> = Vec::new();
@@ -30,7 +25,10 @@ fn captures() -> Vec<Capture> {
             let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
             let peer =
                 text(&packet["outer"]["src"]).rsplit('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-            let (name, octets) = (text(&packet["file"]).replace('/', "-"), hex(&text(&packet["nhrp_hex"])));
+            let (name, octets) = (
+                text(&packet["file"]).replace('/', "-"),
+                hex(&text(&packet["nhrp_hex"])).unwrap_or_default(),
+            );
             match captures.last_mut() {
                 Some((last, packets)) if *last == name => packets.push((peer, octets)),
                 _ => captures.push((name, vec![(peer, octets)])),
@@ -38,13 +36,6 @@ fn captures() -> Vec<Capture> {
         }
     }
     captures
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    let (pairs, _) = text.as_bytes().as_chunks::<2>();
-    let octet =
-        |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap_or_default(), 16).unwrap_or(0);
-    pairs.iter().map(octet).collect()
 }
 
 /// Inputs of each target, with names.
@@ -79,26 +70,23 @@ fn captures_pass() {
         for (_, run) in TARGETS.iter().filter(|(name, _)| name == target) {
             run(input);
             // And each cut short, which is cheap and finds what is read past the end.
-            (0..input.len()).step_by(1 + input.len() / 64).for_each(|n| run(&input[..n]));
+            cut(input, (0..).step_by(1 + input.len() / 64), run);
         }
     }
 }
 
 #[test]
-fn regressions_pass() {
+fn regressions_pass() -> std::io::Result<()> {
+    let corpus = Corpus::of(env!("CARGO_MANIFEST_DIR"));
     for (name, run) in TARGETS {
-        let Ok(inputs) = fs::read_dir(fuzz("regressions").join(name)) else { continue };
-        inputs.flatten().filter_map(|entry| fs::read(entry.path()).ok()).for_each(|input| run(&input));
+        corpus.regressions(name)?.iter().for_each(|input| run(input));
     }
+    Ok(())
 }
 
 #[test]
 #[ignore = "writes the fuzzer's seeds"]
 fn write_seeds() -> std::io::Result<()> {
-    for (target, name, input) in seeds() {
-        let directory = fuzz("corpus").join(target);
-        fs::create_dir_all(&directory)?;
-        fs::write(directory.join(name), input)?;
-    }
-    Ok(())
+    let corpus = Corpus::of(env!("CARGO_MANIFEST_DIR"));
+    seeds().into_iter().try_for_each(|(target, name, input)| corpus.write(target, [(name, input)]))
 }

@@ -11,32 +11,18 @@ mod harness;
 #[path = "../fuzz/hub.rs"]
 mod hub;
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use corpus::{Corpus, change, cut, files, numbered};
+use std::path::Path;
 use wire::{eth, gre, ip4, pcap};
 
 /// Octets from the front of an input that are changed one by one: all headers, not the payload.
 const CHANGED: usize = 80;
 
-fn here(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn files(directory: &Path) -> Vec<Vec<u8>> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        entries => entries.unwrap(),
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.is_file());
-    paths.sort();
-    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
-}
-
 /// All captured frames.
 fn frames() -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    for file in files(&here("../../bindings/wire/testdata")) {
+    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bindings/wire/testdata");
+    for file in files(&captures).unwrap() {
         let Ok(reader) = pcap::Reader::new(&file) else { continue };
         frames.extend(reader.packets().map_while(Result::ok).map(|packet| packet.data.to_vec()));
     }
@@ -145,20 +131,11 @@ fn crypto_seeds() -> Vec<Vec<u8>> {
 }
 
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
-    for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
+    let failed = Corpus::of(env!("CARGO_MANIFEST_DIR")).regressions(name).unwrap();
+    for seed in seeds.iter().chain(&failed) {
         target(seed);
-        let header = seed.len().min(CHANGED);
-        for short in 0..header {
-            target(&seed[..short]);
-        }
-        let mut changed = seed.clone();
-        for at in 0..header {
-            for value in [0, 0xff, changed[at] ^ 1, changed[at] ^ 0x80] {
-                let before = std::mem::replace(&mut changed[at], value);
-                target(&changed);
-                changed[at] = before;
-            }
-        }
+        cut(seed, 0..CHANGED, target);
+        change(seed, 0..CHANGED, |old| [0, 0xff, old ^ 1, old ^ 0x80], target);
     }
 }
 
@@ -217,11 +194,8 @@ fn reassembly() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
+    let corpus = Corpus::of(env!("CARGO_MANIFEST_DIR"));
     for (name, _, seeds) in TARGETS {
-        let directory = here("fuzz/corpus").join(name);
-        fs::create_dir_all(&directory).unwrap();
-        for (number, seed) in seeds().iter().enumerate() {
-            fs::write(directory.join(format!("capture-{number:03}")), seed).unwrap();
-        }
+        corpus.write(name, numbered("capture", seeds())).unwrap();
     }
 }
