@@ -22,6 +22,10 @@ pub struct NhrpTraffic {
     pub forwarded: TypeCounts,
     /// Packets received that were not processed, by cause.
     pub refused: Vec<Refused>,
+    /// Resolution replies passed on about less than the spoke claimed.
+    pub replies_narrowed: u64,
+    /// Answers whose receivers could not be remembered: they will not hear when it is no longer true.
+    pub requesters_full: u64,
 }
 
 impl NhrpTraffic {

@@ -150,7 +150,21 @@ fn nhrp(interfaces: &[NhrpTraffic]) -> Vec<Family> {
     .each(interfaces, |family, traffic| {
         family.add(&[("interface", &traffic.interface)], traffic.sent.redirect_suppressed as f64);
     });
-    vec![packets, refused, suppressed]
+    let narrowed = Family::counter(
+        "nhrp_replies_narrowed_total",
+        "Resolution replies passed on about less than the spoke claimed, which is not routed to it.",
+    )
+    .each(interfaces, |family, traffic| {
+        family.add(&[("interface", &traffic.interface)], traffic.replies_narrowed as f64);
+    });
+    let full = Family::counter(
+        "nhrp_requesters_full_total",
+        "Answers whose receivers could not be remembered, so that they hear no purge.",
+    )
+    .each(interfaces, |family, traffic| {
+        family.add(&[("interface", &traffic.interface)], traffic.requesters_full as f64);
+    });
+    vec![packets, refused, suppressed, narrowed, full]
 }
 
 fn control(view: &View) -> Vec<Family> {

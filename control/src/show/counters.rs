@@ -87,6 +87,8 @@ pub fn traffic(hub: &Hub, only: Option<&str>, shown: bool, now_ms: u64) -> Vec<N
                 received: types(&now.received, &base.received),
                 forwarded: types(&now.forwarded, &base.forwarded),
                 refused: refused.collect(),
+                replies_narrowed: now.replies_narrowed.saturating_sub(base.replies_narrowed),
+                requesters_full: now.requesters_full.saturating_sub(base.requesters_full),
             })
         })
         .collect()

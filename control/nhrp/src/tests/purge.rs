@@ -3,7 +3,7 @@
 use super::support::*;
 use crate::*;
 use std::net::Ipv4Addr;
-use wire::nhrp::{Cie, PacketType};
+use wire::nhrp::PacketType;
 
 fn hub(spokes: &[u8]) -> Hub {
     let mut hub = Hub::new(TunnelConfig { phase: Phase::Two, ..tunnel() });
