@@ -25,7 +25,9 @@ pub fn summary(file: &Path, config: &Config) -> String {
         };
         let addresses: Vec<String> = port.address.iter().map(ToString::to_string).collect();
         let addresses = if addresses.is_empty() { "no address".into() } else { addresses.join(", ") };
-        out.push(format!("  {}: {role} on {}, {addresses}, MTU {}", port.name, port.device, port.mtu));
+        let vlan = port.vlan.map_or(String::new(), |vlan| format!("VLAN {vlan} of "));
+        let on = port.parent.as_ref().unwrap_or(&port.device);
+        out.push(format!("  {}: {role} on {vlan}{on}, {addresses}, MTU {}", port.name, port.mtu));
     }
     for tunnel in &config.tunnel {
         let key = tunnel.key.map_or("no key".into(), |key| format!("key {key}"));
@@ -74,12 +76,14 @@ mod tests {
         let text = summary(Path::new("hub.toml"), &config);
         assert!(
             text.starts_with(
-                "hub.toml: no mistakes. hub1: 2 ports, 2 tunnels, 2 routes, at most 16384 peers"
+                "hub.toml: no mistakes. hub1: 3 ports, 2 tunnels, 2 routes, at most 16384 peers"
             )
         );
         assert!(
             text.contains("Tunnel0 (tun0): 10.0.0.1/24 from 192.0.2.1, key 1, protection DMVPN, ip-mtu 1400")
         );
+        assert!(text.contains("  lan0: lan on 0000:03:00.1, 10.1.0.1/24, MTU 1500\n"));
+        assert!(text.contains("  lan0.20: lan on VLAN 20 of lan0, 10.1.20.1/24, MTU 1500\n"));
         assert!(text.contains("key 2, in the clear, ip-mtu 1400"));
         assert!(text.ends_with(
             "  IKE: identity hub.example.net, no certificate, 0 authorities, 1 pre-shared key, 1 claim\n"
