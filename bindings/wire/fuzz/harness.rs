@@ -3,7 +3,7 @@
 //!
 //! Beyond not panicking: what a parser accepts, its emitter writes again octet for octet.
 
-use wire::{arp, checksum, eth, gre, icmp, igmp, ike, ip4, pcap, pim, tcp, udp};
+use wire::{arp, checksum, eth, fpm as plane, gre, icmp, igmp, ike, ip4, pcap, pim, tcp, udp};
 
 /// GRE in GRE is followed this deep.
 const NESTING: usize = 4;
@@ -29,6 +29,16 @@ pub fn frame(data: &[u8]) {
         eth::TYPE_ARP => arp(payload),
         eth::TYPE_IPV4 => ip(payload),
         _ => {}
+    }
+}
+
+/// Frames of zebra's, one after the other.
+pub fn fpm(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some((payload, len))) = plane::parse(rest) {
+        assert_eq!(len, plane::LEN + payload.len());
+        assert_eq!(plane::emit(payload.len()).unwrap(), rest[..plane::LEN]);
+        rest = &rest[len..];
     }
 }
 

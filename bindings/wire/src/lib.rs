@@ -9,6 +9,7 @@ pub mod buffer;
 pub mod checksum;
 pub mod esp;
 pub mod eth;
+pub mod fpm;
 pub mod gre;
 pub mod icmp;
 pub mod igmp;

@@ -92,6 +92,13 @@ fn memberships() -> Vec<Vec<u8>> {
     vec![wire::igmp::emit(false, group).to_vec(), report, join]
 }
 
+/// Two frames, the second with a netlink message without attributes.
+fn frames_of_zebra() -> Vec<Vec<u8>> {
+    let mut octets = vec![1, 1, 0, 4, 1, 1, 0, 20, 16, 0, 0, 0, 24, 0, 1, 5];
+    octets.resize(24, 0);
+    vec![octets]
+}
+
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
     for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
         target(seed);
@@ -113,6 +120,11 @@ fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
 #[test]
 fn frame() {
     run(harness::frame, "frame", &frames());
+}
+
+#[test]
+fn fpm() {
+    run(harness::fpm, "fpm", &frames_of_zebra());
 }
 
 #[test]
@@ -138,8 +150,8 @@ fn pcap() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
-    let all = [("frame", frames()), ("ike", ike()), ("ip", packets()), ("membership", memberships())];
-    for (name, seeds) in all.into_iter().chain([("pcap", captures())]) {
+    let all = [("fpm", frames_of_zebra()), ("frame", frames()), ("ike", ike()), ("ip", packets())];
+    for (name, seeds) in all.into_iter().chain([("membership", memberships()), ("pcap", captures())]) {
         let directory = here("fuzz/corpus").join(name);
         fs::create_dir_all(&directory).unwrap();
         for (number, seed) in seeds.iter().enumerate() {
