@@ -10,6 +10,8 @@ mod kernel;
 mod restore;
 mod rules;
 
+use crate::fpm::Fpm;
+use crate::hostroutes::HostRoutes;
 use crate::ike::{Ike, IkeError};
 use crate::journal::{self, Journal, Record};
 use crate::neighbours::Neighbours;
@@ -102,6 +104,8 @@ pub struct Hub {
     pub generation: u64,
     /// Set when the process cannot go on as it is.
     pub ending: Option<Ending>,
+    /// The kernel has been read once.
+    complete: bool,
     ready: bool,
     actions: Vec<Action>,
     resolving: Throttle<(PortId, Ipv4Addr)>,
@@ -114,6 +118,9 @@ pub struct Hub {
     vault_again_ms: u64,
     /// Interfaces on which IPv6 was switched off.
     quiet: BTreeSet<u32>,
+    host_routes: HostRoutes,
+    /// Routes from zebra directly, where configured.
+    pub fpm: Option<Fpm>,
 }
 
 /// Why the process cannot start.
@@ -156,6 +163,10 @@ impl Hub {
             }
         };
         let netlink = Netlink::open().map_err(|error| StartError::Io("netlink".into(), error))?;
+        let listen = |at: std::net::SocketAddr| {
+            Fpm::listen(at, now_ms).map_err(|error| StartError::Io(format!("FPM on {at}"), error))
+        };
+        let fpm = config.fpm.as_ref().map(|fpm| listen(fpm.listen)).transpose()?;
         let journal = Journal::new(config.hub.state_dir.join("bindings.journal"));
         Ok(Self {
             state: State::new(&config),
@@ -171,6 +182,7 @@ impl Hub {
             cleared: BTreeMap::new(),
             generation: wall_ms(),
             ending: None,
+            complete: false,
             ready: false,
             actions: Vec::new(),
             resolving: Throttle::new(RESOLVE_AGAIN, MAX_RESOLVING),
@@ -181,6 +193,8 @@ impl Hub {
             check_twins: true,
             vault_again_ms: 0,
             quiet: BTreeSet::new(),
+            host_routes: HostRoutes::default(),
+            fpm,
             config,
             config_path,
         })
@@ -207,8 +221,14 @@ impl Hub {
             self.act(now_ms);
             busy |= self.push(now_ms);
         }
+        busy |= self.read_fpm(now_ms);
         if self.check_twins {
             self.set_up_twins(now_ms);
+        }
+        // Not before the registrations of our former life are known again.
+        if self.ready && self.host_routes.wants_turn(now_ms) {
+            let netlink = &mut self.netlink;
+            self.host_routes.turn(now_ms, &self.state, |command| netlink.send(command));
         }
         // What a spoke is told has to survive us: on file first, then on the wire.
         self.write_vault(now_ms);
@@ -303,6 +323,8 @@ impl Hub {
         if !plane.is_there() {
             return false;
         }
+        // Or the data plane would forget zebra's routes until they are told again.
+        self.state.sync.hold = self.fpm.as_ref().is_some_and(|fpm| fpm.is_filling(now_ms));
         let before = self.state.sync.resyncs;
         let done = self.state.sync.push(&mut plane.updates);
         if done {
@@ -367,7 +389,12 @@ impl Hub {
                     let crate::prefix::Prefix { address, len } = prefix;
                     self.server.routes_changed(now_ms, address, len, &self.state, &mut self.actions);
                 }
-                Effect::Stale => self.netlink.resync(),
+                Effect::Host(tunnel, address) => self.host_routes.touch(tunnel, address),
+                Effect::Recursive(prefix, found) => words::recursion(&self.config, prefix, found),
+                Effect::Stale => {
+                    self.netlink.resync();
+                    self.host_routes.compare();
+                }
             }
         }
     }
@@ -378,6 +405,7 @@ impl Hub {
         self.reattach(now_ms);
         self.blame_silence(now_ms);
         self.state.ask_again();
+        self.state.recheck_recursions();
         if let Some(line) = self.neighbours.check(self.state.links.len() as u64) {
             tracing::warn!("{line}");
         }

@@ -6,14 +6,18 @@
 //! the table.
 
 mod fact;
+mod hopsets;
 mod nexthops;
 mod routes;
 
-pub use fact::{Change, Class, Fact, Hop, Interface, Link, Neighbour, NextHop, NextHopId, Route};
+pub use fact::{
+    Change, Class, Fact, Hop, HopsId, Installed, Interface, Link, Neighbour, NextHop, NextHopId, Route,
+};
 pub use nexthops::MAX_NEXTHOPS;
 
 use crate::prefix::Prefix;
 use config::Config;
+use hopsets::{Source, source};
 use routes::Routes;
 use shm::message::{PortId, TunnelId};
 use std::collections::{BTreeMap, HashMap};
@@ -41,7 +45,18 @@ pub struct Kernel {
     neighbours: BTreeMap<(u32, Ipv4Addr), Seen<Neighbour>>,
     routes: Routes,
     epoch: u64,
+    /// What zebra tells; `None`: its routes are taken from the kernel.
+    fpm: Option<Routes>,
+    fpm_epoch: u64,
 }
+
+/// Routing protocols of FRR (`RTPROT_*`): zebra itself, babel, and from BGP to SRTE.
+fn is_of_frr(protocol: u8) -> bool {
+    matches!(protocol, 11 | 42 | 186..=198)
+}
+
+/// `RTPROT_KERNEL`: as which zebra tells what it has from the kernel.
+const FROM_KERNEL: u8 = 2;
 
 impl Kernel {
     /// An empty mirror that will care for the interfaces the configuration names.
@@ -62,6 +77,8 @@ impl Kernel {
             neighbours: BTreeMap::new(),
             routes: Routes::default(),
             epoch: 1,
+            fpm: config.fpm.is_some().then(|| Routes::from(Source::Fpm)),
+            fpm_epoch: 1,
         }
     }
 
@@ -98,23 +115,89 @@ impl Kernel {
     }
 
     /// The routes of one prefix, best metric first.
-    pub fn routes_of(&self, prefix: Prefix) -> impl Iterator<Item = &Route> + '_ {
-        self.routes.of(prefix)
+    pub fn routes_of(&self, prefix: Prefix) -> impl Iterator<Item = Installed<'_>> + '_ {
+        let (mut told, mut own) = (
+            self.routes.of(prefix).peekable(),
+            self.fpm.iter().flat_map(move |routes| routes.of(prefix)).peekable(),
+        );
+        std::iter::from_fn(move || match (told.peek(), own.peek()) {
+            (Some(a), Some(b)) if b.metric < a.metric => own.next(),
+            (Some(_), _) => told.next(),
+            (None, _) => own.next(),
+        })
     }
 
     /// All routes.
-    pub fn routes(&self) -> impl Iterator<Item = &Route> + '_ {
-        self.routes.iter()
+    #[cfg(test)]
+    pub fn routes(&self) -> impl Iterator<Item = Installed<'_>> + '_ {
+        self.routes.iter().chain(self.fpm.iter().flat_map(Routes::iter))
     }
 
-    /// All prefixes that have a route.
+    /// The routes that the hub put there itself with one of its protocol numbers.
+    pub fn own_routes(&self, protocol: u8) -> impl Iterator<Item = Installed<'_>> + '_ {
+        self.routes.own(protocol)
+    }
+
+    /// The hops of a set; `None`: no route has it any more.
+    pub fn hops(&self, id: HopsId) -> Option<&[Hop]> {
+        self.source(id)?.hops(id)
+    }
+
+    /// Prefixes with a route that has the set.
+    pub fn users(&self, id: HopsId) -> impl Iterator<Item = Prefix> + '_ {
+        self.source(id).into_iter().flat_map(move |routes| routes.users(id))
+    }
+
+    /// All prefixes that have a route; one with several is named several times.
     pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
-        self.routes.prefixes()
+        self.routes.prefixes().chain(self.fpm.iter().flat_map(Routes::prefixes))
     }
 
     /// Next-hop objects known, and how many were not taken in because there are [`MAX_NEXTHOPS`].
     pub fn nexthops(&self) -> (usize, u64) {
-        self.routes.nexthops()
+        let (mut known, mut full) = self.routes.nexthops();
+        if let Some(routes) = &self.fpm {
+            let (more, missing) = routes.nexthops();
+            (known, full) = (known + more, full + missing);
+        }
+        (known, full)
+    }
+
+    fn source(&self, id: HopsId) -> Option<&Routes> {
+        match source(id) {
+            Source::Netlink => Some(&self.routes),
+            Source::Fpm => self.fpm.as_ref(),
+        }
+    }
+
+    /// Zebra connected and tells everything anew.
+    pub fn fpm_begin(&mut self) {
+        self.fpm_epoch += 1;
+    }
+
+    /// What zebra did not tell since then is gone.
+    pub fn fpm_sweep(&mut self, changes: &mut Vec<Change>) {
+        if let Some(routes) = &mut self.fpm {
+            routes.sweep_nexthops(self.fpm_epoch, changes);
+            routes.sweep(self.fpm_epoch, changes);
+        }
+    }
+
+    /// Takes in one fact of zebra's.
+    pub fn fpm_apply(&mut self, fact: Fact, changes: &mut Vec<Change>) {
+        let Some(routes) = &mut self.fpm else { return };
+        let epoch = self.fpm_epoch;
+        // Zebra tells next hops of all interfaces; routes that lead elsewhere today may be ours once links are there.
+        match fact {
+            Fact::NextHop(id, nexthop) => routes.nexthop_is(id, nexthop, epoch, |_| true, changes),
+            Fact::NextHopGone(id) => routes.nexthop_gone(id, changes),
+            // What zebra has from the kernel we have, too.
+            Fact::Route(route, _) if route.protocol != FROM_KERNEL => {
+                routes.insert(route, true, epoch, |_| true, changes);
+            }
+            Fact::RouteGone(route) if route.protocol != FROM_KERNEL => routes.remove(&route, changes),
+            _ => {}
+        }
     }
 
     /// A dump starts: what it does not name is swept by [`Self::end`].
@@ -177,6 +260,8 @@ impl Kernel {
                 self.routes.nexthop_is(id, nexthop, self.epoch, ours(&self.roles), changes);
             }
             Fact::NextHopGone(id) => self.routes.nexthop_gone(id, changes),
+            // In the kernel as well or not: zebra is asked.
+            Fact::Route(route, _) if self.fpm.is_some() && is_of_frr(route.protocol) => {}
             Fact::Route(route, replace) => {
                 self.routes.insert(route, replace, self.epoch, ours(&self.roles), changes);
             }

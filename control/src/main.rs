@@ -3,7 +3,9 @@
 
 mod api_server;
 mod event_loop;
+mod fpm;
 mod hardening;
+mod hostroutes;
 mod hub;
 mod ids;
 mod ike;

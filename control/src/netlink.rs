@@ -124,8 +124,8 @@ impl Netlink {
         self.dump.is_none() && self.again && now_ms >= self.next_dump_ms
     }
 
-    /// Reads what is there; `true`: there may be more.
-    pub fn read(&mut self, now_ms: u64, notice: &mut impl FnMut(Notice)) -> io::Result<bool> {
+    /// Reads what is there, until `until_ms` at most; `true`: there may be more.
+    pub fn read(&mut self, now_ms: u64, until_ms: u64, notice: &mut impl FnMut(Notice)) -> io::Result<bool> {
         if self.wants_dump(now_ms) {
             self.next_dump_ms = now_ms + DUMP_AGAIN_MS;
             self.again = false;
@@ -155,6 +155,9 @@ impl Netlink {
             self.buffer = buffer;
             if !outcome? {
                 return Ok(false);
+            }
+            if shm::clock::now_ms() >= until_ms {
+                break;
             }
         }
         Ok(true)
@@ -270,6 +273,18 @@ impl Netlink {
             self.dump = None;
             self.again = true;
         }
+    }
+}
+
+/// Routes and next-hop objects in netlink messages that came by another way than a socket of the kernel's.
+pub fn facts(octets: &[u8], malformed: &mut u64, fact: &mut impl FnMut(Fact)) {
+    for message in messages(octets, malformed) {
+        let NetlinkPayload::InnerMessage(message) = message.into_parts().1 else { continue };
+        let told = match message {
+            Message::Known(message) => decode::route_fact(message),
+            Message::NextHop(fact) => fact,
+        };
+        told.into_iter().for_each(&mut *fact);
     }
 }
 

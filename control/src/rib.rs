@@ -6,16 +6,17 @@
 //! that tunnel (recursive routing, `%TUN-5-RECURDOWN` elsewhere), and overlay traffic never leaks to the Internet
 //! in the clear. It is what a front-door VRF gives, without asking for one.
 
-use crate::kernel::{Interface, Kernel};
+use crate::kernel::{Hop, HopsId, Interface, Kernel};
 use crate::prefix::{self, Key, Prefix};
 use config::Config;
 use config::model::Role;
 use prefix_trie::PrefixMap;
-use shm::message::{PortId, TunnelId};
+use shm::message::{MAX_WAYS, PortId, TunnelId};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 /// Most next hops of one route that are looked at.
-pub const MAX_HOPS: usize = 8;
+pub const MAX_HOPS: usize = MAX_WAYS;
 
 /// An underlay next hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +36,71 @@ pub enum OverlayHop {
     Lan(PortId, Option<Ipv4Addr>),
 }
 
-/// The two tables. An entry without hops discards.
+impl OverlayHop {
+    /// The next hop's address; `None`: the destination's.
+    pub fn gateway(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Tunnel(_, gateway) | Self::Lan(_, gateway) => gateway,
+        }
+    }
+}
+
+/// Where a set of next hops leads in one of the two tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead<H> {
+    /// Nowhere: packets are discarded.
+    pub discard: bool,
+    /// Next hops with their weights.
+    pub hops: Vec<(H, u32)>,
+}
+
+impl<H> Lead<H> {
+    /// Whether a route with it belongs to the table at all.
+    fn counts(&self) -> bool {
+        self.discard || !self.hops.is_empty()
+    }
+}
+
+/// A set of next hops as seen from both sides.
+#[derive(Debug)]
+struct Set {
+    under: Lead<UnderlayHop>,
+    over: Lead<OverlayHop>,
+    /// Entries of the two tables that have it.
+    refs: u32,
+}
+
+/// What looking at a prefix again brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// It has another underlay route.
+    pub underlay: bool,
+    /// It has another set of overlay next hops; which it had.
+    pub overlay: Option<Option<HopsId>>,
+    /// And they lead elsewhere.
+    pub elsewhere: bool,
+}
+
+/// What looking at a set again brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Underlay hops are others.
+    pub underlay: bool,
+    /// Overlay hops are others.
+    pub overlay: bool,
+    /// It belongs to another table now: prefixes may have another best route.
+    pub sides: bool,
+    /// It is, or was, a subnet of a port: single stations in it have other routes.
+    pub attached: bool,
+}
+
+/// The two tables.
 #[derive(Debug, Default)]
 pub struct Rib {
     roles: Vec<Role>,
-    underlay: PrefixMap<Key, Vec<UnderlayHop>>,
-    overlay: PrefixMap<Key, Vec<OverlayHop>>,
+    sets: HashMap<HopsId, Set>,
+    underlay: PrefixMap<Key, HopsId>,
+    overlay: PrefixMap<Key, HopsId>,
 }
 
 impl Rib {
@@ -49,23 +109,88 @@ impl Rib {
         Self { roles: config.port.iter().map(|port| port.role).collect(), ..Self::default() }
     }
 
-    /// Reads one prefix anew from the mirror; says whether underlay and overlay changed.
-    pub fn refresh(&mut self, kernel: &Kernel, prefix: Prefix) -> (bool, bool) {
-        let under = best(kernel, prefix, |role, gateway| match role {
-            Interface::Port(port) if self.role(port) == Some(Role::Underlay) => {
-                Some(UnderlayHop { port, gateway })
+    /// Reads one prefix anew from the mirror.
+    pub fn refresh(&mut self, kernel: &Kernel, prefix: Prefix) -> Refreshed {
+        let (mut under, mut over) = (None, None);
+        // The best route that has any hop in a table; a discard route is in both.
+        for route in kernel.routes_of(prefix) {
+            if !self.sets.contains_key(&route.set) {
+                let set = self.look(kernel, route.hops);
+                self.sets.insert(route.set, set);
             }
-            _ => None,
-        });
-        let over = best(kernel, prefix, |role, gateway| match role {
-            Interface::Tunnel(tunnel) => Some(OverlayHop::Tunnel(tunnel, gateway)),
-            Interface::Port(port) if self.role(port) == Some(Role::Lan) => {
-                Some(OverlayHop::Lan(port, gateway))
-            }
-            _ => None,
-        });
+            let Some(set) = self.sets.get(&route.set) else { continue };
+            under = under.or_else(|| set.under.counts().then_some(route.set));
+            over = over.or_else(|| set.over.counts().then_some(route.set));
+        }
         let key = prefix::key(prefix);
-        (put(&mut self.underlay, key, under), put(&mut self.overlay, key, over))
+        let (was_under, was_over) = (self.underlay.get(&key).copied(), self.overlay.get(&key).copied());
+        let leads = |set: Option<HopsId>| Some(&self.sets.get(&set?)?.over);
+        let elsewhere = was_over != over && leads(was_over) != leads(over);
+        if was_under != under {
+            put(&mut self.underlay, key, under);
+        }
+        if was_over != over {
+            put(&mut self.overlay, key, over);
+        }
+        for set in [under, over].into_iter().flatten() {
+            self.sets.entry(set).and_modify(|set| set.refs += 1);
+        }
+        for set in [was_under, was_over].into_iter().flatten() {
+            self.sets.entry(set).and_modify(|set| set.refs -= 1);
+        }
+        let seen = kernel.routes_of(prefix).map(|route| route.set);
+        for set in seen.chain(was_under).chain(was_over) {
+            if self.sets.get(&set).is_some_and(|set| set.refs == 0) {
+                self.sets.remove(&set);
+            }
+        }
+        Refreshed { underlay: was_under != under, overlay: (was_over != over).then_some(was_over), elsewhere }
+    }
+
+    /// Reads one set anew.
+    pub fn turn(&mut self, kernel: &Kernel, id: HopsId) -> Turned {
+        // Without a route that has it: its prefixes are about to be read.
+        let (Some(old), Some(hops)) = (self.sets.get(&id), kernel.hops(id)) else { return Turned::default() };
+        let mut new = self.look(kernel, hops);
+        new.refs = old.refs;
+        let attached =
+            |set: &Set| set.over.hops.iter().any(|(hop, _)| matches!(hop, OverlayHop::Lan(_, None)));
+        let turned = Turned {
+            underlay: old.under != new.under,
+            overlay: old.over != new.over,
+            sides: old.under.counts() != new.under.counts() || old.over.counts() != new.over.counts(),
+            attached: attached(old) || attached(&new),
+        };
+        self.sets.insert(id, new);
+        turned
+    }
+
+    /// All sets that a route of the two tables has.
+    pub fn sets(&self) -> impl Iterator<Item = HopsId> + '_ {
+        self.sets.keys().copied()
+    }
+
+    fn look(&self, kernel: &Kernel, hops: &[Hop]) -> Set {
+        let role = |hop: &Hop| Some((kernel.role(hop.index)?, hop.gateway, hop.weight));
+        let under = hops.iter().filter_map(role).filter_map(|(role, gateway, weight)| match role {
+            Interface::Port(port) if self.role(port) == Some(Role::Underlay) => {
+                Some((UnderlayHop { port, gateway }, weight))
+            }
+            _ => None,
+        });
+        let over = hops.iter().filter_map(role).filter_map(|(role, gateway, weight)| match role {
+            Interface::Tunnel(tunnel) => Some((OverlayHop::Tunnel(tunnel, gateway), weight)),
+            Interface::Port(port) if self.role(port) == Some(Role::Lan) => {
+                Some((OverlayHop::Lan(port, gateway), weight))
+            }
+            _ => None,
+        });
+        let discard = hops.is_empty();
+        Set {
+            under: Lead { discard, hops: under.take(MAX_HOPS).collect() },
+            over: Lead { discard, hops: over.take(MAX_HOPS).collect() },
+            refs: 0,
+        }
     }
 
     /// What a port is for.
@@ -73,21 +198,46 @@ impl Rib {
         self.roles.get(usize::from(port)).copied()
     }
 
-    /// The way to an NBMA address: port and next-hop address.
+    /// The way to an NBMA address: port and next-hop address. Where there are several, each address has its own.
     pub fn underlay(&self, nbma: Ipv4Addr) -> Option<(PortId, Ipv4Addr)> {
-        let (_, hops) = self.underlay.get_lpm(&(nbma.into(), 32))?;
-        hops.first().map(|hop| (hop.port, hop.gateway.unwrap_or(nbma)))
+        let hops = &self.sets.get(&self.underlay_set(nbma)?)?.under.hops;
+        let total: u64 = hops.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let mut left = seeded::mix(u32::from(nbma).into()).checked_rem(total)?;
+        let hop = hops.iter().find_map(|(hop, weight)| match left.checked_sub((*weight).into()) {
+            None => Some(hop),
+            Some(rest) => {
+                left = rest;
+                None
+            }
+        })?;
+        Some((hop.port, hop.gateway.unwrap_or(nbma)))
+    }
+
+    /// The set of next hops on the way to an NBMA address.
+    pub fn underlay_set(&self, nbma: Ipv4Addr) -> Option<HopsId> {
+        self.underlay.get_lpm(&(nbma.into(), 32)).map(|(_, set)| *set)
+    }
+
+    /// The most specific underlay route that covers an address.
+    pub fn underlay_prefix(&self, address: Ipv4Addr) -> Option<Prefix> {
+        self.underlay.get_lpm(&(address.into(), 32)).map(|(key, _)| prefix::from_key(key))
     }
 
     /// The most specific overlay route that covers an address.
-    pub fn overlay(&self, address: Ipv4Addr) -> Option<(Prefix, &[OverlayHop])> {
-        let (key, hops) = self.overlay.get_lpm(&(address.into(), 32))?;
-        Some((prefix::from_key(key), hops))
+    pub fn overlay(&self, address: Ipv4Addr) -> Option<(Prefix, &Lead<OverlayHop>)> {
+        let (key, set) = self.overlay.get_lpm(&(address.into(), 32))?;
+        Some((prefix::from_key(key), &self.sets.get(set)?.over))
     }
 
     /// The overlay route of exactly this prefix.
-    pub fn overlay_exact(&self, prefix: Prefix) -> Option<&[OverlayHop]> {
-        self.overlay.get(&prefix::key(prefix)).map(Vec::as_slice)
+    pub fn overlay_exact(&self, prefix: Prefix) -> Option<(HopsId, &Lead<OverlayHop>)> {
+        let set = self.overlay.get(&prefix::key(prefix))?;
+        Some((*set, &self.sets.get(set)?.over))
+    }
+
+    /// Where a set leads in the overlay.
+    pub fn lead(&self, set: HopsId) -> Option<&Lead<OverlayHop>> {
+        self.sets.get(&set).map(|set| &set.over)
     }
 
     /// The overlay routes within a prefix, itself included.
@@ -106,32 +256,9 @@ impl Rib {
     }
 }
 
-/// The hops of the best route that has any in the wanted domain; a discard route is in both.
-fn best<H>(
-    kernel: &Kernel,
-    prefix: Prefix,
-    hop: impl Fn(Interface, Option<Ipv4Addr>) -> Option<H>,
-) -> Option<Vec<H>> {
-    kernel.routes_of(prefix).find_map(|route| {
-        let hops: Vec<H> = route
-            .hops
-            .iter()
-            .filter_map(|at| kernel.role(at.index).and_then(|role| hop(role, at.gateway)))
-            .take(MAX_HOPS)
-            .collect();
-        (route.hops.is_empty() || !hops.is_empty()).then_some(hops)
-    })
-}
-
-fn put<H: PartialEq>(table: &mut PrefixMap<Key, Vec<H>>, key: Key, hops: Option<Vec<H>>) -> bool {
-    match hops {
-        Some(hops) => {
-            if table.get(&key) == Some(&hops) {
-                return false;
-            }
-            table.insert(key, hops);
-            true
-        }
-        None => table.remove(&key).is_some(),
-    }
+fn put(table: &mut PrefixMap<Key, HopsId>, key: Key, set: Option<HopsId>) {
+    match set {
+        Some(set) => table.insert(key, set),
+        None => table.remove(&key),
+    };
 }

@@ -6,26 +6,33 @@
 
 mod adjacency;
 mod carrier;
+mod fans;
 mod overlay;
 mod reach;
+mod recursion;
 mod refresh;
 
-use crate::kernel::{Change, Fact, Kernel};
+use crate::ids::Ids;
+use crate::kernel::{Change, Fact, HopsId, Kernel};
 use crate::links::{Links, NO_LINK, NO_LINK_ROW};
 use crate::peers::{Peers, Totals};
 use crate::prefix::Prefix;
 use crate::rib::Rib;
 use crate::sync::Sync;
 use config::Config;
+use fans::Fan;
 use nhrp::{Session, Station};
-use shm::message::{LinkId, PeerId, PortId, Target, TunnelId};
-use std::collections::{BTreeMap, BTreeSet};
+use shm::message::{LinkId, MAX_PATHS, PeerId, PortId, Target, TunnelId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 pub use carrier::Carrier;
+pub use recursion::{MAX_RECURSIONS, Recursion, Recursions};
 
 /// Most routes given to the data plane.
 pub const MAX_ROUTES: usize = 1_000_000;
+/// Most changes that are followed up at once; more of them wait, so that spokes are served in between.
+const AT_ONCE: usize = 64;
 /// Most unresolved neighbours asked for once more at a time.
 const MAX_ASKED: usize = 1_000;
 
@@ -51,6 +58,10 @@ pub enum Effect {
     PeerGone(PeerId),
     /// An overlay route changed: stations that were told about it are to hear a purge.
     Overlay(Prefix),
+    /// An address was bound, or not any more.
+    Host(TunnelId, Ipv4Addr),
+    /// A route would lead a tunnel into a tunnel, or does so no longer.
+    Recursive(Prefix, Option<Recursion>),
     /// The kernel may have dropped routes without a word.
     Stale,
 }
@@ -61,6 +72,8 @@ pub struct State {
     tunnels: Vec<Prefix>,
     /// Whether a tunnel has protection.
     protected: Vec<bool>,
+    /// Whether a tunnel's spokes have host routes in the kernel.
+    host_routes: Vec<bool>,
     carriers: BTreeMap<Session, Carrier>,
     /// The kernel's view.
     pub kernel: Kernel,
@@ -73,8 +86,13 @@ pub struct State {
     /// Desired state.
     pub sync: Sync,
     bindings: BTreeMap<(Ipv4Addr, TunnelId), Bound>,
-    /// Overlay routes by the spoke that is their next hop.
-    by_gateway: BTreeMap<Ipv4Addr, BTreeSet<Prefix>>,
+    /// Sets of next hops that overlay routes have.
+    fans: HashMap<HopsId, Fan>,
+    /// Those sets by the spokes that are in them.
+    by_gateway: BTreeMap<Ipv4Addr, BTreeSet<HopsId>>,
+    path_ids: Ids,
+    /// Prefixes to be looked at again.
+    todo: BTreeSet<Prefix>,
     locals: BTreeMap<Ipv4Addr, Target>,
     /// Network and broadcast addresses of LAN subnets: never forwarded to (RFC 2644).
     guards: BTreeSet<Ipv4Addr>,
@@ -83,6 +101,8 @@ pub struct State {
     now_ms: u64,
     /// What others have to hear of; taken by the caller.
     pub effects: Vec<Effect>,
+    /// Routes that would lead tunnels into tunnels.
+    pub recursions: Recursions,
     /// Routes not given to the data plane because there are [`MAX_ROUTES`].
     pub routes_full: u64,
 }
@@ -95,6 +115,7 @@ impl State {
         Self {
             tunnels: config.tunnel.iter().map(|t| t.address).collect(),
             protected: config.tunnel.iter().map(|t| t.protection.is_some()).collect(),
+            host_routes: config.tunnel.iter().map(|t| t.nhrp.host_routes).collect(),
             carriers: BTreeMap::new(),
             kernel: Kernel::new(config),
             rib: Rib::new(config),
@@ -102,12 +123,16 @@ impl State {
             links: Links::default(),
             sync,
             bindings: BTreeMap::new(),
+            fans: HashMap::new(),
             by_gateway: BTreeMap::new(),
+            path_ids: Ids::new(0, MAX_PATHS as u32),
+            todo: BTreeSet::new(),
             locals: BTreeMap::new(),
             guards: BTreeSet::new(),
             hosts: BTreeMap::new(),
             now_ms: 0,
             effects: Vec::new(),
+            recursions: Recursions::default(),
             routes_full: 0,
         }
     }
@@ -137,10 +162,26 @@ impl State {
                 Change::Interfaces => {}
                 Change::Addresses => self.refresh_locals(),
                 Change::Neighbour(index, address) => self.refresh_neighbour(index, address),
-                Change::Route(prefix) => self.refresh_rib(prefix),
+                Change::Route(prefix) if changes.len() <= AT_ONCE => self.refresh_rib(prefix, false),
+                Change::Route(prefix) => drop(self.todo.insert(prefix)),
+                Change::Hops(set) => self.turn(set),
                 Change::Stale => self.effects.push(Effect::Stale),
             }
         }
+    }
+
+    /// Follows up some of what waits; `true`: there is more.
+    pub fn work(&mut self) -> bool {
+        for _ in 0..AT_ONCE {
+            let Some(prefix) = self.todo.pop_first() else { return false };
+            self.refresh_rib(prefix, true);
+        }
+        !self.todo.is_empty()
+    }
+
+    /// Whether all that the kernel told has been followed up.
+    pub fn is_settled(&self) -> bool {
+        self.todo.is_empty()
     }
 
     /// A protocol address is bound to a station; `false`: there is no room for another peer.
@@ -171,6 +212,7 @@ impl State {
             peer.multicast += u32::from(multicast);
         }
         self.bindings.insert(key, Bound { station, multicast, peer });
+        self.effects.push(Effect::Host(tunnel, protocol));
         if let Some(id) = peer {
             self.refresh_peer(id);
         }
@@ -187,6 +229,7 @@ impl State {
             self.detach(old);
             self.refresh_via(protocol);
             self.reap(old);
+            self.effects.push(Effect::Host(tunnel, protocol));
         }
     }
 

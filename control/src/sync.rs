@@ -1,6 +1,6 @@
 //! Desired state to updates.
 //!
-//! The order within one push keeps every reference valid: links and SAs, then peers, then routes; deletes the other
+//! The order within one push keeps every reference valid: links and SAs, then peers, then paths, then routes; deletes the other
 //! way round. A resync is the same push with all that was told forgotten, between `Begin` and `End`: whatever the data
 //! plane holds and was not named is then swept by it. Nothing here waits: a full ring ends the push, and the next
 //! turn of the loop goes on where it stopped.
@@ -9,7 +9,8 @@ use crate::prefix::Prefix;
 use crate::secrets::Secrets;
 use crate::table::Table;
 use shm::message::{
-    Direction, LinkId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, Target, TunnelId, Update,
+    Direction, LinkId, PathsId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, Target, TunnelId,
+    Update, Ways,
 };
 use std::net::Ipv4Addr;
 
@@ -62,9 +63,13 @@ pub struct Sync {
     pub outbound: Secrets<SaId, SaOutbound>,
     /// Peers.
     pub peers: Table<PeerId, PeerRow>,
+    /// Several ways to the same place.
+    pub paths: Table<PathsId, Ways>,
     /// Overlay routes.
     pub routes: Table<Prefix, Target>,
     phase: Phase,
+    /// Not all that is desired is known yet: a resync must not end, nor anything be removed.
+    pub hold: bool,
     /// Updates given to the ring since start.
     pub sent: u64,
     /// Resyncs finished since start.
@@ -78,8 +83,10 @@ impl Default for Sync {
             inbound: Secrets::default(),
             outbound: Secrets::default(),
             peers: Table::default(),
+            paths: Table::default(),
             routes: Table::default(),
             phase: Phase::Incremental,
+            hold: false,
             sent: 0,
             resyncs: 0,
         }
@@ -93,6 +100,7 @@ impl Sync {
         self.inbound.forget();
         self.outbound.forget();
         self.peers.forget();
+        self.paths.forget();
         self.routes.forget();
         self.phase = Phase::Begin(generation);
     }
@@ -100,7 +108,8 @@ impl Sync {
     /// How many rows still have to be told.
     pub fn pending(&self) -> usize {
         let sas = self.inbound.pending() + self.outbound.pending();
-        self.links.pending() + sas + self.peers.pending() + self.routes.pending()
+        let targets = self.links.pending() + self.peers.pending() + self.paths.pending();
+        sas + targets + self.routes.pending()
     }
 
     /// Tells what the outlet takes; `true`: all of it.
@@ -113,6 +122,9 @@ impl Sync {
         }
         if !self.upserts(outlet) {
             return false;
+        }
+        if self.hold && matches!(self.phase, Phase::Until(_)) {
+            return true;
         }
         if let Phase::Until(generation) = self.phase {
             if !outlet.offer(&Update::End { generation }) {
@@ -153,6 +165,12 @@ impl Sync {
             }
             self.peers.tell(id);
         }
+        while let Some((id, ways)) = self.paths.upsert() {
+            if !self.tell(outlet, Update::Paths { id, ways }) {
+                return false;
+            }
+            self.paths.tell(id);
+        }
         while let Some((prefix, target)) = self.routes.upsert() {
             if !self.tell(outlet, Update::Route { prefix: prefix.address, len: prefix.len, target }) {
                 return false;
@@ -168,6 +186,12 @@ impl Sync {
                 return false;
             }
             self.routes.tell(prefix);
+        }
+        while let Some(id) = self.paths.delete() {
+            if !self.tell(outlet, Update::PathsDelete { id }) {
+                return false;
+            }
+            self.paths.tell(id);
         }
         while let Some(id) = self.peers.delete() {
             if !self.tell(outlet, Update::PeerDelete { id }) {

@@ -4,7 +4,7 @@
 //! that disappears with the data plane and returns gets back all it had, and what an operator removed by mistake
 //! returns too. What the operator added is left alone.
 
-use crate::kernel::{Hop, Interface, Kernel, Route};
+use crate::kernel::{Hop, Installed, Interface, Kernel};
 use crate::netlink::{Command, RouteCommand};
 use crate::prefix::{self, Prefix};
 use config::Config;
@@ -31,6 +31,7 @@ pub fn missing(config: &Config, kernel: &Kernel) -> Vec<Command> {
                 gateway: Some(gateway),
                 index,
                 metric,
+                protocol: PROTOCOL,
                 onlink: false,
             });
         }
@@ -43,13 +44,20 @@ pub fn missing(config: &Config, kernel: &Kernel) -> Vec<Command> {
         let Some(link) = kernel.link(interface) else { continue };
         let prefix = prefix::network(route.prefix.address, route.prefix.len);
         let index = link.index;
-        routes.push(RouteCommand { prefix, gateway: Some(route.via), index, metric: 0, onlink });
+        routes.push(RouteCommand {
+            prefix,
+            gateway: Some(route.via),
+            index,
+            metric: 0,
+            protocol: PROTOCOL,
+            onlink,
+        });
     }
     commands.extend(stale(kernel, &routes).map(Command::RouteDelete));
     // An interface that is not ready refuses routes: they follow when it is.
     let unready: Vec<u32> = commands.iter().filter_map(Command::interface).collect();
     let absent = |route: &RouteCommand| {
-        !unready.contains(&route.index) && !kernel.routes_of(route.prefix).any(|have| same(route, have))
+        !unready.contains(&route.index) && !kernel.routes_of(route.prefix).any(|have| same(route, &have))
     };
     commands.extend(routes.iter().filter(|route| absent(route)).copied().map(Command::Route));
     commands
@@ -93,32 +101,32 @@ fn interface_of(config: &Config, via: Ipv4Addr) -> Option<(Interface, bool)> {
 
 /// Routes of ours that are no longer wanted: from an earlier configuration.
 fn stale<'a>(kernel: &'a Kernel, wanted: &'a [RouteCommand]) -> impl Iterator<Item = RouteCommand> + 'a {
-    kernel
-        .routes()
-        .filter(move |have| have.protocol == PROTOCOL && !wanted.iter().any(|route| same(route, have)))
-        .filter_map(|have| {
+    kernel.own_routes(PROTOCOL).filter(move |have| !wanted.iter().any(|route| same(route, have))).filter_map(
+        |have| {
             let hop = have.hops.first()?;
             Some(RouteCommand {
                 prefix: have.prefix,
                 gateway: hop.gateway,
                 index: hop.index,
                 metric: have.metric,
+                protocol: PROTOCOL,
                 onlink: false,
             })
-        })
+        },
+    )
 }
 
-fn same(wanted: &RouteCommand, have: &Route) -> bool {
+fn same(wanted: &RouteCommand, have: &Installed<'_>) -> bool {
     have.protocol == PROTOCOL
         && have.metric == wanted.metric
         && prefix::key(have.prefix) == prefix::key(wanted.prefix)
-        && have.hops == [Hop { index: wanted.index, gateway: wanted.gateway }]
+        && have.hops == [Hop { index: wanted.index, gateway: wanted.gateway, weight: 1 }]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Fact, Link};
+    use crate::kernel::{Fact, Link, Route};
 
     const CONFIG: &str = r#"
 [hub]
@@ -164,7 +172,7 @@ via = "10.255.0.11"
     }
 
     fn kernel_route(route: &RouteCommand) -> Route {
-        let hops = vec![Hop { index: route.index, gateway: route.gateway }];
+        let hops = vec![Hop { index: route.index, gateway: route.gateway, weight: 1 }];
         Route { prefix: route.prefix, metric: route.metric, protocol: PROTOCOL, hops, nexthop: None }
     }
 
@@ -210,7 +218,7 @@ via = "10.255.0.11"
             prefix: "10.9.0.0/16".parse().unwrap(),
             metric: 0,
             protocol: PROTOCOL,
-            hops: vec![Hop { index: 3, gateway: Some([10, 255, 0, 9].into()) }],
+            hops: vec![Hop { index: 3, gateway: Some([10, 255, 0, 9].into()), weight: 1 }],
             nexthop: None,
         };
         let theirs = Route { protocol: 4, prefix: "10.8.0.0/16".parse().unwrap(), ..old.clone() };

@@ -1,6 +1,8 @@
 //! Lines for operators. Mnemonics are those that monitoring systems already look for.
 
 use crate::ike::sessions::Session;
+use crate::prefix::Prefix;
+use crate::state::Recursion;
 use config::Config;
 use nhrp::{LogEvent, LogKind};
 use shm::drops::DropReason;
@@ -13,6 +15,23 @@ fn tunnel(config: &Config, id: TunnelId) -> (&str, Ipv4Addr, Ipv4Addr) {
         Some(tunnel) => (&tunnel.name, tunnel.address.address, tunnel.source),
         None => ("Tunnel?", Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED),
     }
+}
+
+/// A route that would lead a tunnel into a tunnel; `None`: not any more.
+pub fn recursion(config: &Config, prefix: Prefix, found: Option<Recursion>) {
+    let Some(Recursion { tunnel: id, nbma, reachable }) = found else {
+        return tracing::info!("%TUN-5-RECURUP: {prefix} no longer leads tunnels into a tunnel");
+    };
+    let (name, ..) = tunnel(config, id);
+    let instead = match reachable {
+        true => "the underlay's own route is taken",
+        false => "the underlay has no other: give its ports a route to it",
+    };
+    tracing::warn!(
+        "%TUN-5-RECURDOWN: {name} would be routed into itself (recursive routing): {prefix}, learnt through it, covers \
+         the NBMA address {nbma} of a spoke; refused as a way there, {instead}. Do not announce underlay networks \
+         over the tunnel"
+    );
 }
 
 /// Logs what the NHRP server has to say.

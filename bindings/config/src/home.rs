@@ -33,12 +33,13 @@ pub(crate) fn home(word: &str, here: &str) -> Option<&'static str> {
                 "max-send",
                 "max-bindings-per-peer",
                 "hold-zero-deregisters",
+                "host-routes",
                 "require-registration",
                 "spoke-addresses",
             ],
         ),
         ("[[tunnel.nhrp.map]]", &["protocol", "nbma"]),
-        ("[metrics]", &["listen", "per-peer"]),
+        ("[metrics]", &["per-peer"]),
         (
             "[ike]",
             &[

@@ -32,6 +32,8 @@ pub struct Config {
     pub ike: Ike,
     /// What tunnels are protected with.
     pub protection: Vec<Protection>,
+    /// Routes from FRR's zebra directly; absent: from the kernel only.
+    pub fpm: Option<Fpm>,
     /// Prometheus endpoint; absent: none.
     pub metrics: Option<Metrics>,
 }
@@ -203,6 +205,8 @@ pub struct Nhrp {
     /// A registration with holding time 0 removes the spoke's entry, which RFC 2332 does not say; otherwise it is
     /// refused. Default: off.
     pub hold_zero_deregisters: bool,
+    /// Put a host route for each registered spoke into the kernel's table. Default: off.
+    pub host_routes: bool,
     /// Take requests other than registrations from registered and mapped spokes only. Default: on.
     pub require_registration: bool,
     /// Networks in the tunnel's subnet whose addresses spokes may register; empty: all of it. Default: empty.
@@ -227,6 +231,13 @@ pub struct Route {
     pub prefix: Prefix,
     /// Next hop: a spoke's tunnel address or a data-centre router.
     pub via: Ipv4Addr,
+}
+
+/// `[fpm]`
+#[derive(Clone, Debug)]
+pub struct Fpm {
+    /// Address and port where zebra's `dplane_fpm_nl` connects to.
+    pub listen: SocketAddr,
 }
 
 /// `[metrics]`

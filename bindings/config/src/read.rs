@@ -1,7 +1,7 @@
 //! The tables of `hub.toml`: which keys each has, of what kind, within what range, and with which default.
 
 use crate::kind::{self, integer};
-use crate::model::{Config, Dataplane, Hub, Map, Metrics, Nhrp, Port, Route, Tunnel};
+use crate::model::{Config, Dataplane, Fpm, Hub, Map, Metrics, Nhrp, Port, Route, Tunnel};
 use crate::reader::Reader;
 use crate::{MAX_PEERS, MAX_WORKERS};
 use std::path::Path;
@@ -18,6 +18,7 @@ pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
     let port = inherit(top.tables("port", "[[port]]", port));
     let tunnel = top.tables("tunnel", "[[tunnel]]", tunnel);
     let route = top.tables("route", "[[route]]", route);
+    let fpm = top.table("fpm", "[fpm]", fpm);
     let metrics = top.table("metrics", "[metrics]", metrics);
     let names: Vec<String> = tunnel.iter().map(|tunnel| tunnel.name.clone()).collect();
     let mut ike = top.table("ike", "[ike]", |table| security::ike(table, &names)).unwrap_or_default();
@@ -28,7 +29,7 @@ pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
             top.missing_table(title);
         }
     }
-    Some(Config { hub: hub?, dataplane, control_plane, port, tunnel, route, metrics, ike, protection })
+    Some(Config { hub: hub?, dataplane, control_plane, port, tunnel, route, fpm, metrics, ike, protection })
 }
 
 fn hub(table: &mut Reader) -> Option<Hub> {
@@ -167,6 +168,7 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
     let max_send = table.optional("max-send", integer(1..=10_000_000_u32));
     let max_bindings_per_peer = table.optional("max-bindings-per-peer", integer(1..=65_535_u32));
     let hold_zero_deregisters = table.optional("hold-zero-deregisters", kind::boolean);
+    let host_routes = table.optional("host-routes", kind::boolean);
     let require_registration = table.optional("require-registration", kind::boolean);
     let spoke_addresses = table.list("spoke-addresses", kind::network);
     Some(Nhrp {
@@ -182,6 +184,7 @@ fn nhrp(table: &mut Reader) -> Option<Nhrp> {
         max_send: max_send.unwrap_or(100_000),
         max_bindings_per_peer: max_bindings_per_peer.unwrap_or(16),
         hold_zero_deregisters: hold_zero_deregisters.unwrap_or(false),
+        host_routes: host_routes.unwrap_or(false),
         require_registration: require_registration.unwrap_or(true),
         spoke_addresses: spoke_addresses.unwrap_or_default(),
     })
@@ -198,6 +201,10 @@ fn route(table: &mut Reader) -> Option<Route> {
     let prefix = table.required("prefix", kind::network);
     let via = table.required("via", kind::address);
     Some(Route { prefix: prefix?, via: via? })
+}
+
+fn fpm(table: &mut Reader) -> Option<Fpm> {
+    Some(Fpm { listen: table.required("listen", kind::socket_address)? })
 }
 
 fn metrics(table: &mut Reader) -> Option<Metrics> {

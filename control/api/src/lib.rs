@@ -39,7 +39,7 @@ pub use peer::{Dmvpn, Peer, PeerState, Why};
 pub use prefix::Prefix;
 pub use request::{CacheFilter, PeerFilter, Request};
 pub use response::{ErrorCode, Response};
-pub use route::{Origin, Route, Target};
+pub use route::{Origin, Route, Target, Way};
 pub use status::{Engine, Ring, Side, Status, Table};
 
 /// Name of the socket inside the run directory.

@@ -14,6 +14,10 @@ pub struct Route {
     pub origin: Origin,
     /// Where it leads.
     pub target: Target,
+    /// An NBMA address of a spoke that it covers although it leads through a tunnel: recursive routing, refused as a
+    /// way for the tunnel's own packets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recursive: Option<Ipv4Addr>,
 }
 
 /// Who asked for a route.
@@ -64,6 +68,11 @@ pub enum Target {
         /// Interface whose address it is.
         interface: String,
     },
+    /// One of several, flow by flow.
+    Multipath {
+        /// All of them; flows take those that can be used.
+        ways: Vec<Way>,
+    },
     /// The next hop is not registered.
     Unresolved {
         /// The next hop.
@@ -71,4 +80,14 @@ pub enum Target {
     },
     /// Packets are discarded.
     Discard,
+}
+
+/// One of several ways.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Way {
+    /// Its share of the flows beside the others'.
+    pub weight: u32,
+    /// Where it leads.
+    pub target: Target,
 }

@@ -29,6 +29,12 @@ pub struct Status {
     /// Which crypto engine the dataplane uses for which ESP transforms; empty: no tunnel is protected.
     #[serde(default)]
     pub engines: Vec<Engine>,
+    /// Times the kernel told more than its socket held, and everything was read again.
+    #[serde(default)]
+    pub netlink_overruns: u64,
+    /// Routes found, since start, that would lead tunnels into tunnels.
+    #[serde(default)]
+    pub recursive_routes: u64,
     /// Rings between the processes.
     pub rings: Vec<Ring>,
     /// Tables.

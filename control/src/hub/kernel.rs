@@ -1,6 +1,7 @@
 //! What the kernel says, and what it is asked for.
 
 use super::Hub;
+use crate::fpm;
 use crate::kernel::{Change, Interface};
 use crate::netlink::Notice;
 use crate::twins;
@@ -8,13 +9,18 @@ use shm::message::PortId;
 use std::io;
 use std::net::Ipv4Addr;
 
+/// How long the kernel's facts are taken in before spokes and sessions have their turn, in milliseconds: a table of
+/// a million routes takes many turns.
+const SLICE_MS: u64 = 3;
+
 impl Hub {
     /// Reads the kernel's socket; `true`: there is more.
     pub fn read_kernel(&mut self, now_ms: u64) -> io::Result<bool> {
         self.state.tick(now_ms);
         let mut complete = false;
         let state = &mut self.state;
-        let more = self.netlink.read(now_ms, &mut |notice| match notice {
+        let until_ms = now_ms + SLICE_MS;
+        let more = self.netlink.read(now_ms, until_ms, &mut |notice| match notice {
             Notice::Begin => state.kernel.begin(),
             Notice::Fact(fact) => state.fact(fact),
             Notice::End(class) => {
@@ -27,7 +33,7 @@ impl Hub {
         })?;
         let (failed, check) = (&mut self.failed, &mut self.check_twins);
         self.netlink.results(&mut |command, result| {
-            *check = true;
+            *check |= !more;
             // A twin that vanished meanwhile is seen as gone soon enough.
             if let Err(error) = result
                 && error.raw_os_error() != Some(libc::ENODEV)
@@ -36,12 +42,32 @@ impl Hub {
                 tracing::warn!("the kernel refused {command:?}: {error}");
             }
         })?;
-        self.check_twins = true;
-        if complete && !self.ready {
+        // What is missing is known when all has been read.
+        self.check_twins |= !more;
+        while self.state.work() && shm::clock::now_ms() < until_ms {}
+        self.complete |= complete;
+        if self.complete && self.state.is_settled() && !self.ready {
             self.restore(now_ms);
             self.ready = true;
         }
-        Ok(more)
+        Ok(more || !self.state.is_settled())
+    }
+
+    /// Takes in what zebra tells; `true`: there is more.
+    pub(super) fn read_fpm(&mut self, now_ms: u64) -> bool {
+        let Some(fpm) = &mut self.fpm else { return false };
+        let state = &mut self.state;
+        let mut changes = Vec::new();
+        let more = fpm.read(now_ms, now_ms + SLICE_MS, &mut |notice| {
+            match notice {
+                fpm::Notice::Begin => state.kernel.fpm_begin(),
+                fpm::Notice::Fact(fact) => state.kernel.fpm_apply(fact, &mut changes),
+                fpm::Notice::Sweep => state.kernel.fpm_sweep(&mut changes),
+            }
+            state.changed(&changes);
+            changes.clear();
+        });
+        more || state.work()
     }
 
     pub(super) fn resolve(&mut self, now_ms: u64, port: PortId, address: Ipv4Addr) {

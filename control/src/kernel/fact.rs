@@ -54,9 +54,16 @@ pub struct Hop {
     pub index: u32,
     /// Gateway; `None`: the destination is on link.
     pub gateway: Option<Ipv4Addr>,
+    /// Its share of the flows beside other hops of the same route, 1 to 65,536.
+    pub weight: u32,
 }
 
-/// A route of the main table.
+/// A set of next hops that routes share: those that name the same next-hop object, or have equal next hops of their
+/// own. A number stays with its set and is not used again soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HopsId(pub u32);
+
+/// A route of the main table, as the kernel told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Destination.
@@ -71,6 +78,23 @@ pub struct Route {
     pub nexthop: Option<NextHopId>,
 }
 
+/// A route as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed<'a> {
+    /// Destination.
+    pub prefix: Prefix,
+    /// Metric.
+    pub metric: u32,
+    /// Who put it there (`RTPROT_*`).
+    pub protocol: u8,
+    /// Which set its next hops are.
+    pub set: HopsId,
+    /// The next hops; none for a discard route.
+    pub hops: &'a [Hop],
+    /// The next-hop object that it names.
+    pub nexthop: Option<NextHopId>,
+}
+
 /// The kernel's number of a next-hop object (`RTA_NH_ID`).
 pub type NextHopId = u32;
 
@@ -79,8 +103,8 @@ pub type NextHopId = u32;
 pub enum NextHop {
     /// One next hop; `None`: none that is of use here (an IPv6 gateway, a dead link).
     Single(Option<Hop>),
-    /// Objects to choose from.
-    Group(Vec<NextHopId>),
+    /// Objects to choose from, with their weights.
+    Group(Vec<(NextHopId, u32)>),
     /// Discards.
     Blackhole,
 }
@@ -121,6 +145,8 @@ pub enum Change {
     Neighbour(u32, Ipv4Addr),
     /// The routes of a prefix.
     Route(Prefix),
+    /// The hops of a set, for all routes that have it.
+    Hops(HopsId),
     /// The kernel drops routes without telling (a link or an address went down): dump again.
     Stale,
 }

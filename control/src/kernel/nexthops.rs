@@ -36,8 +36,8 @@ impl NextHops {
 
     /// What an object stands for; `None`: there is no such object.
     pub(super) fn resolve(&self, id: NextHopId) -> Option<Resolved> {
-        let single = |id: &NextHopId| match self.objects.get(id)?.value {
-            NextHop::Single(hop) => hop,
+        let single = |&(id, weight): &(NextHopId, u32)| match self.objects.get(&id)?.value {
+            NextHop::Single(hop) => hop.map(|hop| Hop { weight, ..hop }),
             // Groups of groups there are none.
             NextHop::Group(_) | NextHop::Blackhole => None,
         };
@@ -46,7 +46,7 @@ impl NextHops {
             NextHop::Blackhole => Resolved::Discard,
             NextHop::Group(members) => {
                 // A blackhole stands alone in its group.
-                let discards = |id: &NextHopId| {
+                let discards = |(id, _): &(NextHopId, u32)| {
                     self.objects.get(id).is_some_and(|seen| seen.value == NextHop::Blackhole)
                 };
                 match members.iter().any(discards) {
@@ -81,7 +81,7 @@ impl NextHops {
             return;
         }
         if let NextHop::Group(members) = &nexthop {
-            for member in members {
+            for (member, _) in members {
                 self.groups.entry(*member).or_default().insert(id);
             }
         }
@@ -92,7 +92,7 @@ impl NextHops {
     pub(super) fn remove(&mut self, id: NextHopId) -> bool {
         let Some(old) = self.objects.remove(&id) else { return false };
         if let NextHop::Group(members) = old.value {
-            for member in members {
+            for (member, _) in members {
                 let Some(groups) = self.groups.get_mut(&member) else { continue };
                 groups.remove(&id);
                 if groups.is_empty() {

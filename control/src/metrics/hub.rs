@@ -31,6 +31,16 @@ fn hub(status: &Status) -> Vec<Family> {
             .with(&[], status.generation),
         Family::gauge("updates_pending", "Updates that the dataplane has not taken in yet.")
             .with(&[], status.updates_pending),
+        Family::counter(
+            "netlink_overruns_total",
+            "Times the kernel told more than its socket held, and everything was read again.",
+        )
+        .with(&[], status.netlink_overruns),
+        Family::counter(
+            "recursive_routes_total",
+            "Routes found that lead through a tunnel to the NBMA address of a spoke.",
+        )
+        .with(&[], status.recursive_routes),
     ]
 }
 

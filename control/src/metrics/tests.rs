@@ -39,6 +39,8 @@ fn status() -> Status {
         peers_up: 2,
         peers_down: 1,
         engines: vec![api::Engine { transform: "aes-gcm".into(), engine: "ring".into() }],
+        netlink_overruns: 1,
+        recursive_routes: 2,
         rings: vec![ring("updates"), ring("inject"), ring("events 0"), ring("events 1")],
         tables: vec![Table { name: "peers".into(), used: 2, capacity: 16_384, full: 0 }],
     }

@@ -47,6 +47,8 @@ pub struct RouteCommand {
     pub index: u32,
     /// Metric.
     pub metric: u32,
+    /// Who puts it there (`RTPROT_*`).
+    pub protocol: u8,
     /// The next hop need not lie in a connected subnet.
     pub onlink: bool,
 }

@@ -34,6 +34,15 @@ pub fn fact(message: RouteNetlinkMessage, replace: bool) -> Option<Fact> {
     }
 }
 
+/// What a message says about a route, if it does. One that was removed need not have next hops.
+pub fn route_fact(message: RouteNetlinkMessage) -> Option<Fact> {
+    match message {
+        RouteNetlinkMessage::NewRoute(message) => route(message).map(|route| Fact::Route(route, true)),
+        RouteNetlinkMessage::DelRoute(message) => gone(message).map(Fact::RouteGone),
+        _ => None,
+    }
+}
+
 fn link(message: &LinkMessage) -> Option<Link> {
     let mut link = Link {
         index: message.header.index,
@@ -96,8 +105,17 @@ fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
 }
 
 fn route(message: RouteMessage) -> Option<Route> {
+    let discard = is_discard(&message);
+    gone(message).filter(|route| discard || !route.hops.is_empty() || route.nexthop.is_some())
+}
+
+fn is_discard(message: &RouteMessage) -> bool {
+    matches!(message.header.kind, RouteType::BlackHole | RouteType::Unreachable | RouteType::Prohibit)
+}
+
+fn gone(message: RouteMessage) -> Option<Route> {
     let header = &message.header;
-    let discard = matches!(header.kind, RouteType::BlackHole | RouteType::Unreachable | RouteType::Prohibit);
+    let discard = is_discard(&message);
     if header.address_family != AddressFamily::Inet
         || header.tos != 0
         || header.flags.contains(RouteFlags::Cloned)
@@ -108,7 +126,7 @@ fn route(message: RouteMessage) -> Option<Route> {
     let mut table = u32::from(header.table);
     let mut to = Ipv4Addr::UNSPECIFIED;
     let mut metric = 0;
-    let mut single = Hop { index: 0, gateway: None };
+    let mut single = Hop { index: 0, gateway: None, weight: 1 };
     let (mut hops, mut nexthop) = (Vec::new(), None);
     for attribute in &message.attributes {
         match attribute {
@@ -122,6 +140,7 @@ fn route(message: RouteMessage) -> Option<Route> {
                 let alive = |flags: RouteNextHopFlags| !flags.contains(RouteNextHopFlags::Dead);
                 hops.extend(paths.iter().filter(|path| alive(path.flags)).map(|path| Hop {
                     index: path.interface_index,
+                    weight: u32::from(path.hops) + 1,
                     gateway: path.attributes.iter().find_map(|attribute| match attribute {
                         RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => Some(*gateway),
                         _ => None,
@@ -136,13 +155,8 @@ fn route(message: RouteMessage) -> Option<Route> {
     }
     if discard {
         hops.clear();
-    } else if hops.is_empty() {
-        match (single.index, nexthop) {
-            (0, None) => return None,
-            // What the object says is known to the mirror.
-            (0, Some(_)) => {}
-            _ => hops.push(single),
-        }
+    } else if hops.is_empty() && single.index != 0 {
+        hops.push(single);
     }
     let prefix = prefix::network(to, header.destination_prefix_length);
     Some(Route { prefix, metric, protocol: header.protocol.into(), hops, nexthop })

@@ -3,7 +3,6 @@
 use super::{Command, RouteCommand, nexthop};
 use crate::kernel::Class;
 use crate::prefix::{self, Prefix};
-use crate::twins::PROTOCOL;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader,
     NetlinkMessage, NetlinkPayload,
@@ -101,7 +100,7 @@ fn route_message(route: &RouteCommand) -> RouteMessage {
     message.header.address_family = AddressFamily::Inet;
     message.header.destination_prefix_length = route.prefix.len;
     message.header.table = RouteHeader::RT_TABLE_MAIN;
-    message.header.protocol = RouteProtocol::Other(PROTOCOL);
+    message.header.protocol = RouteProtocol::Other(route.protocol);
     message.header.scope = if route.gateway.is_some() { RouteScope::Universe } else { RouteScope::Link };
     message.header.kind = RouteType::Unicast;
     if route.onlink {

@@ -24,7 +24,7 @@ const GET: u16 = 106;
 
 /// Octets before the attributes.
 const HEADER: usize = 8;
-/// Octets of a group's member: id 32, weight 8, and 24 of no concern.
+/// Octets of a group's member: id 32, weight less one 8, its upper bits 8 (since Linux 6.12), 16 reserved.
 const MEMBER: usize = 8;
 /// Most members of a group that are looked at.
 const MAX_MEMBERS: usize = 256;
@@ -63,7 +63,7 @@ pub fn fact(new: bool, message: &[u8]) -> Option<Option<Fact>> {
             NHA_ID => id = Some(number(value)?),
             NHA_GROUP => {
                 let members = value.chunks_exact(MEMBER).take(MAX_MEMBERS);
-                group = Some(members.filter_map(|member| number(member.get(..4)?)).collect());
+                group = Some(members.filter_map(member).collect());
             }
             NHA_BLACKHOLE => blackhole = true,
             NHA_OIF => index = Some(number(value)?),
@@ -87,9 +87,14 @@ pub fn fact(new: bool, message: &[u8]) -> Option<Option<Fact>> {
     let nexthop = match group {
         Some(members) => NextHop::Group(members),
         None if blackhole => NextHop::Blackhole,
-        None => NextHop::Single(index.filter(|_| usable).map(|index| Hop { index, gateway })),
+        None => NextHop::Single(index.filter(|_| usable).map(|index| Hop { index, gateway, weight: 1 })),
     };
     Some(Some(Fact::NextHop(id, nexthop)))
+}
+
+fn member(octets: &[u8]) -> Option<(u32, u32)> {
+    let weight = u16::from_le_bytes([*octets.get(4)?, *octets.get(5)?]);
+    Some((number(octets.get(..4)?)?, u32::from(weight) + 1))
 }
 
 fn number(octets: &[u8]) -> Option<u32> {
@@ -126,7 +131,7 @@ mod tests {
             fact(true, &message(flags, &attributes))
         };
         let single = |hop| Some(Some(Fact::NextHop(7, NextHop::Single(hop))));
-        let hop = Hop { index: 3, gateway: Some(Ipv4Addr::new(10, 255, 0, 11)) };
+        let hop = Hop { index: 3, gateway: Some(Ipv4Addr::new(10, 255, 0, 11)), weight: 1 };
         assert_eq!(read(0, &[&id, &dev, &v4]), single(Some(hop)));
         assert_eq!(read(0, &[&id, &dev]), single(Some(Hop { gateway: None, ..hop })));
         assert_eq!(read(DEAD, &[&id, &dev, &v4]), single(None));
@@ -134,7 +139,7 @@ mod tests {
         let members = [5_u32.to_ne_bytes(), [0; 4], 6_u32.to_ne_bytes(), [1, 0, 0, 0]].concat();
         assert_eq!(
             read(0, &[&id, &attribute(NHA_GROUP, &members)]),
-            Some(Some(Fact::NextHop(7, NextHop::Group(vec![5, 6]))))
+            Some(Some(Fact::NextHop(7, NextHop::Group(vec![(5, 1), (6, 2)]))))
         );
         assert_eq!(
             read(0, &[&id, &attribute(NHA_BLACKHOLE, &[])]),

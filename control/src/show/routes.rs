@@ -1,11 +1,12 @@
 //! `show ip route`.
 
+use crate::hostroutes;
 use crate::hub::Hub;
 use crate::kernel::Interface as Twin;
 use crate::prefix::{self, Prefix};
-use crate::rib::OverlayHop;
+use crate::rib::{Lead, OverlayHop};
 use crate::twins;
-use api::{Origin, Route, Target};
+use api::{Origin, Route, Target, Way};
 use shm::message;
 use std::net::Ipv4Addr;
 
@@ -24,29 +25,41 @@ pub fn routes(hub: &Hub, address: Option<Ipv4Addr>) -> Vec<Route> {
 }
 
 fn one(hub: &Hub, at: Prefix, target: &message::Target) -> Route {
-    let hops = hub.state.rib.overlay_exact(at).unwrap_or_default();
+    let target = match (target, hub.state.rib.overlay_exact(at)) {
+        (message::Target::Paths(_), Some((_, lead))) => several(hub, lead),
+        (_, lead) => one_way(hub, at, lead.map(|(_, lead)| lead), target),
+    };
+    let recursive = hub.state.recursions.get(at).map(|recursion| recursion.nbma);
     Route {
         prefix: api::Prefix { address: at.address, len: at.len },
-        origin: origin(hub, at, target),
-        target: lead(hub, at, hops, target),
+        origin: origin(hub, at),
+        target,
+        recursive,
     }
 }
 
-fn origin(hub: &Hub, at: Prefix, target: &message::Target) -> Origin {
-    if matches!(target, message::Target::Tunnel(_) | message::Target::Port(_)) {
+fn origin(hub: &Hub, at: Prefix) -> Origin {
+    let target = hub.state.sync.routes.get(&at);
+    if matches!(target, Some(message::Target::Tunnel(_) | message::Target::Port(_))) {
         return Origin::Local;
     }
-    if hub.state.rib.overlay_exact(at).is_none() {
-        return if matches!(target, message::Target::Peer(_)) { Origin::Nhrp } else { Origin::Connected };
-    }
-    match hub.state.kernel.routes_of(at).next().map_or(0, |route| route.protocol) {
+    let Some((set, _)) = hub.state.rib.overlay_exact(at) else {
+        return if matches!(target, Some(message::Target::Peer(_))) {
+            Origin::Nhrp
+        } else {
+            Origin::Connected
+        };
+    };
+    let mut routes = hub.state.kernel.routes_of(at);
+    match routes.find(|route| route.set == set).map_or(0, |route| route.protocol) {
         2 => Origin::Connected,
         twins::PROTOCOL => Origin::Static,
+        hostroutes::PROTOCOL => Origin::Nhrp,
         other => Origin::Kernel(protocol(other)),
     }
 }
 
-/// Names as in iproute2's `rt_protos`.
+/// Names as in iproute2's `rt_protos`, and FRR's for what that lacks.
 fn protocol(number: u8) -> String {
     let name = match number {
         3 => "boot",
@@ -60,45 +73,77 @@ fn protocol(number: u8) -> String {
         187 => "isis",
         188 => "ospf",
         189 => "rip",
+        191 => "nhrp",
         192 => "eigrp",
+        195 => "pbr",
+        196 => "frr-static",
         other => return other.to_string(),
     };
     name.to_string()
 }
 
-fn lead(hub: &Hub, at: Prefix, hops: &[OverlayHop], target: &message::Target) -> Target {
-    let port =
-        |id: u8| hub.config.port.get(usize::from(id)).map_or_else(String::new, |port| port.name.clone());
+/// The ways of a route that shares them with others, or has several.
+fn several(hub: &Hub, lead: &Lead<OverlayHop>) -> Target {
+    let mut ways: Vec<Way> =
+        lead.hops.iter().map(|(hop, weight)| Way { weight: *weight, target: way(hub, *hop) }).collect();
+    match ways.len() {
+        1 => ways.remove(0).target,
+        _ => Target::Multipath { ways },
+    }
+}
+
+fn way(hub: &Hub, hop: OverlayHop) -> Target {
+    match hop {
+        OverlayHop::Tunnel(tunnel, Some(via)) => {
+            let peer = hub.state.peer_of(tunnel, via).and_then(|id| hub.state.peers.get(id));
+            match peer {
+                Some(peer) => {
+                    Target::Peer { interface: hub.tunnel_name(tunnel), via, nbma: peer.station.nbma }
+                }
+                None => Target::Unresolved { via },
+            }
+        }
+        OverlayHop::Lan(on, Some(via)) => {
+            let row = hub.state.links.id((on, via)).and_then(|id| hub.state.sync.links.get(&id));
+            let resolved = row.is_some_and(|row| row.mac.is_some());
+            Target::NextHop { interface: port(hub, on), via, resolved }
+        }
+        OverlayHop::Tunnel(tunnel, None) => Target::Attached { interface: hub.tunnel_name(tunnel) },
+        OverlayHop::Lan(on, None) => Target::Attached { interface: port(hub, on) },
+    }
+}
+
+fn port(hub: &Hub, id: u8) -> String {
+    hub.config.port.get(usize::from(id)).map_or_else(String::new, |port| port.name.clone())
+}
+
+fn one_way(hub: &Hub, at: Prefix, lead: Option<&Lead<OverlayHop>>, target: &message::Target) -> Target {
+    let hops = || lead.into_iter().flat_map(|lead| lead.hops.iter().map(|(hop, _)| *hop));
     match *target {
         message::Target::Peer(id) => {
             let Some(peer) = hub.state.peers.get(id) else { return Target::Discard };
-            let spoke = |hop: &OverlayHop| match *hop {
+            let spoke = |hop: OverlayHop| match hop {
                 OverlayHop::Tunnel(tunnel, gateway) => {
                     gateway.filter(|gateway| hub.state.peer_of(tunnel, *gateway) == Some(id))
                 }
                 OverlayHop::Lan(..) => None,
             };
-            let via = hops.iter().find_map(spoke).unwrap_or(at.address);
+            let via = hops().find_map(spoke).unwrap_or(at.address);
             Target::Peer { interface: hub.tunnel_name(peer.tunnel), via, nbma: peer.station.nbma }
         }
-        message::Target::Link(id) => {
-            let Some((on, via)) = hub.state.links.key(id) else { return Target::Discard };
-            let resolved = hub.state.sync.links.get(&id).is_some_and(|row| row.mac.is_some());
-            Target::NextHop { interface: port(on), via, resolved }
-        }
-        message::Target::Tunnel(id) => Target::Receive { interface: owner(hub, at, hub.tunnel_name(id)) },
-        message::Target::Port(id) => Target::Receive { interface: port(id) },
-        message::Target::Glean(id) => Target::Attached { interface: port(id) },
-        message::Target::Unresolved => match hops.first() {
-            Some(OverlayHop::Tunnel(tunnel, None)) => {
-                Target::Attached { interface: hub.tunnel_name(*tunnel) }
-            }
-            Some(OverlayHop::Tunnel(_, Some(via)) | OverlayHop::Lan(_, Some(via))) => {
-                Target::Unresolved { via: *via }
-            }
-            Some(OverlayHop::Lan(..)) | None => Target::Unresolved { via: at.address },
+        message::Target::Link(id) => match hub.state.links.key(id) {
+            Some((on, via)) => way(hub, OverlayHop::Lan(on, Some(via))),
+            None => Target::Discard,
         },
-        // No route of ours leads to several ways yet.
+        message::Target::Tunnel(id) => Target::Receive { interface: owner(hub, at, hub.tunnel_name(id)) },
+        message::Target::Port(id) => Target::Receive { interface: port(hub, id) },
+        message::Target::Glean(id) => Target::Attached { interface: port(hub, id) },
+        message::Target::Unresolved => match hops().next() {
+            Some(hop @ OverlayHop::Tunnel(_, None)) => way(hub, hop),
+            Some(hop) => Target::Unresolved { via: hop.gateway().unwrap_or(at.address) },
+            None => Target::Unresolved { via: at.address },
+        },
+        // Only routes of the kernel have several ways.
         message::Target::Drop | message::Target::Paths(_) => Target::Discard,
     }
 }

@@ -4,11 +4,12 @@ use super::{ago, tunnel_line};
 use crate::hub::Hub;
 use crate::kernel::MAX_NEXTHOPS;
 use crate::links::MAX_TRANSIENT;
+use crate::state::MAX_RECURSIONS;
 use crate::{outbox, state};
 use api::{Engine, Ring, Side, Status, Table};
 use shm::RingName;
 use shm::drops::DropReason;
-use shm::message::{MAX_LINKS, TunnelId};
+use shm::message::{MAX_LINKS, MAX_PATHS, TunnelId};
 use shm::service::{Cipher, DeviceLoss};
 
 /// Versions, uptimes, and how full everything bounded is.
@@ -37,6 +38,8 @@ pub fn status(hub: &Hub, now_ms: u64) -> Status {
         peers_down: hub.server.absent().count() as u32
             + super::unregistered(hub, now_ms).values().sum::<u64>() as u32,
         engines: engines(hub),
+        netlink_overruns: hub.netlink.overruns,
+        recursive_routes: hub.state.recursions.total,
         rings: rings(hub),
         tables: tables(hub),
     }
@@ -104,6 +107,8 @@ fn tables(hub: &Hub) -> Vec<Table> {
     let state = &hub.state;
     let max_peers = hub.config.hub.max_peers as usize;
     let server = hub.server.server_counters();
+    let recursions = &state.recursions;
+    let (paths, paths_full) = state.paths();
     let (nexthops, nexthops_full) = state.kernel.nexthops();
     let buffers = hub.plane.as_ref().map(|plane| {
         let service = plane.segment.service();
@@ -117,6 +122,8 @@ fn tables(hub: &Hub) -> Vec<Table> {
         table("links", state.links.len(), MAX_LINKS, state.links.full()),
         table("links-transient", state.links.transient(), MAX_TRANSIENT, state.links.transient_full),
         table("routes", state.sync.routes.len(), state::MAX_ROUTES, state.routes_full),
+        table("recursive-routes", recursions.len(), MAX_RECURSIONS, recursions.full),
+        table("paths", paths, MAX_PATHS, paths_full),
         table("kernel-nexthops", nexthops, MAX_NEXTHOPS, nexthops_full),
         table("nhrp-cache", hub.server.len(), max_peers, server.cache_full),
         table(

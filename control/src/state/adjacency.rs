@@ -89,6 +89,7 @@ impl State {
         if let Some(old) = self.sync.peers.set(id, Some(row)) {
             self.release(old.link);
         }
+        self.check_recursion_to(id);
     }
 
     pub(super) fn acquire(&mut self, key: links::Key) -> Option<LinkId> {

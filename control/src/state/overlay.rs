@@ -1,9 +1,10 @@
 //! Where overlay packets go.
 
 use super::{Bound, MAX_ROUTES, State};
+use crate::kernel::Interface;
 use crate::links;
 use crate::prefix::{self, Prefix};
-use crate::rib::OverlayHop;
+use crate::rib::{Lead, OverlayHop};
 use shm::message::{Target, TunnelId};
 use std::net::Ipv4Addr;
 
@@ -43,24 +44,25 @@ impl State {
                 return Some(Wanted::Target(Target::Drop));
             }
         }
-        if let Some(hops) = self.rib.overlay_exact(prefix) {
-            return Some(self.through(host, hops));
+        if let Some((set, lead)) = self.rib.overlay_exact(prefix) {
+            let paths = self.paths_of(set).map(|id| Wanted::Target(Target::Paths(id)));
+            return Some(paths.unwrap_or_else(|| self.through(host, lead)));
         }
         let address = host?;
         if let Some((_, bound)) = self.host_binding(address) {
             return Some(Wanted::Target(bound.peer.map_or(Target::Unresolved, Target::Peer)));
         }
         let port = *self.hosts.get(&address)?;
-        let (_, hops) = self.rib.overlay(address)?;
-        (hops.first() == Some(&OverlayHop::Lan(port, None))).then_some(Wanted::Link((port, address)))
+        let (_, lead) = self.rib.overlay(address)?;
+        lead.is_attached_to(port).then_some(Wanted::Link((port, address)))
     }
 
     /// The first hop of a route that leads somewhere.
-    fn through(&self, host: Option<Ipv4Addr>, hops: &[OverlayHop]) -> Wanted {
-        if hops.is_empty() {
+    fn through(&self, host: Option<Ipv4Addr>, lead: &Lead<OverlayHop>) -> Wanted {
+        if lead.discard {
             return Wanted::Target(Target::Drop);
         }
-        let usable = |hop: &OverlayHop| match *hop {
+        let usable = |(hop, _): &(OverlayHop, u32)| match *hop {
             OverlayHop::Tunnel(tunnel, gateway) => {
                 let id = self.peer_of(tunnel, gateway.or(host)?)?;
                 Some(Wanted::Target(Target::Peer(id)))
@@ -70,10 +72,11 @@ impl State {
                 None => Wanted::Target(Target::Glean(port)),
             }),
         };
-        hops.iter().find_map(usable).unwrap_or(Wanted::Target(Target::Unresolved))
+        lead.hops.iter().find_map(usable).unwrap_or(Wanted::Target(Target::Unresolved))
     }
 
-    /// The binding that owns a host address: in the tunnel's subnet, or anywhere if the tunnel has none.
+    /// The binding that owns a host address: in the tunnel's subnet; or if the tunnel has none, anywhere but in the
+    /// subnet of a port.
     pub(super) fn host_binding(&self, address: Ipv4Addr) -> Option<(TunnelId, &Bound)> {
         self.bindings
             .range((address, TunnelId::MIN)..=(address, TunnelId::MAX))
@@ -83,7 +86,30 @@ impl State {
 
     /// Whether a tunnel's spokes may have an address.
     pub(super) fn admits(&self, tunnel: TunnelId, address: Ipv4Addr) -> bool {
-        let subnet = self.tunnels.get(usize::from(tunnel));
-        subnet.is_some_and(|subnet| subnet.len >= 31 || prefix::contains(*subnet, address))
+        let of_port = |(interface, subnet): (Interface, Prefix)| {
+            matches!(interface, Interface::Port(_)) && prefix::contains(subnet, address)
+        };
+        match self.tunnels.get(usize::from(tunnel)) {
+            Some(subnet) if subnet.len >= 31 => !self.kernel.addresses().any(of_port),
+            Some(subnet) => prefix::contains(*subnet, address),
+            None => false,
+        }
+    }
+
+    /// Whether the kernel is to have a host route to this address through this tunnel.
+    pub fn wants_host_route(&self, tunnel: TunnelId, address: Ipv4Addr) -> bool {
+        let enabled = self.host_routes.get(usize::from(tunnel)).is_some_and(|enabled| *enabled);
+        let owner =
+            || self.host_binding(address).filter(|(owner, bound)| *owner == tunnel && bound.peer.is_some());
+        enabled && !self.locals.contains_key(&address) && owner().is_some()
+    }
+
+    /// All addresses that may want one.
+    pub fn host_routes(&self) -> impl Iterator<Item = (TunnelId, Ipv4Addr)> + '_ {
+        let enabled = |tunnel: TunnelId| self.host_routes.get(usize::from(tunnel)).copied().unwrap_or(false);
+        self.bindings
+            .keys()
+            .map(|(address, tunnel)| (*tunnel, *address))
+            .filter(move |(tunnel, _)| enabled(*tunnel))
     }
 }

@@ -22,8 +22,8 @@ impl Overlay for State {
         {
             return vec![Reach::Spoke { tunnel, protocol: destination, prefix_len: 32 }];
         }
-        let Some((route, hops)) = self.rib.overlay(destination) else { return vec![Reach::None] };
-        let all = || hops.iter().map(|hop| self.reach(destination, route, hop));
+        let Some((route, lead)) = self.rib.overlay(destination) else { return vec![Reach::None] };
+        let all = || lead.hops.iter().map(|(hop, _)| self.reach(destination, route, hop));
         let usable: Vec<Reach> = all().filter_map(|(reach, usable)| usable.then_some(reach)).collect();
         match usable.is_empty() {
             true => vec![all().map(|(reach, _)| reach).next().unwrap_or(Reach::None)],

@@ -1,9 +1,9 @@
 //! What follows from a change of the kernel.
 
 use super::{Effect, State};
-use crate::kernel::Interface;
+use crate::kernel::{HopsId, Interface};
 use crate::prefix::{self, Prefix};
-use crate::rib::OverlayHop;
+use crate::rib::Refreshed;
 use crate::sync::LinkRow;
 use config::model::Role;
 use shm::message::{PeerId, Target};
@@ -13,10 +13,11 @@ use std::net::Ipv4Addr;
 impl State {
     /// Interface indexes mean something else: everything is read anew.
     pub(super) fn rebuild(&mut self) {
-        let old: Vec<Prefix> = self.rib.overlay_prefixes().collect();
-        let mut prefixes: BTreeSet<Prefix> = self.kernel.prefixes().chain(old).collect();
-        prefixes.extend(self.rib.underlay_prefixes());
-        prefixes.into_iter().for_each(|prefix| self.refresh_rib(prefix));
+        let sets: Vec<HopsId> = self.rib.sets().collect();
+        sets.into_iter().for_each(|set| self.turn(set));
+        self.todo.extend(self.kernel.prefixes());
+        self.todo.extend(self.rib.overlay_prefixes());
+        self.todo.extend(self.rib.underlay_prefixes());
         self.refresh_locals();
         let hosts: BTreeSet<Ipv4Addr> = self.hosts.keys().copied().collect();
         self.hosts.clear();
@@ -29,51 +30,39 @@ impl State {
         }
     }
 
-    pub(super) fn refresh_rib(&mut self, prefix: Prefix) {
-        let before = self.gateways(prefix);
-        let (underlay, overlay) = self.rib.refresh(&self.kernel, prefix);
+    /// Looks at the routes of a prefix; `anew`: also when they are the same, what they lead to may have changed.
+    pub(super) fn refresh_rib(&mut self, prefix: Prefix, anew: bool) {
+        let Refreshed { underlay, overlay, elsewhere } = self.rib.refresh(&self.kernel, prefix);
         if underlay {
             let (first, last) = prefix::range(prefix);
             let peers: Vec<PeerId> = self.peers.within(first, last).collect();
             peers.into_iter().for_each(|id| self.refresh_peer(id));
         }
-        if overlay {
-            self.index_gateways(prefix, before);
+        if let Some(before) = overlay {
+            if let Some((set, _)) = self.rib.overlay_exact(prefix) {
+                self.join(set, prefix);
+            }
             self.refresh_route(prefix);
+            before.into_iter().for_each(|set| self.leave(set, prefix));
+            self.check_recursion(prefix);
+        } else if anew {
+            self.check_recursion(prefix);
+            self.refresh_route(prefix);
+        }
+        if elsewhere || anew {
             let (first, last) = prefix::range(prefix);
             let hosts: Vec<Ipv4Addr> = self.hosts.range(first..=last).map(|(host, _)| *host).collect();
             hosts.into_iter().for_each(|host| self.refresh_route(prefix::host(host)));
+        }
+        if elsewhere {
             self.effects.push(Effect::Overlay(prefix));
-        }
-    }
-
-    pub(super) fn gateways(&self, prefix: Prefix) -> Vec<Ipv4Addr> {
-        let spoke = |hop: &OverlayHop| match hop {
-            OverlayHop::Tunnel(_, gateway) => *gateway,
-            OverlayHop::Lan(..) => None,
-        };
-        self.rib.overlay_exact(prefix).into_iter().flatten().filter_map(spoke).collect()
-    }
-
-    pub(super) fn index_gateways(&mut self, prefix: Prefix, before: Vec<Ipv4Addr>) {
-        for gateway in before {
-            if let Some(prefixes) = self.by_gateway.get_mut(&gateway) {
-                prefixes.remove(&prefix);
-                if prefixes.is_empty() {
-                    self.by_gateway.remove(&gateway);
-                }
-            }
-        }
-        for gateway in self.gateways(prefix) {
-            self.by_gateway.entry(gateway).or_default().insert(prefix);
         }
     }
 
     /// The host route of a spoke and the routes through it.
     pub(super) fn refresh_via(&mut self, protocol: Ipv4Addr) {
         self.refresh_route(prefix::host(protocol));
-        let routes: Vec<Prefix> = self.by_gateway.get(&protocol).into_iter().flatten().copied().collect();
-        routes.into_iter().for_each(|prefix| self.refresh_route(prefix));
+        self.refresh_through(protocol);
     }
 
     pub(super) fn refresh_neighbour(&mut self, index: u32, address: Ipv4Addr) {

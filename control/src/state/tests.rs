@@ -1,7 +1,7 @@
 //! Whatever happens in whatever order, the data plane ends up with what a fresh start would give it.
 
 use super::*;
-use crate::kernel::{Hop, Link, Neighbour, Route};
+use crate::kernel::{Hop, Installed, Link, Neighbour, NextHop, Route};
 use crate::links;
 use crate::prefix as net;
 use crate::sync::Outlet;
@@ -192,14 +192,21 @@ fn meaning(state: &State, plane: &Plane) -> Meaning {
         let session = protection.map(|protection| protection.session);
         ((*tunnel, *nbma, session), (key, mac, *multicast, *protection))
     });
+    let way = |target: &Target| match target {
+        Target::Peer(id) => {
+            let (tunnel, nbma, _, _, protection) = &plane.peers[id];
+            format!("peer {tunnel} {nbma} {:?}", protection.map(|p| p.session))
+        }
+        Target::Link(id) => format!("link {:?}", link(*id)),
+        other => format!("{other:?}"),
+    };
     let routes = plane.routes.iter().map(|(prefix, target)| {
         let text = match target {
-            Target::Peer(id) => {
-                let (tunnel, nbma, _, _, protection) = &plane.peers[id];
-                format!("peer {tunnel} {nbma} {:?}", protection.map(|p| p.session))
+            Target::Paths(id) => {
+                let ways: Vec<String> = plane.paths[id].as_slice().iter().map(way).collect();
+                ways.join(" or ")
             }
-            Target::Link(id) => format!("link {:?}", link(*id)),
-            other => format!("{other:?}"),
+            other => way(other),
         };
         (*prefix, text)
     });
@@ -207,6 +214,7 @@ fn meaning(state: &State, plane: &Plane) -> Meaning {
 }
 
 fn settle(state: &mut State, plane: &mut Plane) {
+    while state.work() {}
     plane.room = usize::MAX;
     assert!(state.sync.push(plane));
     plane.room = 0;
@@ -221,7 +229,7 @@ fn route(to: &str, index: u32, gateway: Option<&str>) -> Route {
         prefix: prefix(to),
         metric: 0,
         protocol: 2,
-        hops: vec![Hop { index, gateway: gateway.map(ip) }],
+        hops: vec![Hop { index, gateway: gateway.map(ip), weight: 1 }],
         nexthop: None,
     }
 }
@@ -332,6 +340,118 @@ fn overlay_targets() {
     assert!(matches!(want(&state, "10.1.0.7/32"), Some(Target::Link(_))));
     state.fact(Fact::Neighbour(Neighbour { mac: None, failed: true, ..station }));
     assert_eq!(want(&state, "10.1.0.7/32"), None);
+}
+
+/// A next-hop object through the first tunnel.
+fn object(id: u32, gateway: &str) -> Fact {
+    Fact::NextHop(id, NextHop::Single(Some(Hop { index: 4, gateway: Some(ip(gateway)), weight: 1 })))
+}
+
+/// Where a prefix leads, by the entry that it shares.
+fn shared(state: &State, at: &str) -> Vec<Target> {
+    match state.sync.routes.get(&prefix(at)) {
+        Some(Target::Paths(id)) => state.sync.paths.get(id).unwrap().as_slice().to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_change_of_next_hop_is_one_update_whatever_the_number_of_prefixes() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    let mut plane = Plane::default();
+    state.fact(object(1, "10.255.0.11"));
+    let through =
+        |n: u8| Route { hops: vec![], nexthop: Some(1), ..route(&format!("10.200.{n}.0/24"), 0, None) };
+    state.fact(Fact::Route(through(0), false));
+    assert_eq!(
+        state.sync.routes.get(&prefix("10.200.0.0/24")),
+        Some(&Target::Unresolved),
+        "alone, it has its own"
+    );
+    (1..=255).for_each(|n| state.fact(Fact::Route(through(n), false)));
+    assert_eq!((shared(&state, "10.200.0.0/24"), state.paths()), (vec![Target::Unresolved], (1, 0)));
+    settle(&mut state, &mut plane);
+    // The spoke registers: itself, its link, its host route, and all behind it at once.
+    assert!(state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false));
+    assert_eq!((state.sync.paths.pending(), state.sync.routes.pending()), (1, 1));
+    assert_eq!(shared(&state, "10.200.255.0/24"), [Target::Peer(0)]);
+    settle(&mut state, &mut plane);
+    // The object turns to another spoke, moves to the data centre, and becomes a group.
+    assert!(state.bind(0, ip("10.255.0.12"), ip("203.0.113.12"), false));
+    settle(&mut state, &mut plane);
+    state.effects.clear();
+    state.fact(object(1, "10.255.0.12"));
+    assert_eq!(state.sync.pending(), 1);
+    assert_eq!(shared(&state, "10.200.7.0/24"), [Target::Peer(1)]);
+    assert_eq!(state.effects, [Effect::Overlay(prefix("0.0.0.0/0"))], "all answers are looked at, once");
+    assert_eq!(
+        state.lookup(ip("10.200.7.1")),
+        Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.12"), prefix_len: 24 }
+    );
+    settle(&mut state, &mut plane);
+    let lan = Hop { index: 3, gateway: Some(ip("10.1.0.254")), weight: 1 };
+    state.fact(Fact::NextHop(1, NextHop::Single(Some(lan))));
+    settle(&mut state, &mut plane);
+    assert!(matches!(shared(&state, "10.200.7.0/24")[..], [Target::Link(_)]));
+    assert_eq!(state.lookup(ip("10.200.7.1")), Reach::Hub { prefix_len: 24 });
+    // One prefix is left: it gets its own target, and the entry goes.
+    (1..=255).for_each(|n| state.fact(Fact::RouteGone(through(n))));
+    assert_eq!(state.paths(), (0, 0));
+    assert!(matches!(state.sync.routes.get(&prefix("10.200.0.0/24")), Some(Target::Link(_))));
+    settle(&mut state, &mut plane);
+    state.fact(Fact::NextHopGone(1));
+    settle(&mut state, &mut plane);
+    assert_eq!((plane.paths.len(), plane.routes.contains_key(&prefix("10.200.0.0/24"))), (0, false));
+    assert!(state.fans.keys().all(|set| state.kernel.hops(*set).is_some()), "no set outlives its routes");
+}
+
+#[test]
+fn all_usable_hops_of_a_route_are_used_by_their_weights() {
+    let mut state = State::new(&config());
+    twins(&mut state);
+    let hop = |index, gateway: &str, weight| Hop { index, gateway: Some(ip(gateway)), weight };
+    let hops = vec![hop(4, "10.255.0.11", 3), hop(4, "10.255.0.12", 6), hop(3, "10.1.0.254", 3)];
+    state.fact(Fact::Route(Route { hops, ..route("10.200.0.0/16", 0, None) }, false));
+    let link = |state: &State| state.links.id((1, ip("10.1.0.254"))).map(Target::Link).unwrap();
+    assert_eq!(shared(&state, "10.200.0.0/16"), [link(&state)]);
+    assert!(state.bind(0, ip("10.255.0.12"), ip("203.0.113.12"), false));
+    assert_eq!(shared(&state, "10.200.0.0/16"), [Target::Peer(0), Target::Peer(0), link(&state)]);
+    assert!(state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false));
+    let all = [Target::Peer(1), Target::Peer(0), Target::Peer(0), link(&state)];
+    assert_eq!(shared(&state, "10.200.0.0/16"), all);
+    let Reach::Spoke { protocol, .. } = state.lookup(ip("10.200.1.1")) else { panic!("not behind a spoke") };
+    assert_eq!(protocol, ip("10.255.0.11"));
+    // The spoke in the middle moves: neither its prefixes nor the entry hear of it.
+    let mut plane = Plane::default();
+    settle(&mut state, &mut plane);
+    assert!(state.bind(0, ip("10.255.0.12"), ip("203.0.113.99"), false));
+    assert_eq!((state.sync.paths.pending(), state.sync.routes.pending()), (0, 0));
+    // The port to the data centre goes down: the rest goes on.
+    state.fact(Fact::Link(Link { index: 3, name: "lan0".into(), mtu: 1500, ..Link::default() }));
+    settle(&mut state, &mut plane);
+    assert_eq!(shared(&state, "10.200.0.0/16"), [Target::Peer(1), Target::Peer(0), Target::Peer(0)]);
+}
+
+#[test]
+fn spokes_are_spread_over_several_ways_of_the_underlay() {
+    let mut config = config();
+    config.hub.max_peers = 1_000;
+    let mut state = State::new(&config);
+    twins(&mut state);
+    let hop = |last| Hop { index: 2, gateway: Some(Ipv4Addr::new(203, 0, 113, last)), weight: 1 };
+    state.fact(Fact::Route(Route { hops: vec![hop(253), hop(254)], ..route("0.0.0.0/0", 0, None) }, false));
+    for n in 0..1_000u32 {
+        assert!(state.bind(0, Ipv4Addr::from(0x0aff_0010 + n), Ipv4Addr::from(0xc612_0000 + n), false));
+    }
+    let over = |state: &State, last| {
+        let link = state.links.id((0, Ipv4Addr::new(203, 0, 113, last)));
+        state.sync.peers.iter().filter(|(_, row)| Some(row.link) == link).count()
+    };
+    assert!((400..600).contains(&over(&state, 253)) && over(&state, 253) + over(&state, 254) == 1_000);
+    // One is withdrawn: all take the other.
+    state.fact(Fact::Route(Route { hops: vec![hop(254)], ..route("0.0.0.0/0", 0, None) }, true));
+    assert_eq!(over(&state, 254), 1_000);
 }
 
 #[test]
@@ -472,16 +592,16 @@ fn some_route(p: u8, hop: u8) -> Route {
             [usize::from(p)];
     let hops = match hop {
         0 => vec![],
-        1 => vec![Hop { index: 2, gateway: Some(ip("203.0.113.254")) }],
-        2 => vec![Hop { index: 3, gateway: Some(ip("10.1.0.254")) }],
-        3 => vec![Hop { index: 3, gateway: None }],
+        1 => vec![Hop { index: 2, gateway: Some(ip("203.0.113.254")), weight: 1 }],
+        2 => vec![Hop { index: 3, gateway: Some(ip("10.1.0.254")), weight: 1 }],
+        3 => vec![Hop { index: 3, gateway: None, weight: 1 }],
         4 => vec![
-            Hop { index: 4, gateway: Some(protocol(0, 1)) },
-            Hop { index: 5, gateway: Some(protocol(1, 2)) },
+            Hop { index: 4, gateway: Some(protocol(0, 1)), weight: 1 },
+            Hop { index: 5, gateway: Some(protocol(1, 2)), weight: 1 },
         ],
-        5 => vec![Hop { index: 4, gateway: Some(protocol(0, 2)) }],
-        6 => vec![Hop { index: 5, gateway: None }],
-        _ => vec![Hop { index: 2, gateway: None }],
+        5 => vec![Hop { index: 4, gateway: Some(protocol(0, 2)), weight: 1 }],
+        6 => vec![Hop { index: 5, gateway: None, weight: 1 }],
+        _ => vec![Hop { index: 2, gateway: None, weight: 1 }],
     };
     Route { prefix: prefix(to), metric: u32::from(hop % 3), protocol: 4, hops, nexthop: None }
 }
@@ -633,6 +753,12 @@ fn a_session_s_peers_follow_it_and_a_sleeping_map_has_none() {
     assert_eq!(plane.peers.len(), 1);
 }
 
+/// A route as the kernel would tell it.
+fn told(route: &Installed<'_>) -> Route {
+    let Installed { prefix, metric, protocol, hops, nexthop, .. } = *route;
+    Route { prefix, metric, protocol, hops: hops.to_vec(), nexthop }
+}
+
 /// A state that learns the end result only.
 fn afresh(state: &State) -> State {
     let mut config = config();
@@ -649,7 +775,7 @@ fn afresh(state: &State) -> State {
     state.sync.inbound.iter().for_each(|(id, row)| fresh.sync.inbound.set(*id, Some(row.clone())));
     state.sync.outbound.iter().for_each(|(id, row)| fresh.sync.outbound.set(*id, Some(row.clone())));
     state.kernel.neighbours().for_each(|(_, n)| fresh.fact(Fact::Neighbour(*n)));
-    state.kernel.routes().for_each(|r| fresh.fact(Fact::Route(r.clone(), false)));
+    state.kernel.routes().for_each(|r| fresh.fact(Fact::Route(told(&r), false)));
     let index = |interface| state.kernel.link(interface).unwrap().index;
     state.kernel.addresses().for_each(|(i, p)| fresh.fact(Fact::Address(index(i), p)));
     fresh

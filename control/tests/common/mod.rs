@@ -76,6 +76,64 @@ impl World {
         assert!(status.success(), "{command}");
     }
 
+    /// Starts `ip` inside.
+    pub fn spawn_ip(&self, arguments: &str) -> Child {
+        Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')).spawn().unwrap()
+    }
+
+    /// Watches what the kernel tells about something from now on.
+    pub fn monitor(&self, what: &str) -> Monitor {
+        let output = self.directory.join("monitor");
+        let file = std::fs::File::create(&output).unwrap();
+        let mut ip = Command::new("ip");
+        let child = ip.args(["-n", &self.name, "monitor", what]).stdout(file).spawn().unwrap();
+        let monitor = Monitor { child, output, namespace: self.name.clone() };
+        monitor.seen("192.0.2.1");
+        monitor
+    }
+
+    /// Starts FRR's zebra, which tells its routes by FPM, and staticd with these routes.
+    pub fn frr(&self, routes: &str) -> Vec<Daemon> {
+        let directory = self.directory.join("frr");
+        std::fs::create_dir_all(&directory).unwrap();
+        // They give up being root.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(&directory, open).unwrap();
+        let at = |name: &str| directory.join(name).display().to_string();
+        std::fs::write(at("zebra.conf"), "fpm address 127.0.0.1 port 2620\n").unwrap();
+        std::fs::write(at("staticd.conf"), routes).unwrap();
+        let start = |name: &str, more: &[&str]| {
+            let child = Command::new("ip")
+                .args([
+                    "netns",
+                    "exec",
+                    &self.name,
+                    &format!("/usr/lib/frr/{name}"),
+                    "-u",
+                    "root",
+                    "-g",
+                    "root",
+                ])
+                .args(["-f", &at(&format!("{name}.conf")), "-i", &at(&format!("{name}.pid"))])
+                .args(["-z", &at("zserv.api"), "--vty_socket", &at(""), "-P", "0"])
+                .args(more)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            Daemon(child)
+        };
+        let zebra = start("zebra", &["-M", "dplane_fpm_nl"]);
+        wait("zebra", || directory.join("zserv.api").exists().then_some(()));
+        vec![start("staticd", &[]), zebra]
+    }
+
+    /// Changes the configuration.
+    pub fn reconfigure(&self, change: impl FnOnce(String) -> String) {
+        let path = self.directory.join("hub.toml");
+        let text = change(std::fs::read_to_string(&path).unwrap());
+        std::fs::write(path, text).unwrap();
+    }
+
     /// Starts control inside.
     pub fn control(&self) -> Control {
         let child = Command::new("ip")
@@ -211,6 +269,18 @@ impl Control {
         wait("control to end", || self.child.try_wait().unwrap()).success()
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    }
+
+    /// How much memory it has, in the kernel's words.
+    pub fn memory(&self) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS: ?").to_string()
+    }
+
     /// SIGTERM; whether it ended well.
     pub fn terminate(mut self) -> bool {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
@@ -220,6 +290,52 @@ impl Control {
 }
 
 impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A daemon that is killed when it is not wanted any more.
+pub struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A running `ip monitor`.
+pub struct Monitor {
+    child: Child,
+    output: PathBuf,
+    namespace: String,
+}
+
+impl Monitor {
+    /// Has routes come until one is seen: all before it has been written, then.
+    fn seen(&self, mark: &str) -> String {
+        let mut metric = 0;
+        wait("the monitor", || {
+            metric += 1;
+            let arguments = format!("route add blackhole {mark} metric {metric}");
+            let mut ip = Command::new("ip");
+            let added = ip.args(["-n", &self.namespace]).args(arguments.split(' ')).status().unwrap();
+            assert!(added.success(), "{arguments}");
+            std::thread::sleep(Duration::from_millis(20));
+            let text = std::fs::read_to_string(&self.output).unwrap();
+            text.contains(mark).then_some(text)
+        })
+    }
+
+    /// What was seen since the start.
+    pub fn end(&mut self) -> String {
+        self.seen("192.0.2.2")
+    }
+}
+
+impl Drop for Monitor {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -365,7 +481,7 @@ impl Plane {
     pub fn turn(&mut self) {
         self.segment.heartbeat(shm::clock::now_ms());
         let tables = &mut self.tables;
-        self.updates.receive(256, |update| tables.apply(&update));
+        self.updates.receive(4_096, |update| tables.apply(&update));
         let injected = &mut self.injected;
         self.inject.receive(256, |inject| {
             injected.push(Sent {

@@ -1,10 +1,11 @@
 //! `show ip route`.
 
 use super::{foreign, lines};
-use api::{Origin, Route, Target};
+use api::{Origin, Route, Target, Way};
 
 const CODES: &str = "\
-Codes: L - local, C - connected, S - static, H - NHRP, K - kernel (routing daemon or ip route)
+Codes: L - local, C - connected, S - static, H - NHRP, B - BGP, D - EIGRP, O - OSPF, R - RIP, i - IS-IS,
+       K - another routing daemon or ip route; [protocol], * weight
 ";
 
 /// The codes and one line per route.
@@ -13,10 +14,8 @@ pub fn routes(routes: &[Route]) -> String {
         return "No route.\n".into();
     }
     let width = routes.iter().map(|route| route.prefix.to_string().len()).max().unwrap_or(0);
-    let line = |route: &Route| {
-        format!("{}     {:<width$} {}", code(&route.origin), route.prefix.to_string(), way(route))
-    };
-    format!("{CODES}\n{}", lines(routes.iter().map(line).collect()))
+    let all = routes.iter().flat_map(|route| rows(route, width));
+    format!("{CODES}\n{}", lines(all.collect()))
 }
 
 fn code(origin: &Origin) -> char {
@@ -25,12 +24,41 @@ fn code(origin: &Origin) -> char {
         Origin::Local => 'L',
         Origin::Static => 'S',
         Origin::Nhrp => 'H',
-        Origin::Kernel(_) => 'K',
+        Origin::Kernel(protocol) => match protocol.as_str() {
+            "bgp" => 'B',
+            "eigrp" => 'D',
+            "ospf" => 'O',
+            "rip" => 'R',
+            "isis" => 'i',
+            _ => 'K',
+        },
     }
 }
 
-fn way(route: &Route) -> String {
-    let way = match &route.target {
+/// A line for each way.
+fn rows(route: &Route, width: usize) -> Vec<String> {
+    let (code, prefix) = (code(&route.origin), route.prefix.to_string());
+    let origin = match &route.origin {
+        Origin::Kernel(protocol) => format!(" [{}]", foreign(protocol)),
+        _ => String::new(),
+    };
+    let origin = match route.recursive {
+        Some(nbma) => format!("{origin} (recursive: covers NBMA {nbma}, refused as a way there)"),
+        None => origin,
+    };
+    let Target::Multipath { ways } = &route.target else {
+        return vec![format!("{code}     {prefix:<width$} {}{origin}", way(&route.target))];
+    };
+    let line = |(n, one): (usize, &Way)| {
+        let (code, prefix) = if n == 0 { (code, prefix.as_str()) } else { (' ', "") };
+        let weight = if one.weight == 1 { String::new() } else { format!(" * {}", one.weight) };
+        format!("{code}     {prefix:<width$} {}{weight}{origin}", way(&one.target))
+    };
+    ways.iter().enumerate().map(line).collect()
+}
+
+fn way(target: &Target) -> String {
+    match target {
         Target::Peer { interface, via, nbma } => format!("via {via}, {interface} (NBMA {nbma})"),
         Target::NextHop { interface, via, resolved: true } => format!("via {via}, {interface}"),
         Target::NextHop { interface, via, resolved: false } => {
@@ -40,10 +68,7 @@ fn way(route: &Route) -> String {
             format!("is directly connected, {interface}")
         }
         Target::Unresolved { via } => format!("via {via} (not registered: packets are dropped)"),
+        Target::Multipath { ways } => format!("{} ways", ways.len()),
         Target::Discard => "is discarded, Null0".into(),
-    };
-    match &route.origin {
-        Origin::Kernel(protocol) => format!("{way} [{}]", foreign(protocol)),
-        _ => way,
     }
 }

@@ -17,7 +17,8 @@ fn hub() -> State {
 }
 
 fn multipath(to: &str, hops: &[(u32, &str)]) -> Route {
-    let hops = hops.iter().map(|(index, gateway)| Hop { index: *index, gateway: Some(ip(gateway)) });
+    let hops =
+        hops.iter().map(|(index, gateway)| Hop { index: *index, gateway: Some(ip(gateway)), weight: 1 });
     Route { hops: hops.collect(), ..route(to, 4, None) }
 }
 
