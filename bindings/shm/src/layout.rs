@@ -21,8 +21,9 @@ pub const MAX_PEERS: u32 = 1 << 20;
 pub(crate) const UPDATE_SLOTS: usize = 16_384;
 /// Slots of the inject ring: 4 MiB.
 pub(crate) const INJECT_SLOTS: usize = 1_024;
-/// Slots of each worker's event ring: 4 MiB.
-pub(crate) const EVENT_SLOTS: usize = 1_024;
+/// Slots of each worker's event ring: 16 MiB. What NHRP and IKE have of it each, six sixteenths, takes the first messages
+/// of thousands of spokes that come back at once.
+pub(crate) const EVENT_SLOTS: usize = 4_096;
 const _: () = assert!(UPDATE_SLOTS.is_power_of_two() && INJECT_SLOTS.is_power_of_two());
 const _: () = assert!(EVENT_SLOTS.is_power_of_two());
 

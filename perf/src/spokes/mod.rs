@@ -5,6 +5,7 @@
 //! which a real LAN may be. With a pre-shared key its tunnel is protected: IKEv2 with the hub first, and with another
 //! spoke before it takes the direct way. Everything it does is told as one JSON object per line on standard output.
 
+mod bfd;
 mod client;
 mod cost;
 mod guard;
@@ -104,6 +105,9 @@ pub struct Args {
     /// TUN device for the packets of the spoke (with several spokes: NAME0, NAME1, …) instead of the responder.
     #[arg(long)]
     pub tun: Option<String>,
+    /// Answer BFD of the hub (RFC 5881): one session a spoke, at the hub's pace.
+    #[arg(long, conflicts_with = "tun")]
+    pub bfd: bool,
     /// Traffic: numbered packets per second, in all, from each spoke to another. 0: none.
     #[arg(long, default_value_t = 0)]
     pub rate: u64,

@@ -120,6 +120,8 @@ pub struct Totals {
     pub stray: u64,
     /// Packets the kernel dropped because the emulator was too slow.
     pub receive_drops: u64,
+    /// BFD sessions with the hub.
+    pub bfd: super::bfd::Counts,
     /// Numbered packets.
     pub traffic: super::traffic::Counts,
     /// Tunnel protection, if there is any.

@@ -6,6 +6,7 @@ mod phase;
 mod protected;
 mod totals;
 
+use super::bfd;
 use super::client::{Client, Output};
 use super::guard::Guard;
 use super::message::Common;
@@ -40,6 +41,7 @@ pub struct Runner {
     tuns: Vec<TunTap>,
     deadlines: Deadlines,
     traffic: Option<Traffic>,
+    bfd: Option<bfd::Sessions>,
     /// Numbered packets whose time has come, whether the kernel took them or not.
     paced: u64,
     totals: Totals,
@@ -90,6 +92,7 @@ impl Runner {
             next_census: Instant::now(),
             deadlines: Deadlines::new(clients.iter().map(|client| first(client.me.index)).collect()),
             traffic: (args.rate > 0).then(|| Traffic::new(clients.len(), args.size)),
+            bfd: args.bfd.then(|| bfd::Sessions::new(clients.len())),
             totals: Totals { spokes: args.count, ..Totals::default() },
             drops_before: Underlay::drops(),
             start: Instant::now(),

@@ -51,6 +51,12 @@ impl Runner {
         if self.traffic.as_mut().is_some_and(|traffic| traffic.receive(&packet, index)) {
             return;
         }
+        if let Some(answer) = self.bfd.as_mut().and_then(|sessions| sessions.answer(&packet, index)) {
+            if !answer.is_empty() {
+                self.outer(index, packet.source(), ip4::TOS_CS6, &answer, now);
+            }
+            return;
+        }
         match echo_reply(&packet) {
             Some(reply) => {
                 self.totals.echoed += 1;

@@ -1,5 +1,6 @@
 //! What is told of all spokes together.
 
+use super::super::bfd;
 use super::super::client::Requests;
 use super::super::report::Totals;
 use super::super::traffic::Traffic;
@@ -31,6 +32,7 @@ impl Runner {
             answers: self.sum(|requests| requests.answers),
             shortcuts,
             receive_drops: Underlay::drops().saturating_sub(self.drops_before),
+            bfd: self.bfd.as_ref().map(bfd::Sessions::counts).unwrap_or_default(),
             traffic: self.traffic.as_ref().map(Traffic::counts).unwrap_or_default(),
             protection: self.protection(),
             ..self.totals.clone()
