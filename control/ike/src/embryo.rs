@@ -74,3 +74,19 @@ pub(crate) struct AuthProgress {
     pub(crate) verified: Option<crate::certificate::Verified>,
     pub(crate) signed: Option<crate::crypto::signature::AuthData>,
 }
+
+/// One step of it.
+#[derive(Clone)]
+pub(crate) enum Step {
+    Verified(crate::certificate::Verified),
+    Signed(crate::crypto::signature::AuthData),
+}
+
+impl AuthProgress {
+    pub(crate) fn note(&mut self, step: Step) {
+        match step {
+            Step::Verified(verified) => self.verified = Some(verified),
+            Step::Signed(signed) => self.signed = Some(signed),
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! IKE_INTERMEDIATE: additional key exchanges before authentication (RFC 9242, RFC 9370), for methods whose values are
 //! too big for IKE_SA_INIT: ML-KEM.
 
+use crate::auth::{not_signed, not_verified};
 use crate::counters::Count;
 use crate::crypto::auth::intermediate as int_auth;
 use crate::crypto::{Keys, Nonces, Role};
 use crate::cx::Cx;
+use crate::embryo::Step;
 use crate::ike_sa::{IkeSa, Secured};
 use crate::job::{Outcome, Work};
 use crate::message::{Outline, head, with_flags};
@@ -94,8 +96,14 @@ impl Responder {
                 self.failed_sa(cx, sa, Trouble::new(Cause::Syntax, format!("key exchange failed: {error}")));
                 return self.syntax(sa, cx, &request, &ParseError::BodyTruncated { kind, have: 0, need: 0 });
             }
-            Outcome::Verified(result) => return self.verified(sa, cx, &request, result),
-            Outcome::Signed(result) => return self.signed(sa, cx, &request, result),
+            Outcome::Verified(result) => {
+                let result = result.map(Step::Verified).map_err(not_verified);
+                return self.signature_done(sa, cx, &request, result);
+            }
+            Outcome::Signed(result) => {
+                let result = result.map(Step::Signed).map_err(not_signed);
+                return self.signature_done(sa, cx, &request, result);
+            }
             Outcome::Generated(_) | Outcome::Agreed(_) => return,
         }
         self.request(sa, cx, request);

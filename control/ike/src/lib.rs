@@ -9,7 +9,8 @@
 //! | `responder` | the state, and where each event goes |
 //! | `receive`, `send`, `message`, `fragments` | messages under an IKE SA's keys, in and out |
 //! | `init`, `intermediate`, `auth`, `create_child`, `followup`, `informational` | one kind of exchange each, as the peer begins it |
-//! | `initiator`, `venture`, `rekey` | CREATE_CHILD_SA as we begin it, and when both sides do |
+//! | `establishment`, `heir` | what comes of IKE_AUTH, and of a rekey of the IKE SA by the peer |
+//! | `initiator`, `venture`, `answers`, `rekey` | CREATE_CHILD_SA as we begin it, and when both sides do |
 //! | `negotiation`, `proposal`, `offer`, `selection`, `selectors`, `nat` | what is agreed on |
 //! | `ike_sa`, `embryo`, `child`, `serve`, `ask` | the state of one IKE SA and its parts |
 //! | `half_open`, `cookie`, `throttle`, `tasks` | what strangers may make us do, and how much of it |
@@ -19,6 +20,7 @@
 
 mod action;
 mod admin;
+mod answers;
 mod ask;
 mod auth;
 pub mod certificate;
@@ -32,11 +34,13 @@ pub mod crypto;
 mod cx;
 mod embryo;
 mod esp_keys;
+mod establishment;
 mod export;
 mod failures;
 mod followup;
 mod fragments;
 mod half_open;
+mod heir;
 mod host;
 pub mod identity;
 mod ike_sa;
