@@ -65,7 +65,7 @@ captured_at() {
 TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE)
 # Warnings that speak of the conversation and not of the packet; and the sum 0xffff that Linux hosts write where 0x0000
 # comes out, which is the same number, in one of 65,536 segments. FRR's long UPDATEs are of RFC 8654.
-TSHARK_CONVERSATION='bgp.length.invalid or icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
+TSHARK_CONVERSATION='bgp.length.invalid or tcp.options.sack.dsack or icmp.resp_not_found or tcp.analysis.flags or tcp.connection.rst or tcp.checksum.ffff'
 
 # SPIs whose packets tshark can decrypt and not check, for a display filter.
 unchecked_spis() {

@@ -32,7 +32,8 @@ frr_kill() {
     wait_until 10 gone "$pid" || warn "$2 in $1 does not end"
 }
 
-# Routes that a zebra of ours finds in the kernel when it starts are an earlier life's; it keeps them so many seconds for
+# bgpd does not tell its routes to a zebra that was started anew under it: zebra is started with all others. Routes that it
+# finds in the kernel then are an earlier life's; it keeps them so many seconds for
 # the daemons that will want them again.
 ZEBRA_KEEPS=60
 # shellcheck disable=SC2046  # an option and its value, or none

@@ -60,9 +60,12 @@ $NHRP"
 )
 
 ours_reconfigure() {
+    local twin
     frr_stop "$HUB_NS"
     hub_down
     rm -rf "$(hub_dir)/state" "$(hub_dir)/run"
+    # They outlive the processes, with the addresses that they had.
+    for twin in wan lan tun0; do ip -n "$NET_ID-$HUB_NS" link del "$twin" 2>/dev/null || true; done
     ours_write
     dataplane_start
     control_start

@@ -80,7 +80,7 @@ spoke_kernel_uses() { guest "s$1" ip xfrm state | grep -E "$2"; }
 # claims that none was lost. Spoke 1 must take no shortcut.
 flood_begin() {
     FLOOD=$1
-    in_lan "${4:-1}" -t 200 ping -q -i "0.$(printf %03d "$2")" -c "$1" -W 5 "${3:-$(spoke_host 2)}" >"$RUN/flood" 2>&1 &
+    in_lan "${4:-1}" -t 300 ping -q -i "0.$(printf %03d "$2")" -c "$1" -W 5 "${3:-$(spoke_host 2)}" >"$RUN/flood" 2>&1 &
     FLOODING=$!
 }
 flood_goes_on() { holds "${1:-the flood lasted longer}" alive "$FLOODING"; }

@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2034
 TITLE="a protected spoke is cut off: the hub asks whether it lives; back again it gets its session by itself"
 HUBS="ours frr"
+LIMIT=500
 PROTECTION=psk
 HUB_IS=(DPD=3)
 SPOKES_ARE=(DPD=3)
 
-# IKE's timers let go of a peer after 165 s without an answer, as strongSwan's do. LAB_LONG=1 waits for that.
+# IKE's timers let go of a peer after 165 s without an answer, as strongSwan's do. LAB_LONG=1, which a nightly run sets, waits for that.
 hub_asked() { captured "$HUB_SIDE" "udp port 500 and udp[26] = 37 and src host $HUB_NBMA and dst host $(spoke_nbma 2)"; }
 hub_asked_again() { [ "$(hub_asked)" -ge $((asked + 3)) ]; }
 hub_has_no_session() { ! hub_has_session 2; }

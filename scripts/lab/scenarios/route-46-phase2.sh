@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 TITLE="Phase 2: the hub reflects routes with their next hops and redirects nobody; who has the other's address goes direct"
 HUBS="ours"
+NIGHTLY=1
 PROTECTION=psk
 SPOKES="1 2"
 HUB_IS=(ROUTING=ibgp ROUTES= OFFER=preserve PHASE=2)
