@@ -3,10 +3,11 @@
 use super::*;
 use serde_json::Value;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../../../testdata/esp/mcgrew.json"),
     include_str!("../../../testdata/esp/dpdk.json"),
     include_str!("../../../testdata/esp/nhrp.json"),
+    include_str!("../../../testdata/esp/wycheproof.json"),
 ];
 
 struct Vector {
@@ -43,7 +44,7 @@ fn vectors() -> Vec<Vector> {
 #[test]
 fn packets_of_others_open() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 29);
+    assert_eq!(vectors.len(), 29 + 55);
     for choice in Choice::every() {
         let mut crypto = crypto(&choice);
         for vector in &vectors {
