@@ -106,7 +106,7 @@ fn tables(args: &Args) -> String {
 }
 
 fn capture(args: &Args) -> Vec<u8> {
-    let scenario = Scenario { spokes: args.spokes, key: args.key, redirect: false };
+    let scenario = Scenario { spokes: args.spokes, key: args.key, redirect: false, multicast_rate: None };
     let mut pairs = Pairs::new(args.spokes);
     let mut writer = pcap::Writer::new(pcap::LINK_ETHERNET);
     let mut frame = [0; 1_600];

@@ -1,6 +1,7 @@
 //! Where figures come from: no figure without its machine and command.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,12 @@ pub fn resident() -> u64 {
 /// How often this thread has gone to sleep of its own accord: for a lock, for a device, for time.
 pub fn slept() -> u64 {
     status("thread-self", "voluntary_ctxt_switches:")
+}
+
+/// CPU time that this thread has had, in nanoseconds.
+pub fn cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// A number of `/proc/*/status`.

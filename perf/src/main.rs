@@ -7,9 +7,11 @@ mod forward;
 mod ike;
 mod machine;
 mod port;
+mod replicate;
 mod scenario;
 mod sent;
 mod spokes;
+mod spread;
 mod tables;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +35,8 @@ enum Command {
     Crypto(crypto::Args),
     /// Measures what routes cost: to load, to keep, to change, to look up, and what workers notice of it.
     Tables(tables::Args),
+    /// Measures multicast to all spokes: what a copy costs, and how evenly copies leave.
+    Replicate(replicate::Args),
     /// Measures latency and loss through a running hub, and through dpdk-testpmd beside it.
     Port(port::Args),
     /// Writes configuration and tables of a hub that knows the benchmark's spokes, and a capture of their frames.
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Forward(args) => forward::run(&args).map_err(Into::into),
         Command::Crypto(args) => crypto::run(&args).map_err(Into::into),
         Command::Tables(args) => tables::run(&args).map_err(Into::into),
+        Command::Replicate(args) => replicate::run(&args).map_err(Into::into),
         Command::Port(args) => port::run(&args).map_err(Into::into),
         Command::HubFiles(args) => files::run(&args).map_err(Into::into),
     };

@@ -88,6 +88,8 @@ pub struct Scenario {
     pub key: Option<u32>,
     /// Phase 3: the hub looks whether to redirect.
     pub redirect: bool,
+    /// Copies per second of a multicast packet to the spokes, which all take multicast then.
+    pub multicast_rate: Option<u32>,
 }
 
 /// Why the tables could not be made.
@@ -152,7 +154,14 @@ impl Scenario {
     pub fn spoke(&self, id: u32, protection: Option<Protection>) -> [Update; 2] {
         let prefix = Ipv4Addr::from_bits(host(id).to_bits() & 0xffff_ff00);
         [
-            Update::Peer { id, tunnel: 0, nbma: nbma(id), link: 0, multicast: false, protection },
+            Update::Peer {
+                id,
+                tunnel: 0,
+                nbma: nbma(id),
+                link: 0,
+                multicast: self.multicast_rate.is_some(),
+                protection,
+            },
             Update::Route { prefix, len: 24, target: Target::Peer(id) },
         ]
     }
@@ -176,7 +185,7 @@ impl Scenario {
             network_id: 1,
             redirect: self.redirect,
             redirect_timeout: 8_000,
-            multicast_rate: 100_000,
+            multicast_rate: self.multicast_rate.unwrap_or(100_000),
             protected,
         };
         Settings {
@@ -290,7 +299,7 @@ mod tests {
     #[test]
     fn frames_are_well_formed() {
         for key in [None, Some(42)] {
-            let scenario = Scenario { spokes: MAX_SPOKES, key, redirect: false };
+            let scenario = Scenario { spokes: MAX_SPOKES, key, redirect: false, multicast_rate: None };
             let mut frame = [0xee; 1_600];
             for (from, to, size) in [(0, MAX_SPOKES - 1, 48), (77, 78, 1_476)] {
                 let len = scenario.frame(from, to, size, &mut frame).unwrap();

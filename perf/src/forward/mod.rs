@@ -5,7 +5,7 @@
 //! NIC with DDIO leaves them; tables are as cold as that number of spokes makes them.
 
 mod measure;
-mod protected;
+pub mod protected;
 mod report;
 
 use crate::crypto::{Named, Raw, RawCost, RawError};
@@ -154,7 +154,7 @@ fn measure_all<P: BufferPool + Clone>(
         report.protect(named, &choice.implementation(named.0));
     }
     for &spokes in &args.spokes {
-        let scenario = Scenario { spokes, key: args.key, redirect: args.redirect };
+        let scenario = Scenario { spokes, key: args.key, redirect: args.redirect, multicast_rate: None };
         let segment = Segment::private(&Geometry { workers: 1, max_peers: spokes })?;
         let protected = esp.map(|(named, choice)| Protected::new(choice, named, spokes)).transpose()?;
         let (mut updater, reader) = match esp {

@@ -166,8 +166,8 @@ impl Protected {
         self.opened(frame, to).is_some_and(|ttl| ttl == 63)
     }
 
-    /// TTL of the inner packet.
-    fn opened(&mut self, frame: &[u8], to: u32) -> Option<u8> {
+    /// TTL of the inner packet of a frame for a spoke.
+    pub fn opened(&mut self, frame: &[u8], to: u32) -> Option<u8> {
         let outer = ip4::parse(frame.get(eth::LEN..)?).ok()?;
         if (outer.source(), outer.destination(), outer.protocol()) != (HUB, nbma(to), ip4::protocol::ESP) {
             return None;

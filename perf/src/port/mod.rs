@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     })?;
     pin(args.core);
     let pool = Pool::new(eal, "port", BUFFERS, MTU, None)?;
-    let scenario = Scenario { spokes: args.spokes, key: args.key, redirect: false };
+    let scenario = Scenario { spokes: args.spokes, key: args.key, redirect: false, multicast_rate: None };
     let mut bench = Bench { args, eal, pool, scenario, rows: Vec::new() };
     bench.measure(&args.device, None, machine.tsc_hz)?;
     let reference = match args.reference.as_deref() {

@@ -137,9 +137,9 @@ fn on_new_tables(
     routes: u32,
     run: impl FnOnce(&mut Tables<'_>, &mut Worker<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let scenario = Scenario { spokes: args.spokes, key: Some(1), redirect: false };
-    // The bound of routes follows from that of peers.
-    let max_peers = args.spokes.max(routes.div_ceil(4));
+    let scenario = Scenario { spokes: args.spokes, key: Some(1), redirect: false, multicast_rate: None };
+    // The bound of routes grows with that of peers.
+    let max_peers = args.spokes.max(routes.saturating_sub(1 << 20).div_ceil(4));
     let segment = Segment::private(&Geometry { workers: 1, max_peers })?;
     let (updater, worker) = scenario.build_for(max_peers)?;
     let mut worker = Worker::new(scenario, worker, &segment);

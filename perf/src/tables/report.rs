@@ -5,6 +5,7 @@ use super::load::Loaded;
 use super::lookup::Costs;
 use super::storm::{Spans, Storm};
 use crate::machine::Machine;
+use crate::spread::Spread;
 use serde::Serialize;
 
 /// Everything that is printed.
@@ -17,23 +18,6 @@ pub struct Report {
     spans: u32,
     repetitions: u16,
     rows: Vec<Row>,
-}
-
-/// Lowest and median of repetitions.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Spread {
-    min: f64,
-    median: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_by(f64::total_cmp);
-        let at = |at: usize| values.get(at).copied().unwrap_or(f64::NAN);
-        Self { min: at(0), median: at(values.len() / 2), max: at(values.len().saturating_sub(1)) }
-    }
 }
 
 /// One number of routes.
@@ -157,9 +141,7 @@ impl Report {
 
 impl Row {
     fn print(&self) {
-        let line = |what: &str, Spread { min, median, max }: Spread, digits: usize| {
-            println!("  {what:<58} {min:>10.digits$} {median:>10.digits$} {max:>10.digits$}");
-        };
+        let line = |what: &str, spread: Spread, digits: usize| println!("{}", spread.line(what, digits));
         println!("\n{:>9} routes {:>53} {:>10} {:>10}", self.routes, "min", "median", "max");
         line("load: seconds until the tables have all", self.load_s, 3);
         line("load: seconds until a worker forwards by the last", self.worker_s, 3);

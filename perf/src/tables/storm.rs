@@ -6,11 +6,10 @@ use super::feed::{StopAtEnd, send, serve};
 use super::prefixes::Prefixes;
 use super::worker::Worker;
 use super::{Error, Tables};
-use crate::machine::{Pinned, slept};
+use crate::machine::{Pinned, cpu_ns, slept};
 use crate::scenario::Random;
 use forwarding::BURST;
 use hdrhistogram::Histogram;
-use rustix::time::{ClockId, clock_gettime};
 use shm::message::{Target, Update};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,11 +51,6 @@ pub struct Storm {
     pub storm: Spans,
     /// Changes per second that were sent.
     pub rate: f64,
-}
-
-fn cpu_ns() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// So many changes per second in every other one of `spans` spans.
