@@ -7,17 +7,20 @@
 
 mod fact;
 mod hopsets;
+mod mroutes;
 mod nexthops;
 mod routes;
 
 pub use fact::{
-    Change, Class, Fact, Hop, HopsId, Installed, Interface, Link, Neighbour, NextHop, NextHopId, Route,
+    Change, Class, Fact, Hop, HopsId, Installed, Interface, Link, Mroute, Neighbour, NextHop, NextHopId,
+    Route,
 };
 pub use nexthops::MAX_NEXTHOPS;
 
 use crate::prefix::Prefix;
 use config::Config;
 use hopsets::{Source, source};
+use mroutes::Mroutes;
 use routes::Routes;
 use shm::message::{PortId, TunnelId};
 use std::collections::{BTreeMap, HashMap};
@@ -44,6 +47,8 @@ pub struct Kernel {
     addresses: BTreeMap<(u32, Prefix), u64>,
     neighbours: BTreeMap<(u32, Ipv4Addr), Seen<Neighbour>>,
     routes: Routes,
+    /// Multicast routes.
+    pub mroutes: Mroutes,
     epoch: u64,
     /// What zebra tells; `None`: its routes are taken from the kernel.
     fpm: Option<Routes>,
@@ -76,6 +81,7 @@ impl Kernel {
             addresses: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             routes: Routes::default(),
+            mroutes: Mroutes::default(),
             epoch: 1,
             fpm: config.fpm.is_some().then(|| Routes::from(Source::Fpm)),
             fpm_epoch: 1,
@@ -230,6 +236,7 @@ impl Kernel {
             }),
             Class::NextHops => self.routes.sweep_nexthops(epoch, changes),
             Class::Routes => self.routes.sweep(epoch, changes),
+            Class::Mroutes => self.mroutes.sweep(epoch, changes),
         }
     }
 
@@ -266,6 +273,8 @@ impl Kernel {
                 self.routes.insert(route, replace, self.epoch, ours(&self.roles), changes);
             }
             Fact::RouteGone(route) => self.routes.remove(&route, changes),
+            Fact::Mroute(route) => self.mroutes.insert(route, self.epoch, changes),
+            Fact::MrouteGone(group, source) => self.mroutes.remove((group, source), changes),
         }
     }
 

@@ -9,6 +9,7 @@ mod hostroutes;
 mod hub;
 mod ids;
 mod ike;
+mod joins;
 mod journal;
 mod kernel;
 mod links;

@@ -8,6 +8,7 @@ mod command;
 mod decode;
 mod encode;
 mod message;
+mod mroute;
 mod nexthop;
 
 pub use command::{Command, RouteCommand};
@@ -29,8 +30,8 @@ const DATAGRAM: usize = 64 << 10;
 const TURN: usize = 256;
 /// Least time between dumps: a table that never rests must not keep us reading it.
 const DUMP_AGAIN_MS: u64 = 250;
-/// Multicast groups: links, neighbours, IPv4 addresses, IPv4 routes (`RTNLGRP_*`).
-const GROUPS: [u32; 4] = [1, 3, 5, 7];
+/// Multicast groups: links, neighbours, IPv4 addresses, IPv4 multicast routes, IPv4 routes (`RTNLGRP_*`).
+const GROUPS: [u32; 5] = [1, 3, 5, 6, 7];
 /// Multicast group of next-hop objects.
 const NEXTHOP_GROUP: u32 = 32;
 /// Most commands that may wait for their acknowledgement.
@@ -245,7 +246,7 @@ impl Netlink {
                     let replace = !of_dump && header.flags & NLM_F_REPLACE != 0;
                     let fact = match message {
                         Message::Known(message) => decode::fact(message, replace),
-                        Message::NextHop(fact) => fact,
+                        Message::Other(fact) => fact,
                     };
                     if let Some(fact) = fact {
                         // A row that the dump had read before this may still come: read again.
@@ -264,8 +265,8 @@ impl Netlink {
 
     fn class_done(&mut self, failed: bool, notice: &mut impl FnMut(Notice)) {
         let Some(dump) = self.dump.take() else { return };
-        // A kernel without next-hop objects has none.
-        let failed = failed && dump.class != Class::NextHops;
+        // A kernel without next-hop objects, or without multicast routing, has none.
+        let failed = failed && !matches!(dump.class, Class::NextHops | Class::Mroutes);
         if !failed {
             notice(Notice::End(dump.class));
         }
@@ -291,7 +292,8 @@ pub fn facts(octets: &[u8], malformed: &mut u64, fact: &mut impl FnMut(Fact)) {
 fn is_removal(fact: &Fact) -> bool {
     match fact {
         Fact::LinkGone(_) | Fact::AddressGone(..) | Fact::NeighbourGone(..) => true,
-        Fact::NextHopGone(_) | Fact::RouteGone(_) => true,
+        Fact::NextHopGone(_) | Fact::RouteGone(_) | Fact::MrouteGone(..) => true,
+        Fact::Mroute(_) => false,
         Fact::Link(_) | Fact::Address(..) | Fact::Neighbour(_) | Fact::NextHop(..) | Fact::Route(..) => false,
     }
 }

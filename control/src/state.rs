@@ -7,6 +7,7 @@
 mod adjacency;
 mod carrier;
 mod fans;
+mod multicast;
 mod overlay;
 mod reach;
 mod recursion;
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 pub use carrier::Carrier;
+pub use multicast::Multicast;
 pub use recursion::{MAX_RECURSIONS, Recursion, Recursions};
 
 /// Most routes given to the data plane.
@@ -98,6 +100,8 @@ pub struct State {
     guards: BTreeSet<Ipv4Addr>,
     /// Resolved stations on LAN ports.
     hosts: BTreeMap<Ipv4Addr, PortId>,
+    /// Multicast routes and who has joined.
+    pub multicast: Multicast,
     now_ms: u64,
     /// What others have to hear of; taken by the caller.
     pub effects: Vec<Effect>,
@@ -130,6 +134,7 @@ impl State {
             locals: BTreeMap::new(),
             guards: BTreeSet::new(),
             hosts: BTreeMap::new(),
+            multicast: Multicast::new(config.hub.max_peers),
             now_ms: 0,
             effects: Vec::new(),
             recursions: Recursions::default(),
@@ -140,6 +145,7 @@ impl State {
     /// Sets the time, in milliseconds of the monotonic clock, and forgets links that nothing refers to.
     pub fn tick(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
+        self.expire_joins(now_ms);
         for id in self.links.expire(now_ms) {
             self.sync.links.set(id, None);
         }
@@ -165,6 +171,7 @@ impl State {
                 Change::Route(prefix) if changes.len() <= AT_ONCE => self.refresh_rib(prefix, false),
                 Change::Route(prefix) => drop(self.todo.insert(prefix)),
                 Change::Hops(set) => self.turn(set),
+                Change::Mroute(group, source) => self.refresh_mroute((group, source)),
                 Change::Stale => self.effects.push(Effect::Stale),
             }
         }

@@ -1,6 +1,7 @@
 //! Desired state to updates.
 //!
-//! The order within one push keeps every reference valid: links and SAs, then peers, then paths, then routes; deletes the other
+//! The order within one push keeps every reference valid: links and SAs, then peers, then paths, then routes and multicast
+//! routes, then who has joined; deletes the other
 //! way round. A resync is the same push with all that was told forgotten, between `Begin` and `End`: whatever the data
 //! plane holds and was not named is then swept by it. Nothing here waits: a full ring ends the push, and the next
 //! turn of the loop goes on where it stopped.
@@ -9,8 +10,8 @@ use crate::prefix::Prefix;
 use crate::secrets::Secrets;
 use crate::table::Table;
 use shm::message::{
-    Direction, LinkId, PathsId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound, Target, TunnelId,
-    Update, Ways,
+    Direction, GroupId, GroupRoute, LinkId, PathsId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound,
+    Target, TunnelId, Update, Ways,
 };
 use std::net::Ipv4Addr;
 
@@ -67,6 +68,10 @@ pub struct Sync {
     pub paths: Table<PathsId, Ways>,
     /// Overlay routes.
     pub routes: Table<Prefix, Target>,
+    /// Multicast routes.
+    pub groups: Table<GroupId, GroupRoute>,
+    /// Who has joined which of them.
+    pub members: Table<(GroupId, PeerId), ()>,
     phase: Phase,
     /// Not all that is desired is known yet: a resync must not end, nor anything be removed.
     pub hold: bool,
@@ -85,6 +90,8 @@ impl Default for Sync {
             peers: Table::default(),
             paths: Table::default(),
             routes: Table::default(),
+            groups: Table::default(),
+            members: Table::default(),
             phase: Phase::Incremental,
             hold: false,
             sent: 0,
@@ -102,6 +109,8 @@ impl Sync {
         self.peers.forget();
         self.paths.forget();
         self.routes.forget();
+        self.groups.forget();
+        self.members.forget();
         self.phase = Phase::Begin(generation);
     }
 
@@ -109,7 +118,8 @@ impl Sync {
     pub fn pending(&self) -> usize {
         let sas = self.inbound.pending() + self.outbound.pending();
         let targets = self.links.pending() + self.peers.pending() + self.paths.pending();
-        sas + targets + self.routes.pending()
+        let multicast = self.groups.pending() + self.members.pending();
+        sas + targets + self.routes.pending() + multicast
     }
 
     /// Tells what the outlet takes; `true`: all of it.
@@ -177,10 +187,45 @@ impl Sync {
             }
             self.routes.tell(prefix);
         }
+        self.multicast_upserts(outlet)
+    }
+
+    fn multicast_upserts(&mut self, outlet: &mut impl Outlet) -> bool {
+        while let Some((id, route)) = self.groups.upsert() {
+            if !self.tell(outlet, Update::Group { id, route }) {
+                return false;
+            }
+            self.groups.tell(id);
+        }
+        while let Some((key, ())) = self.members.upsert() {
+            if !self.tell(outlet, Update::GroupMember { id: key.0, peer: key.1 }) {
+                return false;
+            }
+            self.members.tell(key);
+        }
+        true
+    }
+
+    fn multicast_deletes(&mut self, outlet: &mut impl Outlet) -> bool {
+        while let Some(key) = self.members.delete() {
+            if !self.tell(outlet, Update::GroupMemberDelete { id: key.0, peer: key.1 }) {
+                return false;
+            }
+            self.members.tell(key);
+        }
+        while let Some(id) = self.groups.delete() {
+            if !self.tell(outlet, Update::GroupDelete { id }) {
+                return false;
+            }
+            self.groups.tell(id);
+        }
         true
     }
 
     fn deletes(&mut self, outlet: &mut impl Outlet) -> bool {
+        if !self.multicast_deletes(outlet) {
+            return false;
+        }
         while let Some(prefix) = self.routes.delete() {
             if !self.tell(outlet, Update::RouteDelete { prefix: prefix.address, len: prefix.len }) {
                 return false;

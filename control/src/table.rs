@@ -4,6 +4,7 @@
 //! while the ring is full costs one update, and what waits is bounded by the state itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 
 /// Desired and told rows by key.
 #[derive(Debug)]
@@ -44,6 +45,11 @@ impl<K: Ord + Copy, V: PartialEq + Copy> Table<K, V> {
     /// All that is wanted.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.want.iter()
+    }
+
+    /// What is wanted under keys within a range.
+    pub fn range(&self, keys: impl RangeBounds<K>) -> impl Iterator<Item = (&K, &V)> {
+        self.want.range(keys)
     }
 
     /// How many rows are wanted.

@@ -49,7 +49,7 @@ impl Hub {
         let (server, state, actions) = (&mut self.server, &self.state, &mut self.actions);
         let counters = &mut self.counters;
         let mut guard = Guard { config: &self.config, ike: self.ike.as_mut() };
-        let (mut gleaned, mut refused) = (Vec::new(), Vec::new());
+        let (mut gleaned, mut refused, mut memberships) = (Vec::new(), Vec::new(), Vec::new());
         let Plane { events, segment, .. } = plane;
         for events in events {
             taken += events.receive(EVENTS_PER_TURN, |event| match event {
@@ -81,8 +81,11 @@ impl Hub {
                         });
                     }
                 }
-                // Not served yet.
-                Event::Membership { .. } => {}
+                Event::Membership { tunnel, peer, nbma, session, packet } => {
+                    if let Some(station) = guard.station(tunnel, nbma, session) {
+                        memberships.push((tunnel, peer, station, packet.to_vec()));
+                    }
+                }
                 Event::Refused { reason, nbma, local, key } => {
                     counters.refused += 1;
                     if let Some(reason) = DropReason::ALL.get(usize::from(reason)) {
@@ -96,6 +99,9 @@ impl Hub {
             });
         }
         self.state.effects.append(&mut gleaned);
+        for (tunnel, peer, station, packet) in memberships {
+            self.state.membership(now_ms, (tunnel, peer), &station, &packet);
+        }
         refused.iter().for_each(|refusal| self.refused(now_ms, refusal));
         taken > 0
     }

@@ -54,6 +54,13 @@ impl Hub {
             count += 1;
         }
         self.act(now_ms);
+        for (tunnel, config) in self.config.tunnel.iter().enumerate() {
+            for nbma in &config.nhrp.map_multicast {
+                if !self.state.map_multicast(tunnel as TunnelId, *nbma) {
+                    self.counters.peers_full += 1;
+                }
+            }
+        }
         self.state.drop_orphans();
         self.take_effects(now_ms);
         tracing::info!("{count} registrations brought back, {} peers", self.state.peers.len());

@@ -109,6 +109,19 @@ pub enum NextHop {
     Blackhole,
 }
 
+/// A multicast route: an entry of the multicast forwarding cache that a daemon has decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mroute {
+    /// Group.
+    pub group: Ipv4Addr,
+    /// Source; `None`: any.
+    pub source: Option<Ipv4Addr>,
+    /// Interface that its packets come in by.
+    pub incoming: u32,
+    /// Interfaces that they go out by.
+    pub outgoing: Vec<u32>,
+}
+
 /// Something the kernel told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -132,6 +145,10 @@ pub enum Fact {
     Route(Route, bool),
     /// A route was removed.
     RouteGone(Route),
+    /// A multicast route is there, or changed.
+    Mroute(Mroute),
+    /// A group has no multicast route, or none any more, from this source.
+    MrouteGone(Ipv4Addr, Option<Ipv4Addr>),
 }
 
 /// What a fact changed.
@@ -147,6 +164,8 @@ pub enum Change {
     Route(Prefix),
     /// The hops of a set, for all routes that have it.
     Hops(HopsId),
+    /// The multicast route of a group and a source.
+    Mroute(Ipv4Addr, Option<Ipv4Addr>),
     /// The kernel drops routes without telling (a link or an address went down): dump again.
     Stale,
 }
@@ -164,10 +183,12 @@ pub enum Class {
     NextHops,
     /// IPv4 routes.
     Routes,
+    /// IPv4 multicast routes.
+    Mroutes,
 }
 
 impl Class {
     /// All, in the order in which a dump makes sense: indexes first, objects before the routes that name them.
-    pub const ALL: [Class; 5] =
-        [Class::Links, Class::Addresses, Class::Neighbours, Class::NextHops, Class::Routes];
+    pub const ALL: [Class; 6] =
+        [Class::Links, Class::Addresses, Class::Neighbours, Class::NextHops, Class::Routes, Class::Mroutes];
 }

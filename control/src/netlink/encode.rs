@@ -1,6 +1,6 @@
 //! Commands to messages for the kernel.
 
-use super::{Command, RouteCommand, nexthop};
+use super::{Command, RouteCommand, mroute, nexthop};
 use crate::kernel::Class;
 use crate::prefix::{self, Prefix};
 use netlink_packet_core::{
@@ -33,6 +33,7 @@ pub fn dump(class: Class, sequence: u32) -> Vec<u8> {
             RouteNetlinkMessage::GetNeighbour(message)
         }
         Class::NextHops => return nexthop::dump(sequence),
+        Class::Mroutes => return mroute::dump(sequence),
         Class::Routes => {
             let mut message = RouteMessage::default();
             message.header.address_family = AddressFamily::Inet;

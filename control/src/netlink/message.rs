@@ -1,6 +1,6 @@
-//! What comes over the routing socket: the messages that the library knows, and next-hop objects.
+//! What comes over the routing socket: the messages that the library knows, next-hop objects and multicast routes.
 
-use super::nexthop;
+use super::{mroute, nexthop};
 use crate::kernel::Fact;
 use netlink_packet_core::{DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkMessage};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -10,8 +10,8 @@ use netlink_packet_route::RouteNetlinkMessage;
 pub enum Message {
     /// Links, addresses, neighbours, routes.
     Known(RouteNetlinkMessage),
-    /// A next-hop object; `None`: of no concern.
-    NextHop(Option<Fact>),
+    /// A next-hop object or a multicast route; `None`: of no concern.
+    Other(Option<Fact>),
 }
 
 impl NetlinkDeserializable for Message {
@@ -21,7 +21,11 @@ impl NetlinkDeserializable for Message {
         match header.message_type {
             nexthop::NEW | nexthop::DELETE => {
                 let fact = nexthop::fact(header.message_type == nexthop::NEW, payload);
-                fact.map(Self::NextHop).ok_or_else(|| "truncated next-hop object".into())
+                fact.map(Self::Other).ok_or_else(|| "truncated next-hop object".into())
+            }
+            mroute::NEW | mroute::DELETE if payload.first() == Some(&mroute::FAMILY) => {
+                let fact = mroute::fact(header.message_type == mroute::NEW, payload);
+                fact.map(Self::Other).ok_or_else(|| "truncated multicast route".into())
             }
             _ => RouteNetlinkMessage::deserialize(header, payload).map(Self::Known),
         }

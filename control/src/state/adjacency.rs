@@ -69,6 +69,7 @@ impl State {
     }
 
     pub(super) fn remove_peer(&mut self, id: PeerId) {
+        self.forget_joins(id);
         self.peers.remove(id);
         if let Some(row) = self.sync.peers.set(id, None) {
             self.release(row.link);

@@ -19,6 +19,7 @@ impl State {
         self.todo.extend(self.rib.overlay_prefixes());
         self.todo.extend(self.rib.underlay_prefixes());
         self.refresh_locals();
+        self.rebuild_mroutes();
         let hosts: BTreeSet<Ipv4Addr> = self.hosts.keys().copied().collect();
         self.hosts.clear();
         let known: Vec<_> = self.kernel.neighbours().map(|(_, n)| (n.index, n.address)).collect();

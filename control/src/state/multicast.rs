@@ -1,0 +1,179 @@
+//! Multicast routes for the data plane: the kernel says which interfaces, the spokes say which of them.
+
+use super::State;
+use crate::ids::Ids;
+use crate::joins::Joins;
+use crate::kernel::{Interface, Mroute};
+use config::model::Role;
+use nhrp::Station;
+use shm::message::{GroupId, GroupRoute, Incoming, PeerId, TunnelId, max_groups};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+/// Group and source; `None`: any.
+pub type Flow = (Ipv4Addr, Option<Ipv4Addr>);
+
+/// Multicast routes with their numbers, and who has joined.
+#[derive(Debug)]
+pub struct Multicast {
+    ids: Ids,
+    numbers: BTreeMap<Flow, GroupId>,
+    /// What spokes want.
+    pub joins: Joins,
+}
+
+impl Multicast {
+    /// None yet, for a data plane of `max_peers`.
+    pub fn new(max_peers: u32) -> Self {
+        Self { ids: Ids::new(0, max_groups(max_peers)), numbers: BTreeMap::new(), joins: Joins::default() }
+    }
+
+    /// All routes with their numbers, in order of their groups.
+    pub fn routes(&self) -> impl Iterator<Item = (Flow, GroupId)> + '_ {
+        self.numbers.iter().map(|(flow, id)| (*flow, *id))
+    }
+
+    /// How many routes there are.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// How often there was no number left.
+    pub fn full(&self) -> u64 {
+        self.ids.full
+    }
+
+    fn of_group(&self, group: Ipv4Addr) -> Vec<(Flow, GroupId)> {
+        let of = self.numbers.range((group, None)..).take_while(|((of, _), _)| *of == group);
+        of.map(|(flow, id)| (*flow, *id)).collect()
+    }
+}
+
+impl State {
+    /// A multicast route of the kernel changed.
+    pub(super) fn refresh_mroute(&mut self, flow: Flow) {
+        let wanted = self.kernel.mroutes.get(flow).map(|route| self.group_route(route));
+        let known = self.multicast.numbers.get(&flow).copied();
+        let Some(route) = wanted else {
+            if let Some(id) = known {
+                self.drop_mroute(flow, id);
+            }
+            return;
+        };
+        let id = known.or_else(|| {
+            let told = &self.sync.groups;
+            let id = self.multicast.ids.take(|id| told.is_told(&(id as GroupId)))? as GroupId;
+            self.multicast.numbers.insert(flow, id);
+            Some(id)
+        });
+        if let Some(id) = id {
+            self.sync.groups.set(id, Some(route));
+            self.refresh_members(flow, id);
+        }
+    }
+
+    /// Interface indexes mean something else.
+    pub(super) fn rebuild_mroutes(&mut self) {
+        let known = self.multicast.numbers.keys().copied();
+        let flows: BTreeSet<Flow> = self.kernel.mroutes.flows().chain(known).collect();
+        flows.into_iter().for_each(|flow| self.refresh_mroute(flow));
+    }
+
+    fn drop_mroute(&mut self, flow: Flow, id: GroupId) {
+        for peer in self.members_of(id) {
+            self.sync.members.set((id, peer), None);
+        }
+        self.sync.groups.set(id, None);
+        self.multicast.numbers.remove(&flow);
+        self.multicast.ids.give(id.into());
+    }
+
+    /// What a route of the kernel means. Interfaces that are none of ours are the kernel's to serve.
+    fn group_route(&self, route: &Mroute) -> GroupRoute {
+        let lan = |port| self.rib.role(port) == Some(Role::Lan);
+        let incoming = match self.kernel.role(route.incoming) {
+            Some(Interface::Tunnel(tunnel)) => Incoming::Tunnel(tunnel),
+            Some(Interface::Port(port)) if lan(port) => Incoming::Port(port),
+            _ => Incoming::Kernel,
+        };
+        let (mut tunnels, mut ports, mut kernel) = (0, 0, false);
+        for index in &route.outgoing {
+            match self.kernel.role(*index) {
+                Some(Interface::Tunnel(tunnel)) => tunnels |= 1 << tunnel,
+                Some(Interface::Port(port)) if lan(port) => ports |= 1 << port,
+                _ => kernel = true,
+            }
+        }
+        // What begins in the kernel it sends on itself, but for the copies that spokes get.
+        let (ports, kernel) = if incoming == Incoming::Kernel { (0, false) } else { (ports, kernel) };
+        GroupRoute { source: route.source, group: route.group, incoming, tunnels, ports, kernel }
+    }
+
+    /// A spoke's IGMP or PIM message.
+    pub fn membership(
+        &mut self,
+        now_ms: u64,
+        (tunnel, peer): (TunnelId, PeerId),
+        station: &Station,
+        packet: &[u8],
+    ) {
+        // The number may have another owner since the packet came in.
+        let same =
+            self.peers.get(peer).is_some_and(|p| p.tunnel == tunnel && p.station.owner() == station.owner());
+        let hub = self.tunnels.get(usize::from(tunnel)).map(|own| own.address);
+        let Some(hub) = hub.filter(|_| same) else { return };
+        for group in self.multicast.joins.packet(now_ms, peer, hub, packet) {
+            self.refresh_member(group, peer);
+        }
+    }
+
+    /// `ip nhrp map multicast`: who is at this NBMA address gets the hub's multicast, registered or not. `false`: there is
+    /// no room for another peer.
+    pub fn map_multicast(&mut self, tunnel: TunnelId, nbma: Ipv4Addr) -> bool {
+        let Some(id) = self.peer(tunnel, Station { nbma, session: None }) else { return false };
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.bindings += 1;
+            peer.multicast += 1;
+        }
+        self.refresh_peer(id);
+        true
+    }
+
+    pub(super) fn expire_joins(&mut self, now_ms: u64) {
+        for (group, peer) in self.multicast.joins.expire(now_ms) {
+            self.refresh_member(group, peer);
+        }
+    }
+
+    pub(super) fn forget_joins(&mut self, peer: PeerId) {
+        for group in self.multicast.joins.forget(peer) {
+            self.refresh_member(group, peer);
+        }
+    }
+
+    fn refresh_member(&mut self, group: Ipv4Addr, peer: PeerId) {
+        for (flow, id) in self.multicast.of_group(group) {
+            self.set_member(flow, id, peer);
+        }
+    }
+
+    fn refresh_members(&mut self, flow: Flow, id: GroupId) {
+        let mut peers: BTreeSet<PeerId> = self.multicast.joins.of_group(flow.0).collect();
+        peers.extend(self.members_of(id));
+        peers.into_iter().for_each(|peer| self.set_member(flow, id, peer));
+    }
+
+    /// Who gets a route's packets: who wants them and is on a tunnel that the route goes out by.
+    fn set_member(&mut self, flow: Flow, id: GroupId, peer: PeerId) {
+        let tunnels = self.sync.groups.get(&id).map_or(0, |route| route.tunnels);
+        let reached = self.peers.get(peer).is_some_and(|peer| tunnels >> (peer.tunnel & 63) & 1 != 0);
+        let member = reached && self.multicast.joins.wants(peer, flow.0, flow.1);
+        self.sync.members.set((id, peer), member.then_some(()));
+    }
+
+    /// The members of a route as the data plane should know them.
+    pub fn members_of(&self, id: GroupId) -> Vec<PeerId> {
+        let of = self.sync.members.range((id, PeerId::MIN)..=(id, PeerId::MAX));
+        of.map(|((_, peer), ())| *peer).collect()
+    }
+}
