@@ -384,6 +384,10 @@ impl Hub {
                         self.journal.append(&Record::Peer(id, peer.tunnel, peer.station, peer.base));
                     }
                 }
+                Effect::GroupNew(id) => {
+                    let base = self.plane.as_ref().map(|plane| plane.group_totals(id)).unwrap_or_default();
+                    self.state.multicast.set_base(id, base);
+                }
                 Effect::PeerGone(id) => self.journal.append(&Record::PeerGone(id)),
                 Effect::Overlay(prefix) => {
                     let crate::prefix::Prefix { address, len } = prefix;

@@ -15,6 +15,7 @@ pub use fact::{
     Change, Class, Fact, Hop, HopsId, Installed, Interface, Link, Mroute, Neighbour, NextHop, NextHopId,
     Route,
 };
+pub use mroutes::MAX_MROUTES;
 pub use nexthops::MAX_NEXTHOPS;
 
 use crate::prefix::Prefix;

@@ -1,9 +1,10 @@
 //! The data plane, as seen through the segment.
 
 use crate::peers::Totals;
+use crate::state::GroupTotals;
 use crate::sync::Outlet;
 use config::Config;
-use shm::message::{PeerId, Update};
+use shm::message::{GroupId, PeerId, Update};
 use shm::{
     AttachError, EndpointError, EventReceiver, Geometry, InjectSender, Life, Segment, Side, UpdateSender,
 };
@@ -180,6 +181,22 @@ impl Plane {
             totals.rx_bytes = totals.rx_bytes.wrapping_add(traffic.rx_bytes.get());
             totals.tx_packets = totals.tx_packets.wrapping_add(traffic.tx_packets.get());
             totals.tx_bytes = totals.tx_bytes.wrapping_add(traffic.tx_bytes.get());
+        }
+        totals
+    }
+}
+
+impl Plane {
+    /// A multicast route's counters, all workers together.
+    pub fn group_totals(&self, id: GroupId) -> GroupTotals {
+        let mut totals = GroupTotals::default();
+        for worker in 0..self.events.len() {
+            let Some(counters) = self.segment.groups(worker).get(usize::from(id)) else { continue };
+            totals.packets = totals.packets.wrapping_add(counters.packets.get());
+            totals.bytes = totals.bytes.wrapping_add(counters.bytes.get());
+            totals.copies = totals.copies.wrapping_add(counters.copies.get());
+            totals.wrong_interface = totals.wrong_interface.wrapping_add(counters.wrong_interface.get());
+            totals.dropped = totals.dropped.wrapping_add(counters.dropped.get());
         }
         totals
     }

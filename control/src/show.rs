@@ -6,6 +6,7 @@ mod counters;
 mod crypto;
 mod failures;
 mod interfaces;
+mod mroutes;
 mod peers;
 mod routes;
 mod status;
@@ -53,6 +54,7 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             Response::Interfaces(interfaces(hub, interface.as_deref(), now_ms))
         }
         Request::Routes { address } => Response::Routes(routes::routes(hub, *address)),
+        Request::Mroutes { group } => Response::Mroutes(mroutes::mroutes(hub, *group, now_ms)),
         Request::Drops => drops(hub).map_or_else(no_dataplane, Response::Drops),
         Request::ControlPlane => classes(hub).map_or_else(no_dataplane, Response::ControlPlane),
         Request::Workers => workers(hub, now_ms).map_or_else(no_dataplane, Response::Workers),

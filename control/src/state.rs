@@ -23,12 +23,12 @@ use crate::sync::Sync;
 use config::Config;
 use fans::Fan;
 use nhrp::{Session, Station};
-use shm::message::{LinkId, MAX_PATHS, PeerId, PortId, Target, TunnelId};
+use shm::message::{GroupId, LinkId, MAX_PATHS, PeerId, PortId, Target, TunnelId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 pub use carrier::Carrier;
-pub use multicast::Multicast;
+pub use multicast::{GroupTotals, Multicast};
 pub use recursion::{MAX_RECURSIONS, Recursion, Recursions};
 
 /// Most routes given to the data plane.
@@ -56,6 +56,8 @@ pub enum Effect {
     PeerNew(PeerId),
     /// A peer is another station, or at another NBMA address: for the journal.
     PeerMoved(PeerId),
+    /// A multicast route got a number: its counters begin.
+    GroupNew(GroupId),
     /// A peer's number is free again: for the journal.
     PeerGone(PeerId),
     /// An overlay route changed: stations that were told about it are to hear a purge.

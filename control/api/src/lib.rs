@@ -16,12 +16,13 @@ pub mod counters;
 pub mod crypto;
 pub mod failure;
 pub mod interface;
+pub mod mroute;
 pub mod nhrp_traffic;
 pub mod peer;
 pub mod prefix;
 pub mod request;
 pub mod response;
-pub mod route;
+mod route;
 pub mod status;
 
 pub use cache::{CacheCounts, CacheEntry, Flag, Kind, NhrpSummary, Requester};
@@ -34,6 +35,7 @@ pub use crypto::{
 };
 pub use failure::{Cause, Failure};
 pub use interface::{Interface, KernelTraffic, Loss, Medium, Traffic};
+pub use mroute::{Mroute, MrouteInterface, MrouteSpoke};
 pub use nhrp_traffic::{NhrpTraffic, Refused, TypeCounts};
 pub use peer::{Dmvpn, Peer, PeerState, Why};
 pub use prefix::Prefix;

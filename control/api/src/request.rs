@@ -56,6 +56,12 @@ pub enum Request {
         #[serde(default)]
         address: Option<Ipv4Addr>,
     },
+    /// `show ip mroute`: answered with [`crate::Response::Mroutes`], sorted by group and source.
+    Mroutes {
+        /// Of one group only.
+        #[serde(default)]
+        group: Option<Ipv4Addr>,
+    },
     /// `show drops`: answered with [`crate::Response::Drops`], every reason, also those at zero.
     Drops,
     /// `show policy-map control-plane`: answered with [`crate::Response::ControlPlane`], every class.

@@ -1,7 +1,7 @@
 //! What the server answers.
 
 use crate::{
-    CacheEntry, CryptoSession, Dmvpn, Drop, Failure, IkeStats, Interface, NhrpSummary, NhrpTraffic,
+    CacheEntry, CryptoSession, Dmvpn, Drop, Failure, IkeStats, Interface, Mroute, NhrpSummary, NhrpTraffic,
     PolicedClass, Route, Status, Why, Workers,
 };
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub enum Response {
     Interfaces(Vec<Interface>),
     /// To [`crate::Request::Routes`].
     Routes(Vec<Route>),
+    /// To [`crate::Request::Mroutes`].
+    Mroutes(Vec<Mroute>),
     /// To [`crate::Request::Drops`].
     Drops(Vec<Drop>),
     /// To [`crate::Request::ControlPlane`].

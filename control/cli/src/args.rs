@@ -145,6 +145,12 @@ pub enum ShowIp {
         )]
         words: Vec<String>,
     },
+    /// Multicast routes, with the spokes that have joined
+    Mroute {
+        /// Only those of this group
+        #[arg(value_name = "GROUP")]
+        words: Vec<String>,
+    },
     /// Overlay routes
     Route {
         /// Only the route that a packet to this address takes

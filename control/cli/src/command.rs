@@ -41,6 +41,7 @@ pub fn command(command: &Command) -> Result<(Request, View), String> {
         Command::Clear(Clear::Crypto(ClearCrypto::Session { words })) => crypto::clear(words),
         Command::Show(Show::Ip(ShowIp::Nhrp { words })) => show_nhrp(words),
         Command::Show(Show::Ip(ShowIp::Route { words })) => show_route(words),
+        Command::Show(Show::Ip(ShowIp::Mroute { words })) => show_mroute(words),
         Command::Show(Show::Interfaces { words }) => show_interfaces(words),
         Command::Show(Show::Drops) => Ok((Request::Drops, View::Plain)),
         Command::Show(Show::PolicyMap(ShowPolicyMap::ControlPlane)) => {
@@ -117,6 +118,13 @@ fn show_route(words: &[String]) -> Result<(Request, View), String> {
     let address = if words.is_empty() { None } else { Some(words.address()?) };
     words.end()?;
     Ok((Request::Routes { address }, View::Plain))
+}
+
+fn show_mroute(words: &[String]) -> Result<(Request, View), String> {
+    let mut words = Words::new(words, "a group's IPv4 address");
+    let group = if words.is_empty() { None } else { Some(words.address()?) };
+    words.end()?;
+    Ok((Request::Mroutes { group }, View::Plain))
 }
 
 fn show_interfaces(words: &[String]) -> Result<(Request, View), String> {
@@ -205,6 +213,7 @@ mod tests {
                 View::Detail,
             ),
             ("sh ip ro 10.0.0.2", Request::Routes { address }, View::Plain),
+            ("sh ip mr", Request::Mroutes { group: None }, View::Plain),
             ("sh int Tu0", Request::Interfaces { interface: Some("Tunnel0".into()) }, View::Plain),
             ("sh pol con", Request::ControlPlane, View::Plain),
             ("sh dr", Request::Drops, View::Plain),

@@ -58,6 +58,7 @@ mod golden {
             ("show-ip-nhrp-traffic", "nhrp-traffic", View::Plain),
             ("show-ip-nhrp-traffic-detail", "nhrp-traffic", View::Detail),
             ("show-ip-route", "routes", View::Plain),
+            ("show-ip-mroute", "mroutes", View::Plain),
             ("show-interfaces", "interfaces", View::Plain),
             ("show-drops", "drops", View::Plain),
             ("show-policy-map-control-plane", "control-plane", View::Plain),

@@ -2,14 +2,15 @@
 
 use super::{ago, tunnel_line};
 use crate::hub::Hub;
-use crate::kernel::MAX_NEXTHOPS;
+use crate::joins::MAX_JOINS;
+use crate::kernel::{MAX_MROUTES, MAX_NEXTHOPS};
 use crate::links::MAX_TRANSIENT;
 use crate::state::MAX_RECURSIONS;
 use crate::{outbox, state};
 use api::{Engine, Ring, Side, Status, Table};
 use shm::RingName;
 use shm::drops::DropReason;
-use shm::message::{MAX_LINKS, MAX_PATHS, TunnelId};
+use shm::message::{MAX_LINKS, MAX_PATHS, TunnelId, max_groups};
 use shm::service::{Cipher, DeviceLoss};
 
 /// Versions, uptimes, and how full everything bounded is.
@@ -125,6 +126,14 @@ fn tables(hub: &Hub) -> Vec<Table> {
         table("recursive-routes", recursions.len(), MAX_RECURSIONS, recursions.full),
         table("paths", paths, MAX_PATHS, paths_full),
         table("kernel-nexthops", nexthops, MAX_NEXTHOPS, nexthops_full),
+        table(
+            "multicast-routes",
+            state.multicast.len(),
+            max_groups(hub.config.hub.max_peers) as usize,
+            state.multicast.full(),
+        ),
+        table("multicast-routes-kernel", state.kernel.mroutes.len(), MAX_MROUTES, state.kernel.mroutes.full),
+        table("multicast-joins", state.multicast.joins.len(), MAX_JOINS, state.multicast.joins.full),
         table("nhrp-cache", hub.server.len(), max_peers, server.cache_full),
         table(
             "nhrp-failures",

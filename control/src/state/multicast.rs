@@ -1,6 +1,6 @@
 //! Multicast routes for the data plane: the kernel says which interfaces, the spokes say which of them.
 
-use super::State;
+use super::{Effect, State};
 use crate::ids::Ids;
 use crate::joins::Joins;
 use crate::kernel::{Interface, Mroute};
@@ -13,11 +13,44 @@ use std::net::Ipv4Addr;
 /// Group and source; `None`: any.
 pub type Flow = (Ipv4Addr, Option<Ipv4Addr>);
 
+/// Counters of a route, all workers together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupTotals {
+    /// Packets that came in.
+    pub packets: u64,
+    /// Their octets.
+    pub bytes: u64,
+    /// Copies sent.
+    pub copies: u64,
+    /// Packets by another interface than the route's.
+    pub wrong_interface: u64,
+    /// Packets or copies dropped for another reason.
+    pub dropped: u64,
+}
+
+impl GroupTotals {
+    /// What was counted since `base`. Counters that stand below it were made anew: then all of it.
+    pub fn since(self, base: Self) -> Self {
+        if self.packets < base.packets || self.wrong_interface < base.wrong_interface {
+            return self;
+        }
+        Self {
+            packets: self.packets - base.packets,
+            bytes: self.bytes.saturating_sub(base.bytes),
+            copies: self.copies.saturating_sub(base.copies),
+            wrong_interface: self.wrong_interface - base.wrong_interface,
+            dropped: self.dropped.saturating_sub(base.dropped),
+        }
+    }
+}
+
 /// Multicast routes with their numbers, and who has joined.
 #[derive(Debug)]
 pub struct Multicast {
     ids: Ids,
     numbers: BTreeMap<Flow, GroupId>,
+    /// Counters as they stood when a route got its number: what the former owner of the number left in them.
+    bases: BTreeMap<GroupId, GroupTotals>,
     /// What spokes want.
     pub joins: Joins,
 }
@@ -25,7 +58,12 @@ pub struct Multicast {
 impl Multicast {
     /// None yet, for a data plane of `max_peers`.
     pub fn new(max_peers: u32) -> Self {
-        Self { ids: Ids::new(0, max_groups(max_peers)), numbers: BTreeMap::new(), joins: Joins::default() }
+        Self {
+            ids: Ids::new(0, max_groups(max_peers)),
+            numbers: BTreeMap::new(),
+            joins: Joins::default(),
+            bases: BTreeMap::new(),
+        }
     }
 
     /// All routes with their numbers, in order of their groups.
@@ -41,6 +79,16 @@ impl Multicast {
     /// How often there was no number left.
     pub fn full(&self) -> u64 {
         self.ids.full
+    }
+
+    /// Sets where a route's counters begin.
+    pub fn set_base(&mut self, id: GroupId, base: GroupTotals) {
+        self.bases.insert(id, base);
+    }
+
+    /// Where a route's counters begin.
+    pub fn base(&self, id: GroupId) -> GroupTotals {
+        self.bases.get(&id).copied().unwrap_or_default()
     }
 
     fn of_group(&self, group: Ipv4Addr) -> Vec<(Flow, GroupId)> {
@@ -64,6 +112,7 @@ impl State {
             let told = &self.sync.groups;
             let id = self.multicast.ids.take(|id| told.is_told(&(id as GroupId)))? as GroupId;
             self.multicast.numbers.insert(flow, id);
+            self.effects.push(Effect::GroupNew(id));
             Some(id)
         });
         if let Some(id) = id {
@@ -85,6 +134,7 @@ impl State {
         }
         self.sync.groups.set(id, None);
         self.multicast.numbers.remove(&flow);
+        self.multicast.bases.remove(&id);
         self.multicast.ids.give(id.into());
     }
 

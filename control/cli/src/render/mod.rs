@@ -13,6 +13,7 @@ pub mod dmvpn_detail;
 pub mod drops;
 pub mod failures;
 pub mod interfaces;
+pub mod mroutes;
 pub mod routes;
 pub mod status;
 pub mod uptime;
@@ -52,6 +53,7 @@ pub fn text(view: &View, earlier: Option<&Response>, response: &Response) -> Res
         (Response::NhrpTraffic(traffic), View::Detail) => cache_traffic::detail(traffic),
         (Response::NhrpTraffic(traffic), _) => cache_traffic::plain(traffic),
         (Response::Interfaces(interfaces), _) => interfaces::interfaces(interfaces),
+        (Response::Mroutes(routes), _) => mroutes::mroutes(routes),
         (Response::Routes(routes), _) => routes::routes(routes),
         (Response::Drops(drops), _) => drops::drops(drops),
         (Response::ControlPlane(classes), _) => control_plane::classes(classes),
