@@ -283,7 +283,7 @@ pub fn facts(octets: &[u8], malformed: &mut u64, fact: &mut impl FnMut(Fact)) {
         let NetlinkPayload::InnerMessage(message) = message.into_parts().1 else { continue };
         let told = match message {
             Message::Known(message) => decode::route_fact(message),
-            Message::NextHop(fact) => fact,
+            Message::Other(fact) => fact,
         };
         told.into_iter().for_each(&mut *fact);
     }
