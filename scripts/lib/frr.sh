@@ -52,8 +52,7 @@ frr_json() { frr_vtysh "$1" -c "$2 json"; }
 
 # frr_stop [NAMESPACE]: one instance, or all.
 frr_stop() {
-    local file
-    for file in "$RUN"/frr-"${1:-*}"/*.pid; do
-        [ ! -e "$file" ] || stop_pid "$(cat "$file")"
-    done
+    local files file
+    mapfile -t files < <(find "$RUN" -path "$RUN/frr-${1:-*}/*.pid")
+    for file in ${files[@]+"${files[@]}"}; do stop_pid "$(cat "$file")"; done
 }
