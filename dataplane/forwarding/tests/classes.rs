@@ -87,7 +87,7 @@ fn a_flood_of_each_class_leaves_each_other_whole() {
             floods += out(&mut world) as u64;
             for other in Class::ALL.into_iter().filter(|other| *other != flooded) {
                 // NHRP of one sender has half of that as its share.
-                if other == Class::Nhrp && world.now.millis() % 2 == 0 {
+                if other == Class::Nhrp && world.now.millis().is_multiple_of(2) {
                     continue;
                 }
                 world.port(UNDERLAY, &[frame(other)]);
