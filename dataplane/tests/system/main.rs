@@ -6,6 +6,7 @@
 
 mod control;
 mod esp;
+mod exception;
 mod frames;
 mod golden;
 mod hub;
