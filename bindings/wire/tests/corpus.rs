@@ -7,24 +7,15 @@
 #[path = "../fuzz/harness.rs"]
 mod harness;
 
+use corpus::{Corpus, change, cut, hex, numbered};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// Octets from the front of a packet that are changed one by one: all headers, not the payload.
 const CHANGED: usize = 96;
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn files(directory: &Path) -> Vec<Vec<u8>> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        entries => entries.unwrap(),
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
 fn captures() -> Vec<Vec<u8>> {
@@ -55,19 +46,14 @@ fn packets() -> Vec<Vec<u8>> {
 
 /// IKE messages, and what was in their Encrypted payloads as messages in the clear.
 fn ike() -> Vec<Vec<u8>> {
-    let hex = |text: &str| -> Vec<u8> {
-        let (pairs, _) = text.as_bytes().as_chunks::<2>();
-        let octet = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        pairs.iter().map(octet).collect()
-    };
     let mut messages = Vec::new();
     for file in ["strongswan.json", "others.json", "malformed.json"] {
         let text = fs::read_to_string(here("testdata/ike").join(file)).unwrap();
         let file: serde_json::Value = serde_json::from_str(&text).unwrap();
         for message in file["messages"].as_array().unwrap() {
-            let octets = hex(message["hex"].as_str().unwrap());
+            let octets = hex(message["hex"].as_str().unwrap()).unwrap();
             if let Some(plaintext) = message["plaintext"].as_str() {
-                let mut plaintext = hex(plaintext);
+                let mut plaintext = hex(plaintext).unwrap();
                 let padding = plaintext.pop().unwrap();
                 plaintext.truncate(plaintext.len() - usize::from(padding));
                 let mut clear = octets[..wire::ike::HEADER_LEN].to_vec();
@@ -100,20 +86,12 @@ fn frames_of_zebra() -> Vec<Vec<u8>> {
 }
 
 fn run(target: fn(&[u8]), name: &str, seeds: &[Vec<u8>]) {
-    for seed in seeds.iter().chain(&files(&here("fuzz/regressions").join(name))) {
+    let failed = Corpus::of(env!("CARGO_MANIFEST_DIR")).regressions(name).unwrap();
+    let others = |old: u8| [0, 0xff, old ^ 1, old ^ 0x80, old.wrapping_add(1)];
+    for seed in seeds.iter().chain(&failed) {
         target(seed);
-        let header = seed.len().min(CHANGED);
-        for short in 0..header {
-            target(&seed[..short]);
-        }
-        let mut changed = seed.clone();
-        for at in 0..header {
-            for value in [0, 0xff, changed[at] ^ 1, changed[at] ^ 0x80, changed[at].wrapping_add(1)] {
-                let before = std::mem::replace(&mut changed[at], value);
-                target(&changed);
-                changed[at] = before;
-            }
-        }
+        cut(seed, 0..CHANGED, target);
+        change(seed, 0..CHANGED, others, target);
     }
 }
 
@@ -150,12 +128,9 @@ fn pcap() {
 #[test]
 #[ignore = "writes the seeds of the fuzz targets"]
 fn write_seeds() {
+    let corpus = Corpus::of(env!("CARGO_MANIFEST_DIR"));
     let all = [("fpm", frames_of_zebra()), ("frame", frames()), ("ike", ike()), ("ip", packets())];
     for (name, seeds) in all.into_iter().chain([("membership", memberships()), ("pcap", captures())]) {
-        let directory = here("fuzz/corpus").join(name);
-        fs::create_dir_all(&directory).unwrap();
-        for (number, seed) in seeds.iter().enumerate() {
-            fs::write(directory.join(format!("capture-{number:03}")), seed).unwrap();
-        }
+        corpus.write(name, numbered("capture", seeds)).unwrap();
     }
 }
