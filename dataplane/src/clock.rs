@@ -32,7 +32,7 @@ impl Clock {
         // A counter that lags shows the millisecond's beginning.
         let cycles = tsc.wrapping_add(self.cycles_per_ms).wrapping_sub(self.next);
         let cycles = if cycles < self.cycles_per_ms { cycles } else { 0 };
-        Now::from_millis(self.millis).and_micros((cycles * self.micros_per_cycle >> 32) as u16)
+        Now::from_millis(self.millis).and_micros(((cycles * self.micros_per_cycle) >> 32) as u16)
     }
 
     #[cold]

@@ -1,4 +1,6 @@
 //! Multicast: who gets a packet, who never does, how fast copies leave, and what is counted.
+#![cfg(test)]
+#![allow(missing_docs)]
 
 mod common;
 

@@ -76,9 +76,9 @@ pub enum Report {
         code: u16,
     },
     /// Once per status interval.
-    Status(Totals),
+    Status(Box<Totals>),
     /// The last line.
-    End(Totals),
+    End(Box<Totals>),
 }
 
 /// Counts since the start.

@@ -129,7 +129,7 @@ impl Runner {
             let sent = self.generate(phase, now);
             if Instant::now() >= next_status {
                 next_status += Duration::from_secs(self.args.status.max(1));
-                print(&Report::Status(self.totals()));
+                print(&Report::Status(Box::new(self.totals())));
             }
             if matches!(phase, Phase::Done) {
                 break;
@@ -144,7 +144,7 @@ impl Runner {
             Some(_) => traffic.sent > 0 && traffic.lost == 0 && traffic.duplicated + traffic.foreign == 0,
             None => totals.registered == totals.spokes,
         };
-        print(&Report::End(totals));
+        print(&Report::End(Box::new(totals)));
         Ok(good)
     }
 
