@@ -191,23 +191,29 @@ fn routes_that_name_a_next_hop_object_follow_it() {
     plane.until("the first resync", |plane| plane.tables.resyncs == 1);
     register(&mut plane, 0..2);
     let network = (Ipv4Addr::new(10, 200, 0, 0), 16);
-    let leads = |plane: &mut Plane, what: &str, to: Option<Target>| {
-        plane.until(what, |plane| plane.tables.state.routes.get(&network) == to.as_ref());
+    let leads = |plane: &mut Plane, what: &str, to: &[Target]| {
+        plane.until(what, |plane| {
+            let state = &plane.tables.state;
+            match state.routes.get(&network) {
+                Some(Target::Paths(id)) => state.paths.get(id).is_some_and(|ways| ways.as_slice() == to),
+                Some(target) => to == [*target],
+                None => to.is_empty(),
+            }
+        });
     };
-    let [first, second] = [0, 1].map(|n| plane.tables.state.peer(nbma(n)).map(Target::Peer));
-    assert!(first.is_some() && second.is_some());
+    let [first, second] = [0, 1].map(|n| Target::Peer(plane.tables.state.peer(nbma(n)).unwrap()));
     world.ip("nexthop add id 11 via 10.255.1.0 dev gre0 onlink");
     world.ip("nexthop add id 12 via 10.255.1.1 dev gre0 onlink");
     world.ip("route add 10.200.0.0/16 nhid 11 proto bgp metric 20");
-    leads(&mut plane, "a route through an object", first);
+    leads(&mut plane, "a route through an object", &[first]);
     world.ip("nexthop replace id 11 via 10.255.1.1 dev gre0 onlink");
-    leads(&mut plane, "its object changed", second);
+    leads(&mut plane, "its object changed", &[second]);
     world.ip("nexthop add id 20 group 12/11");
     world.ip("route replace 10.200.0.0/16 nhid 20 proto bgp metric 20");
     world.ip("nexthop replace id 12 via 10.255.1.0 dev gre0 onlink");
-    leads(&mut plane, "the first member of a group", first);
+    leads(&mut plane, "both members of a group", &[first, second]);
     world.ip("nexthop del id 12");
-    leads(&mut plane, "the member that is left", second);
+    leads(&mut plane, "the member that is left", &[second]);
     // Known also to a control that finds them when it starts.
     let before = plane.tables.state.clone();
     control.kill();
@@ -215,7 +221,7 @@ fn routes_that_name_a_next_hop_object_follow_it() {
     plane.until("a resync", |plane| plane.tables.resyncs == 2);
     assert_eq!(plane.tables.state, before);
     world.ip("nexthop del id 11");
-    leads(&mut plane, "no object any more", None);
+    leads(&mut plane, "no object any more", &[]);
     assert!(control.terminate());
 }
 
