@@ -30,6 +30,8 @@ const DATAGRAM: usize = 64 << 10;
 const TURN: usize = 256;
 /// Least time between dumps: a table that never rests must not keep us reading it.
 const DUMP_AGAIN_MS: u64 = 250;
+/// Longest wait, after an overrun, until all that waited has been read: a table may never rest.
+const DRAIN_MS: u64 = 5_000;
 /// Multicast groups: links, neighbours, IPv4 addresses, IPv4 multicast routes, IPv4 routes (`RTNLGRP_*`).
 const GROUPS: [u32; 5] = [1, 3, 5, 6, 7];
 /// Multicast group of next-hop objects.
@@ -61,6 +63,9 @@ pub struct Netlink {
     sequence: u32,
     dump: Option<Dump>,
     again: bool,
+    /// Since when what waited at an overrun has not all been read: it is older than a dump that is asked for now, and
+    /// would pass for part of it.
+    draining_ms: Option<u64>,
     next_dump_ms: u64,
     in_flight: HashMap<u32, Command>,
     buffer: Vec<u8>,
@@ -102,6 +107,7 @@ impl Netlink {
             sequence: 0,
             dump: None,
             again: true,
+            draining_ms: None,
             next_dump_ms: 0,
             in_flight: HashMap::new(),
             buffer: Vec::with_capacity(DATAGRAM),
@@ -122,14 +128,16 @@ impl Netlink {
 
     /// Whether a dump is due.
     pub fn wants_dump(&self, now_ms: u64) -> bool {
-        self.dump.is_none() && self.again && now_ms >= self.next_dump_ms
+        let drained = self.draining_ms.is_none_or(|since| now_ms >= since + DRAIN_MS);
+        self.dump.is_none() && self.again && drained && now_ms >= self.next_dump_ms
     }
 
     /// Reads what is there, until `until_ms` at most; `true`: there may be more.
     pub fn read(&mut self, now_ms: u64, until_ms: u64, notice: &mut impl FnMut(Notice)) -> io::Result<bool> {
         if self.wants_dump(now_ms) {
             self.next_dump_ms = now_ms + DUMP_AGAIN_MS;
-            self.again = false;
+            // Not drained in time: what this dump yields is not the last word.
+            self.again = self.draining_ms.take().is_some();
             notice(Notice::Begin);
             self.next_class(Class::ALL.into_iter().collect(), false, false, notice)?;
         }
@@ -143,10 +151,14 @@ impl Netlink {
                     self.datagram(&buffer, notice);
                     Ok(true)
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.draining_ms = None;
+                    Ok(false)
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                     self.overruns += 1;
+                    self.draining_ms = self.draining_ms.or(Some(now_ms));
                     self.dump = None;
                     self.again = true;
                     Ok(true)
