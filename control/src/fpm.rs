@@ -2,16 +2,17 @@
 //! not be in the kernel for the hub to forward by it.
 //!
 //! Zebra connects, tells all that it has, and then what changes; it marks no end. So what an earlier connection told
-//! and this one does not is swept when nothing came for a while after the connection began, and when none comes back.
+//! and this one does not is swept two minutes later: routing daemons that start anew have to learn their routes first
+//! (graceful restart), and meanwhile the old ones are better than none.
 
 use crate::kernel::Fact;
 use crate::netlink;
 use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// How long after a connection began, or after the last message of its beginning, all counts as told, in milliseconds.
+/// After how long without a message all that zebra has counts as told, in milliseconds.
 const QUIET_MS: u64 = 5_000;
-/// The same where messages do not cease; and how long routes stay without a connection, in milliseconds.
+/// How long routes stay that are not told again, after a connection began or ended, in milliseconds.
 const KEEP_MS: u64 = 120_000;
 /// How long zebra is waited for when we start, in milliseconds: it tries again every three seconds.
 const CONNECT_MS: u64 = 10_000;
@@ -99,8 +100,8 @@ impl Fpm {
             notice(Notice::Begin);
         }
         let more = self.receive(now_ms, until_ms, notice);
-        let quiet = self.stream.is_some() && now_ms >= self.heard_ms + QUIET_MS;
-        if self.since_ms.is_some_and(|since| quiet || now_ms >= since + KEEP_MS) {
+        self.filled |= self.stream.is_some() && now_ms >= self.heard_ms + QUIET_MS;
+        if self.since_ms.is_some_and(|since| now_ms >= since + KEEP_MS) {
             // Of a connection that is gone nothing is left after that time.
             if self.stream.is_none() {
                 notice(Notice::Begin);
@@ -224,16 +225,18 @@ mod tests {
         assert_eq!(until(&mut fpm, 0, |seen| !seen.is_empty()), [Notice::Begin]);
         let mut seen = Vec::new();
         fpm.read(QUIET_MS - 1, u64::MAX, &mut |notice| seen.push(notice));
-        assert_eq!(seen, []);
-        fpm.read(QUIET_MS, u64::MAX, &mut |notice| seen.push(notice));
+        assert!(fpm.is_filling(QUIET_MS));
+        fpm.read(KEEP_MS - 1, u64::MAX, &mut |notice| seen.push(notice));
+        assert_eq!((&seen[..], fpm.is_filling(KEEP_MS)), (&[][..], false));
+        fpm.read(KEEP_MS, u64::MAX, &mut |notice| seen.push(notice));
         assert_eq!(seen, [Notice::Sweep]);
         drop(stream);
         while fpm.is_connected() {
-            fpm.read(10_000, u64::MAX, &mut |notice| seen.push(notice));
+            fpm.read(2 * KEEP_MS, u64::MAX, &mut |notice| seen.push(notice));
         }
-        fpm.read(10_000 + KEEP_MS - 1, u64::MAX, &mut |notice| seen.push(notice));
+        fpm.read(3 * KEEP_MS - 1, u64::MAX, &mut |notice| seen.push(notice));
         assert_eq!(seen.len(), 1, "zebra may come back");
-        fpm.read(10_000 + KEEP_MS, u64::MAX, &mut |notice| seen.push(notice));
+        fpm.read(3 * KEEP_MS, u64::MAX, &mut |notice| seen.push(notice));
         assert_eq!(seen[1..], [Notice::Begin, Notice::Sweep]);
     }
 

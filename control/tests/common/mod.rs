@@ -76,6 +76,11 @@ impl World {
         assert!(status.success(), "{command}");
     }
 
+    /// Starts `ip` inside.
+    pub fn spawn_ip(&self, arguments: &str) -> Child {
+        Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')).spawn().unwrap()
+    }
+
     /// Watches what the kernel tells about something from now on.
     pub fn monitor(&self, what: &str) -> Monitor {
         let output = self.directory.join("monitor");
@@ -85,6 +90,32 @@ impl World {
         let monitor = Monitor { child, output, namespace: self.name.clone() };
         monitor.seen("192.0.2.1");
         monitor
+    }
+
+    /// Starts FRR's zebra, which tells its routes by FPM, and staticd with these routes.
+    pub fn frr(&self, routes: &str) -> Vec<Daemon> {
+        let directory = self.directory.join("frr");
+        std::fs::create_dir_all(&directory).unwrap();
+        // They give up being root.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(&directory, open).unwrap();
+        let at = |name: &str| directory.join(name).display().to_string();
+        std::fs::write(at("zebra.conf"), "fpm address 127.0.0.1 port 2620\n").unwrap();
+        std::fs::write(at("staticd.conf"), routes).unwrap();
+        let start = |name: &str, more: &[&str]| {
+            let child = Command::new("ip")
+                .args(["netns", "exec", &self.name, &format!("/usr/lib/frr/{name}")])
+                .args(["-f", &at(&format!("{name}.conf")), "-i", &at(&format!("{name}.pid"))])
+                .args(["-z", &at("zserv.api"), "--vty_socket", &at(""), "-P", "0"])
+                .args(more)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            Daemon(child)
+        };
+        let zebra = start("zebra", &["-M", "dplane_fpm_nl"]);
+        wait("zebra", || directory.join("zserv.api").exists().then_some(()));
+        vec![start("staticd", &[]), zebra]
     }
 
     /// Changes the configuration.
@@ -229,6 +260,18 @@ impl Control {
         wait("control to end", || self.child.try_wait().unwrap()).success()
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    }
+
+    /// How much memory it has, in the kernel's words.
+    pub fn memory(&self) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS: ?").to_string()
+    }
+
     /// SIGTERM; whether it ended well.
     pub fn terminate(mut self) -> bool {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
@@ -241,6 +284,16 @@ impl Drop for Control {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A daemon that is killed when it is not wanted any more.
+pub struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
