@@ -129,7 +129,7 @@ impl Slot {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::codec::encode_update;
+    use crate::codec::update::encode as encode_update;
     use proptest::prelude::*;
 
     fn route() -> impl Strategy<Value = GroupRoute> {

@@ -331,8 +331,9 @@ class GenieCrypto(unittest.TestCase):
             self.assertEqual(ident["pkts_decaps"], sum(of["packets"] for of in received))
             self.assertEqual(ident["recv_errors"], sum(drops(of) for of in received))
             self.assertEqual(ident["pkts_verify_failed"], sum(of["icv-failed"] for of in received))
-            sent = sum(child["sent"]["packets"] for child in given["children"] if child["sent"])
-            self.assertEqual((ident["pkts_encaps"], ident["send_errors"]), (sent, 0))
+            sent = [child["sent"] for child in given["children"] if child["sent"]]
+            self.assertEqual(ident["pkts_encaps"], sum(of["packets"] for of in sent))
+            self.assertEqual(ident["send_errors"], sum(of["failed"] for of in sent))
             self.assertEqual((ident["plaintext_mtu"], ident["path_mtu"]), (newest["plaintext-mtu"], newest["path-mtu"]))
             self.assertEqual(ident["current_outbound_spi"], spi(newest["spi-out"]))
             self.assertEqual(ident["pfs"], "Y" if newest["pfs"] else "N")
