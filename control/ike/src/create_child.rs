@@ -27,8 +27,9 @@ impl Responder {
         let missing = |kind| ParseError::BodyTruncated { kind, have: 0, need: 1 };
         let offers = Offer::all(&payloads.security_association()?.ok_or(missing(kind))?);
         let nonce = payloads.nonce()?.ok_or(missing(PayloadType::Nonce))?;
-        if !sa.is_established() {
-            // It is being deleted, or has a successor (RFC 7296 2.25.2).
+        if !sa.is_established() || !self.has_session(sa) {
+            // It is being deleted, or has a successor (RFC 7296 2.25.2); or it is a successor of which it is not known
+            // yet whether it stays.
             return self.not_now(sa, cx, request);
         }
         if offers.iter().any(Offer::is_ike) {

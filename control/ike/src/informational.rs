@@ -5,6 +5,7 @@ use crate::auth::KEEP_MS;
 use crate::child::ChildState;
 use crate::cx::Cx;
 use crate::ike_sa::{IkeSa, Phase};
+use crate::initiator::RETRY_MS;
 use crate::report::Trouble;
 use crate::serve::Request;
 use crate::{Cause, Responder, WhyDown};
@@ -127,7 +128,8 @@ impl Responder {
                     self.ask(sa, cx, Exchange::Informational, &chain, Purpose::DeleteIke);
                 }
                 Want::RekeyChild(spi) if sa.is_established() => self.begin_child(sa, cx, spi, None),
-                Want::RekeyIke if sa.is_established() => self.begin_ike(sa, cx, None),
+                Want::RekeyIke if sa.is_established() && self.has_session(sa) => self.begin_ike(sa, cx, None),
+                Want::RekeyIke if sa.is_established() => sa.clocks.rekey = Some(cx.now + RETRY_MS),
                 Want::RekeyChild(_) | Want::RekeyIke => {}
             }
         }

@@ -207,6 +207,12 @@ impl Responder {
         fit
     }
 
+    /// Whether an IKE SA is its session's own. One that a peer made while ours is under way is not: the session and its
+    /// child SAs are still with the one that both replace.
+    pub(crate) fn has_session(&self, sa: &IkeSa) -> bool {
+        sa.session().is_some_and(|session| self.sessions.spi(session) == Some(sa.ours()))
+    }
+
     /// A new IKE SA for the peer of an old one, without child SAs yet.
     pub(crate) fn heir(
         &mut self,
