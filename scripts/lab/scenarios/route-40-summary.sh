@@ -13,5 +13,6 @@ scenario() {
     holds "spoke 2's LAN reaches the data centre" in_lan 2 ping -c 3 -i 0.2 -W 2 10.0.0.10
     holds "and the data centre that LAN" in_ns dc ping -c 3 -i 0.2 -W 2 "$(spoke_host 2)"
     through_hub_then_shortcut 2 3
-    through_hub_then_shortcut 3 1 172.17.1.1 172.17.0.0/16
+    # The spoke answers for all of 172.17.0.0/16, the hub passes on what it routes to that spoke.
+    through_hub_then_shortcut 3 1 172.17.1.1 172.17.1.0/28
 }
