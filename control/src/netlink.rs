@@ -4,6 +4,7 @@
 //! carries commands and their acknowledgements. Both are non-blocking. When the listener lost messages, or a dump
 //! was disturbed, the mirror is read again in full.
 
+mod attribute;
 mod command;
 mod decode;
 mod encode;

@@ -15,8 +15,8 @@
 //! | interface                                                     |
 //! ```
 
+use super::attribute::{self, address, number};
 use crate::kernel::{Fact, Mroute};
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
 use std::net::Ipv4Addr;
 
 /// `RTM_NEWROUTE`
@@ -34,8 +34,6 @@ const TABLE: u8 = 253;
 const HEADER: usize = 12;
 /// Octets of an outgoing interface.
 const HOP: usize = 8;
-/// Bits of an attribute's type that say how it is encoded.
-const TYPE: u16 = 0x3fff;
 
 const RTA_DST: u16 = 1;
 const RTA_SRC: u16 = 2;
@@ -44,32 +42,23 @@ const RTA_MULTIPATH: u16 = 9;
 
 /// A request for all multicast routes.
 pub fn dump(sequence: u32) -> Vec<u8> {
-    let mut request = vec![0; 16 + HEADER];
-    request[..4].copy_from_slice(&((16 + HEADER) as u32).to_ne_bytes());
-    request[4..6].copy_from_slice(&GET.to_ne_bytes());
-    request[6..8].copy_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    request[8..12].copy_from_slice(&sequence.to_ne_bytes());
-    request[16] = FAMILY;
-    request
+    attribute::dump(GET, FAMILY, HEADER, sequence)
 }
 
 /// What a message says; `None`: it cannot be read, `Some(None)`: it is of another table.
 pub fn fact(new: bool, message: &[u8]) -> Option<Option<Fact>> {
     let table = *message.get(4)?;
     let (mut group, mut source, mut incoming, mut outgoing) = (None, Ipv4Addr::UNSPECIFIED, None, Vec::new());
-    let mut rest = message.get(HEADER..)?;
-    while let Some(&[a, b, c, d]) = rest.first_chunk::<4>() {
-        let length = usize::from(u16::from_ne_bytes([a, b]));
-        let value = rest.get(4..length)?;
-        match u16::from_ne_bytes([c, d]) & TYPE {
+    attribute::read(message.get(HEADER..)?, |kind, value| {
+        match kind {
             RTA_DST => group = Some(address(value)?),
             RTA_SRC => source = address(value)?,
             RTA_IIF => incoming = Some(number(value)?),
             RTA_MULTIPATH => outgoing = hops(value)?,
             _ => {}
         }
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
+        Some(())
+    })?;
     if table != TABLE {
         return Some(None);
     }
@@ -95,25 +84,10 @@ fn hops(mut rest: &[u8]) -> Option<Vec<u32>> {
     Some(indexes)
 }
 
-fn number(octets: &[u8]) -> Option<u32> {
-    octets.try_into().ok().map(u32::from_ne_bytes)
-}
-
-fn address(octets: &[u8]) -> Option<Ipv4Addr> {
-    <[u8; 4]>::try_from(octets).ok().map(Ipv4Addr::from)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::attribute::attribute;
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut octets = (value.len() as u16 + 4).to_ne_bytes().to_vec();
-        octets.extend(kind.to_ne_bytes());
-        octets.extend(value);
-        octets.resize(octets.len().next_multiple_of(4), 0);
-        octets
-    }
 
     fn message(table: u8, attributes: &[Vec<u8>]) -> Vec<u8> {
         let header = [FAMILY, 32, 32, 0, table, 17, 0, 5, 0, 0, 0, 0];

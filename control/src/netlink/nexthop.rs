@@ -11,8 +11,8 @@
 //! | attributes (NHA_*): length 16, type 16, value, padding to 4   |
 //! ```
 
+use super::attribute::{self, number};
 use crate::kernel::{Fact, Hop, NextHop};
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
 use std::net::Ipv4Addr;
 
 /// `RTM_NEWNEXTHOP`
@@ -30,8 +30,6 @@ const MEMBER: usize = 8;
 const MAX_MEMBERS: usize = 256;
 /// `RTNH_F_DEAD`
 const DEAD: u32 = 1;
-/// Bits of an attribute's type that say how it is encoded (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
-const TYPE: u16 = 0x3fff;
 
 const NHA_ID: u16 = 1;
 const NHA_GROUP: u16 = 2;
@@ -42,12 +40,7 @@ const NHA_FDB: u16 = 11;
 
 /// A request for all objects.
 pub fn dump(sequence: u32) -> Vec<u8> {
-    let mut request = vec![0; 16 + HEADER];
-    request[..4].copy_from_slice(&((16 + HEADER) as u32).to_ne_bytes());
-    request[4..6].copy_from_slice(&GET.to_ne_bytes());
-    request[6..8].copy_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    request[8..12].copy_from_slice(&sequence.to_ne_bytes());
-    request
+    attribute::dump(GET, 0, HEADER, sequence)
 }
 
 /// What a message says; `None`: it cannot be read, `Some(None)`: it does not concern routes.
@@ -55,11 +48,8 @@ pub fn fact(new: bool, message: &[u8]) -> Option<Option<Fact>> {
     let flags = number(message.get(4..8)?)?;
     let (mut id, mut index, mut gateway) = (None, None, None);
     let (mut group, mut blackhole, mut other_family, mut of_bridge) = (None, false, false, false);
-    let mut rest = message.get(HEADER..)?;
-    while let Some(&[a, b, c, d]) = rest.first_chunk::<4>() {
-        let length = usize::from(u16::from_ne_bytes([a, b]));
-        let value = rest.get(4..length)?;
-        match u16::from_ne_bytes([c, d]) & TYPE {
+    attribute::read(message.get(HEADER..)?, |kind, value| {
+        match kind {
             NHA_ID => id = Some(number(value)?),
             NHA_GROUP => {
                 let members = value.chunks_exact(MEMBER).take(MAX_MEMBERS);
@@ -74,8 +64,8 @@ pub fn fact(new: bool, message: &[u8]) -> Option<Option<Fact>> {
             NHA_FDB => of_bridge = true,
             _ => {}
         }
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
+        Some(())
+    })?;
     let id = id?;
     if !new {
         return Some(Some(Fact::NextHopGone(id)));
@@ -97,21 +87,10 @@ fn member(octets: &[u8]) -> Option<(u32, u32)> {
     Some((number(octets.get(..4)?)?, u32::from(weight) + 1))
 }
 
-fn number(octets: &[u8]) -> Option<u32> {
-    octets.try_into().ok().map(u32::from_ne_bytes)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::attribute::attribute;
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut octets = (value.len() as u16 + 4).to_ne_bytes().to_vec();
-        octets.extend(kind.to_ne_bytes());
-        octets.extend(value);
-        octets.resize(octets.len().next_multiple_of(4), 0);
-        octets
-    }
 
     fn message(flags: u32, attributes: &[Vec<u8>]) -> Vec<u8> {
         let mut octets = vec![2, 0, 11, 0];
