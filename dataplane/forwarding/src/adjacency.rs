@@ -11,7 +11,7 @@
 //! | 5 | TCP MSS clamp 16 (0: none), remote port of UDP encapsulation 16, outbound SA 32 |
 //! | 6-7 | 0 |
 
-use crate::seqlock::SeqLock;
+use crate::seqlock::{Draft, SeqLock};
 use crate::settings::TunnelSettings;
 use crate::zeroed::zeroed;
 use shm::message::{LinkId, Protection, SaId, TunnelId};
@@ -41,6 +41,7 @@ const _: () = assert!(size_of::<Line>() == 64);
 #[derive(Debug)]
 pub(crate) struct Adjacencies {
     lines: Box<[Line]>,
+    draft: Draft<8>,
 }
 
 /// A line as read.
@@ -50,7 +51,7 @@ pub(crate) struct Adjacency([u64; 8]);
 impl Adjacencies {
     /// No adjacency to any of `max_peers` peers. `None`: no memory.
     pub(crate) fn new(max_peers: u32) -> Option<Self> {
-        Some(Self { lines: zeroed(max_peers as usize)? })
+        Some(Self { lines: zeroed(max_peers as usize)?, draft: Draft::default() })
     }
 
     /// Starts loading the peer's line.
@@ -68,14 +69,14 @@ impl Adjacencies {
     /// The peer's adjacency, if it has one.
     #[inline(always)]
     pub(crate) fn read(&self, peer: u32) -> Option<Adjacency> {
-        let adjacency = Adjacency(self.lines.get(peer as usize)?.0.read()?);
+        let adjacency = Adjacency(self.lines.get(peer as usize)?.0.read(&self.draft)?);
         (adjacency.flags() & VALID != 0).then_some(adjacency)
     }
 
     /// Updater: sets the peer's adjacency, or takes it away.
     pub(crate) fn write(&self, peer: u32, adjacency: Option<&Adjacency>) {
         if let Some(line) = self.lines.get(peer as usize) {
-            line.0.write(adjacency.map_or(&[0; 8], |adjacency| &adjacency.0));
+            line.0.write(&self.draft, adjacency.map_or(&[0; 8], |adjacency| &adjacency.0));
         }
     }
 }

@@ -11,7 +11,7 @@
 //! it is about is compared with the packet, since maps and line are not changed at one instant.
 
 use crate::nbma::{Key, NbmaMap};
-use crate::seqlock::SeqLock;
+use crate::seqlock::{Draft, SeqLock};
 use crate::zeroed::zeroed;
 use shm::message::{GroupId, GroupRoute, Incoming, max_groups};
 use std::net::Ipv4Addr;
@@ -35,6 +35,7 @@ pub(crate) struct GroupTable {
     /// Group's number and source to the route.
     pub(crate) routes: NbmaMap<NUMBER_BITS>,
     lines: Box<[SeqLock<4>]>,
+    draft: Draft<4>,
 }
 
 /// A multicast route as read.
@@ -45,7 +46,12 @@ impl GroupTable {
     /// No routes. `None`: no memory.
     pub(crate) fn new(max_peers: u32) -> Option<Self> {
         let most = max_groups(max_peers);
-        Some(Self { groups: NbmaMap::new(most)?, routes: NbmaMap::new(most)?, lines: zeroed(most as usize)? })
+        Some(Self {
+            groups: NbmaMap::new(most)?,
+            routes: NbmaMap::new(most)?,
+            lines: zeroed(most as usize)?,
+            draft: Draft::default(),
+        })
     }
 
     /// The route of a packet: that of its source, or the one for any source.
@@ -62,14 +68,14 @@ impl GroupTable {
     /// One route.
     #[inline]
     pub(crate) fn read(&self, id: GroupId) -> Option<Group> {
-        let group = Group(self.lines.get(usize::from(id))?.read()?);
+        let group = Group(self.lines.get(usize::from(id))?.read(&self.draft)?);
         (group.flags() & VALID != 0).then_some(group)
     }
 
     /// Updater: sets the route's line, or takes it away.
     pub(crate) fn write(&self, id: GroupId, route: Option<&GroupRoute>) {
         if let Some(line) = self.lines.get(usize::from(id)) {
-            line.write(&route.map_or([0; 4], |route| Group::new(route).0));
+            line.write(&self.draft, &route.map_or([0; 4], |route| Group::new(route).0));
         }
     }
 }

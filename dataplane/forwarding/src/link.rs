@@ -5,7 +5,7 @@
 //! | 0 | sequence number 32, port 8, header length 8 (0: not resolved), unused 16 |
 //! | 1-3 | Ethernet header in wire order with EtherType IPv4, 14 or 18 octets |
 
-use crate::seqlock::SeqLock;
+use crate::seqlock::{Draft, SeqLock};
 use crate::settings::PortSettings;
 use crate::zeroed::zeroed;
 use shm::message::{LinkId, MAX_LINKS, PortId};
@@ -19,6 +19,7 @@ pub(crate) const TAGGED: usize = 18;
 #[derive(Debug)]
 pub(crate) struct Links {
     lines: Box<[SeqLock<4>]>,
+    draft: Draft<4>,
 }
 
 /// A resolved link as read.
@@ -28,20 +29,20 @@ pub(crate) struct Link([u64; 4]);
 impl Links {
     /// No links. `None`: no memory.
     pub(crate) fn new() -> Option<Self> {
-        Some(Self { lines: zeroed(MAX_LINKS)? })
+        Some(Self { lines: zeroed(MAX_LINKS)?, draft: Draft::default() })
     }
 
     /// The link, if it is known and resolved.
     #[inline(always)]
     pub(crate) fn read(&self, link: LinkId) -> Option<Link> {
-        let link = Link(self.lines.get(usize::from(link))?.read()?);
+        let link = Link(self.lines.get(usize::from(link))?.read(&self.draft)?);
         (link.header_len() != 0).then_some(link)
     }
 
     /// Updater: sets the link, or takes it away.
     pub(crate) fn write(&self, id: LinkId, link: Option<&Link>) {
         if let Some(line) = self.lines.get(usize::from(id)) {
-            line.write(link.map_or(&[0; 4], |link| &link.0));
+            line.write(&self.draft, link.map_or(&[0; 4], |link| &link.0));
         }
     }
 }

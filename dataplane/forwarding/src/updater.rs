@@ -84,6 +84,7 @@ impl Updater {
     /// Applies one update. It was written by a stranger for all we know: every index is checked, and what is refused
     /// is counted and changes nothing.
     pub fn apply(&mut self, update: &Update) -> Result<(), ApplyError> {
+        self.entries.settle(&self.tables);
         let result = match *update {
             Update::Begin { generation } => self.begin(generation),
             Update::End { generation } => self.end(generation),

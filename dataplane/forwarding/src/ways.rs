@@ -3,15 +3,17 @@
 use crate::refusal::{ApplyError, Refusal};
 use crate::tables::Tables;
 use shm::message::{MAX_PATHS, PathsId, Target, Ways};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// All entries, known to the updater alone.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// The resync that named each last.
     generations: BTreeMap<PathsId, u64>,
-    /// Deleted entries whose line workers may still read, until the epoch.
-    leaving: BTreeMap<PathsId, u64>,
+    /// Deleted entries whose line workers may still read.
+    leaving: BTreeSet<PathsId>,
+    /// The same in order of the epoch until which that is so.
+    until: VecDeque<(u64, PathsId)>,
 }
 
 impl Entries {
@@ -41,22 +43,32 @@ impl Entries {
             return Err(Refusal::Index.into());
         }
         // Re-using a line too early could send packets to where another prefix leads.
-        if let Some(epoch) = self.leaving.get(&id) {
-            if tables.epochs.reached() < *epoch {
-                return Err(ApplyError::Busy);
-            }
-            self.leaving.remove(&id);
+        if self.leaving.contains(&id) {
+            return Err(ApplyError::Busy);
         }
         self.generations.insert(id, generation);
         tables.paths.write(id, ways.as_slice());
         Ok(())
     }
 
-    /// Removes an entry.
+    /// Removes an entry. A worker that has looked up a prefix before it was given another entry finds its ways as long as
+    /// it may look: a packet that is on its way then is not lost.
     pub(crate) fn remove(&mut self, tables: &Tables, id: PathsId) -> Result<(), ApplyError> {
         self.generations.remove(&id).ok_or(Refusal::Absent)?;
-        tables.paths.write(id, &[]);
-        self.leaving.insert(id, tables.epochs.advance());
+        self.leaving.insert(id);
+        self.until.push_back((tables.epochs.advance(), id));
         Ok(())
+    }
+
+    /// Empties the lines of deleted entries that no worker reads any more.
+    pub(crate) fn settle(&mut self, tables: &Tables) {
+        if self.until.is_empty() {
+            return;
+        }
+        let reached = tables.epochs.reached();
+        while let Some((_, id)) = self.until.pop_front_if(|(epoch, _)| *epoch <= reached) {
+            self.leaving.remove(&id);
+            tables.paths.write(id, &[]);
+        }
     }
 }

@@ -187,9 +187,13 @@ fn an_entry_is_used_again_only_after_all_workers_polled() {
     let again = paths(7, &[Target::Peer(2)]);
     world.updater.apply(&Update::PathsDelete { id: 7 }).unwrap();
     assert_eq!(world.updater.apply(&again), Err(ApplyError::Busy));
+    // Nor is a packet lost that was looked up before its prefix led elsewhere.
+    world.port(LAN, &[lan(&of_flow(1, FAR))]);
+    assert_eq!(receiver(&world.one().1), Receiver::Spoke(NBMA[1]));
+    world.tick();
+    world.updater.apply(&route(9, Target::Drop)).unwrap();
     world.port(LAN, &[lan(&of_flow(1, FAR))]);
     world.only_dropped(DropReason::NoAdjacency);
-    world.tick();
     world.updater.apply(&again).unwrap();
     world.port(LAN, &[lan(&of_flow(1, FAR))]);
     assert_eq!(receiver(&world.one().1), Receiver::Spoke(NBMA[2]));
@@ -307,6 +311,11 @@ proptest! {
                     );
                     prop_assert!(absent, "{update:?}: {refusal}");
                 }
+            }
+            if matches!(update, Update::PathsDelete { .. }) {
+                // Its ways stand until workers have polled and another update comes.
+                world.tick();
+                world.updater.apply(&route(9, Target::Drop)).unwrap();
             }
             for third in 0..4 {
                 let expected = oracle.receivers(third);
