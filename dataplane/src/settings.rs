@@ -71,6 +71,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         mac: *mac,
         vlan: port.vlan,
         mtu: port.mtu,
+        unreachables: port.ip_unreachables,
         addresses: port.address.iter().map(|p| PortAddress { address: p.address, len: p.len }).collect(),
     };
     let tunnel = |tunnel: &config::model::Tunnel| TunnelSettings {
@@ -83,6 +84,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         ttl: tunnel.ttl,
         network_id: tunnel.nhrp.network_id,
         redirect: tunnel.nhrp.phase >= 3,
+        unreachables: tunnel.ip_unreachables,
         redirect_timeout: u32::from(tunnel.nhrp.redirect_timeout) * 1000,
         multicast_rate: tunnel.multicast_rate,
         protected: is_protected(tunnel),
@@ -178,6 +180,7 @@ mod tests {
             mtu: 1500,
             vlan: None,
             mac: Some(mac.into()),
+            ip_unreachables: true,
         }
     }
 

@@ -172,6 +172,7 @@ impl Scenario {
             mac: HUB_MAC.0,
             vlan: None,
             mtu: 1_600,
+            unreachables: true,
             addresses: vec![PortAddress { address: HUB, len: 24 }],
         };
         let tunnel = TunnelSettings {
@@ -184,6 +185,7 @@ impl Scenario {
             ttl: 255,
             network_id: 1,
             redirect: self.redirect,
+            unreachables: true,
             redirect_timeout: 8_000,
             multicast_rate: self.multicast_rate.unwrap_or(100_000),
             protected,

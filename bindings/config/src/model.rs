@@ -146,6 +146,8 @@ pub struct Port {
     pub vlan: Option<u16>,
     /// MAC address; absent: the device's.
     pub mac: Option<String>,
+    /// Tell who sends by it, by ICMP, that there is no way to a destination. Default: on.
+    pub ip_unreachables: bool,
 }
 
 /// `[[tunnel]]`
@@ -167,6 +169,8 @@ pub struct Tunnel {
     pub tcp_adjust_mss: Option<u16>,
     /// Outer TTL. Default: 255.
     pub ttl: u8,
+    /// Tell its spokes, by ICMP, that there is no way to a destination. Default: on.
+    pub ip_unreachables: bool,
     /// Multicast copies per second to the tunnel's spokes, by each worker: a hello to 10,000 spokes takes 100 ms.
     /// Default: 100000.
     pub multicast_rate: u32,

@@ -84,6 +84,7 @@ fn port(table: &mut Reader) -> Option<(Port, Option<u16>)> {
     let vlan = integer(1..=4094_u16);
     let vlan = if own { table.optional("vlan", vlan) } else { table.required("vlan", vlan) };
     let mac = if own { table.optional("mac", kind::mac) } else { parents(table, "mac").and(None) };
+    let ip_unreachables = table.optional("ip-unreachables", kind::boolean);
     if !own && (parent.is_none() || vlan.is_none()) {
         return None;
     }
@@ -97,6 +98,7 @@ fn port(table: &mut Reader) -> Option<(Port, Option<u16>)> {
         mtu: mtu.unwrap_or(1500),
         vlan,
         mac,
+        ip_unreachables: ip_unreachables.unwrap_or(true),
     };
     Some((port, mtu))
 }
@@ -134,6 +136,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
     let ip_mtu = table.optional("ip-mtu", integer(576..=9192_u16));
     let tcp_adjust_mss = table.optional("tcp-adjust-mss", integer(500..=9152_u16));
     let ttl = table.optional("ttl", integer(1..=255_u8));
+    let ip_unreachables = table.optional("ip-unreachables", kind::boolean);
     let multicast_rate = table.optional("multicast-rate", integer(1_000..=100_000_000_u32));
     let protection = table.optional("protection", kind::name);
     let nhrp = table.table("nhrp", "[tunnel.nhrp]", nhrp);
@@ -149,6 +152,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
         ip_mtu: ip_mtu.unwrap_or(1400),
         tcp_adjust_mss,
         ttl: ttl.unwrap_or(255),
+        ip_unreachables: ip_unreachables.unwrap_or(true),
         multicast_rate: multicast_rate.unwrap_or(100_000),
         protection,
         nhrp: nhrp?,

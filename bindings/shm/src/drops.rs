@@ -45,8 +45,8 @@ reasons! {
     InnerMalformed = "inner_malformed", "Inner IPv4 header truncated, of wrong version, length or checksum.";
     InnerMartian = "inner_martian", "Inner source address is our own, multicast, loopback or zero, or its destination is loopback or zero.";
     EcnInvalid = "ecn_invalid", "Outer CE over a Not-ECT inner packet (RFC 6040 4.2), or both among the fragments of one datagram.";
-    NoRoute = "no_route", "No overlay route to the inner destination.";
-    NoAdjacency = "no_adjacency", "Route whose next hop is not registered.";
+    NoRoute = "no_route", "No overlay route to the inner destination; ICMP net unreachable is sent unless limited.";
+    NoAdjacency = "no_adjacency", "Route whose next hop is not registered; ICMP host unreachable is sent unless limited.";
     NoNeighbour = "no_neighbour", "Next hop's MAC address is not resolved yet.";
     TtlExceeded = "ttl_exceeded", "TTL ran out; ICMP time exceeded is sent unless limited.";
     FragNeeded = "frag_needed", "Larger than the MTU with DF set; ICMP fragmentation needed is sent unless limited.";

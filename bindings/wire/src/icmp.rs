@@ -20,6 +20,10 @@ pub const MAX_ERROR: usize = 576;
 pub const ECHO_REPLY: u8 = 0;
 /// Type: destination unreachable.
 pub const UNREACHABLE: u8 = 3;
+/// Code of [`UNREACHABLE`]: no route.
+pub const NET_UNREACHABLE: u8 = 0;
+/// Code of [`UNREACHABLE`]: a route, and behind it a host or next hop that is not there.
+pub const HOST_UNREACHABLE: u8 = 1;
 /// Code of [`UNREACHABLE`]: fragmentation needed and DF set.
 pub const FRAGMENTATION_NEEDED: u8 = 4;
 /// Type: echo request.

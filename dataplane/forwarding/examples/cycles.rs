@@ -66,6 +66,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
             mac: [2, 0, 0, 0, 0, 1],
             vlan: None,
             mtu: 1500,
+            unreachables: true,
             addresses: vec![PortAddress { address: HUB, len: 24 }],
         }],
         tunnels: vec![TunnelSettings {
@@ -78,6 +79,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
             ttl: 255,
             network_id: 1,
             redirect,
+            unreachables: true,
             redirect_timeout: 8000,
             multicast_rate: 100_000,
             protected: false,

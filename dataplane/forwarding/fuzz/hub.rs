@@ -100,6 +100,7 @@ pub fn settings(key: Option<u32>) -> Settings {
         mac: mac.0,
         vlan: None,
         mtu: 1500,
+        unreachables: true,
         addresses: vec![PortAddress { address: address.into(), len: 24 }],
     };
     Settings {
@@ -117,6 +118,7 @@ pub fn settings(key: Option<u32>) -> Settings {
             ttl: 255,
             network_id: 1,
             redirect: true,
+            unreachables: true,
             redirect_timeout: 8000,
             multicast_rate: 100_000,
             protected: false,

@@ -220,6 +220,7 @@ mod tests {
             ttl: 255,
             network_id: 1,
             redirect: true,
+            unreachables: true,
             redirect_timeout: 8000,
             multicast_rate: 100_000,
             protected: false,

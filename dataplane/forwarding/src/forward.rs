@@ -14,6 +14,7 @@ use crate::turn::Turn;
 use crate::{ecn, mss};
 use shm::drops::DropReason;
 use std::net::Ipv4Addr;
+use std::sync::atomic::Ordering;
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::ip4::{Header, protocol};
 
@@ -32,7 +33,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     #[inline(always)]
     pub(crate) fn peer_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
         let Some(to) = self.tables.adjacencies.read(meta.leaf.index()) else {
-            return self.no_way(meta, DropReason::NoAdjacency, buffer);
+            return self.no_spoke(meta, buffer);
         };
         bare(meta, &mut buffer);
         match self.hop(meta, &mut buffer, to.mtu()) {
@@ -53,7 +54,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     pub(crate) fn next_hop_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
         // Links are indexed with 16 bits, which the updater has checked.
         let Some(link) = self.link(meta.leaf.index() as u16) else {
-            return self.no_way(meta, DropReason::NoNeighbour, buffer);
+            return self.no_neighbour(meta, buffer);
         };
         let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
         bare(meta, &mut buffer);
@@ -103,11 +104,39 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
-    /// What its leaf names is not there, or not resolved.
+    /// The spoke that its leaf names is not there.
     #[cold]
-    fn no_way(&mut self, meta: &Meta, reason: DropReason, buffer: P::Buffer) {
+    fn no_spoke(&mut self, meta: &Meta, buffer: P::Buffer) {
+        if let Some(buffer) = self.not_dead(meta, buffer) {
+            self.count_drop(DropReason::NoAdjacency);
+            self.unreachable(meta, Problem::HostUnreachable, buffer);
+        }
+    }
+
+    /// The neighbour that its leaf names is not resolved. Nobody is told: it mostly is a moment later.
+    #[cold]
+    fn no_neighbour(&mut self, meta: &Meta, buffer: P::Buffer) {
         if self.not_dead(meta, buffer).is_some() {
-            self.count_drop(reason);
+            self.count_drop(DropReason::NoNeighbour);
+        }
+    }
+
+    /// There is no way to where the packet, which was counted as dropped, wants to go: its source is told (RFC 1812
+    /// 4.3.3.1), unless that is switched off where it came in. Not the hub's own kernel: a daemon whose first attempt
+    /// comes just before a spoke does would wait long for its next. Nor anybody while control has yet to say what there is.
+    #[cold]
+    pub(crate) fn unreachable(&mut self, meta: &Meta, problem: Problem, mut buffer: P::Buffer) {
+        let interfaces = &self.tables.interfaces;
+        let told = match meta.from {
+            From::Spoke => {
+                interfaces.tunnels.get(usize::from(meta.tunnel)).is_some_and(|tunnel| tunnel.unreachables)
+            }
+            From::Lan => interfaces.ports.get(usize::from(self.port)).is_some_and(|port| port.unreachables),
+            From::Hub => false,
+        };
+        if told && self.tables.complete.load(Ordering::Relaxed) {
+            bare(meta, &mut buffer);
+            self.complain(meta, problem, buffer);
         }
     }
 
@@ -184,7 +213,11 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if icmp_error::eligible(packet.data()).is_err() {
             return;
         }
-        if self.state.own.is_full() || !self.state.icmp.allow(Ipv4Addr::from_bits(meta.source), self.now) {
+        let limiter = match problem {
+            Problem::NetUnreachable | Problem::HostUnreachable => &mut self.state.unreachables,
+            Problem::TtlExceeded | Problem::FragmentationNeeded { .. } => &mut self.state.icmp,
+        };
+        if self.state.own.is_full() || !limiter.allow(Ipv4Addr::from_bits(meta.source), self.now) {
             return self.counters.icmp_suppressed.add(1);
         }
         if icmp_error::build(&mut packet, problem, Ipv4Addr::from_bits(from)).is_ok() {

@@ -2,7 +2,7 @@
 //!
 //! In: an inner IPv4 packet with a checked header, as it was received (TTL not yet lowered). Out: the same buffer as
 //! an ICMP error to its source, to be routed like any other packet; or nothing, when an error must not be sent. RFC 792
-//! for the formats, RFC 1191 4 for the MTU, RFC 1812 4.3.2 for size, precedence and when to be silent. Rates are the
+//! for the formats, RFC 1191 4 for the MTU, RFC 1812 5.2.7.1 for the codes, 4.3.2 for size, precedence and when to be silent. Rates are the
 //! caller's: see [`crate::limiter`].
 
 use std::net::Ipv4Addr;
@@ -28,6 +28,10 @@ pub enum Problem {
         /// IP MTU of the next hop.
         mtu: u16,
     },
+    /// There is no route to its destination.
+    NetUnreachable,
+    /// There is a route, and what it leads to is not there.
+    HostUnreachable,
 }
 
 /// Why no error is sent.
@@ -86,6 +90,8 @@ pub fn build<B: PacketBuffer>(packet: &mut B, problem: Problem, from: Ipv4Addr) 
             let [high, low] = mtu.max(MIN_MTU).to_be_bytes();
             (icmp::UNREACHABLE, icmp::FRAGMENTATION_NEEDED, [0, 0, high, low])
         }
+        Problem::NetUnreachable => (icmp::UNREACHABLE, icmp::NET_UNREACHABLE, [0; 4]),
+        Problem::HostUnreachable => (icmp::UNREACHABLE, icmp::HOST_UNREACHABLE, [0; 4]),
     };
     let header = ip4::Fields {
         // RFC 1812 4.3.2.5: errors have precedence 6.
@@ -163,6 +169,18 @@ mod tests {
         let (kind, _) = error(&packet, Problem::FragmentationNeeded { mtu: 1 }).unwrap();
         let expected = icmpv4::DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: 68 };
         assert_eq!(kind, Icmpv4Type::DestinationUnreachable(expected));
+    }
+
+    #[test]
+    fn unreachable_tells_net_from_host() {
+        let packet = udp(32);
+        for (problem, header) in [
+            (Problem::NetUnreachable, icmpv4::DestUnreachableHeader::Network),
+            (Problem::HostUnreachable, icmpv4::DestUnreachableHeader::Host),
+        ] {
+            let (kind, quote) = error(&packet, problem).unwrap();
+            assert_eq!((kind, quote), (Icmpv4Type::DestinationUnreachable(header), packet.clone()));
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Port {
     pub(crate) mtu: u16,
     /// Whether GRE may end here: every underlay port, and a LAN port that has a tunnel's source address.
     pub(crate) terminates: bool,
+    /// Whether its senders are told what cannot be reached.
+    pub(crate) unreachables: bool,
     /// Own addresses, host order.
     pub(crate) addresses: Vec<u32>,
     /// Broadcast addresses of the port's subnets, host order.
@@ -43,6 +45,8 @@ pub(crate) struct Tunnel {
     pub(crate) redirect_timeout: u32,
     /// TCP MSS clamp, 0: none.
     pub(crate) mss: u16,
+    /// Whether its spokes are told what cannot be reached.
+    pub(crate) unreachables: bool,
 }
 
 /// All ports and tunnels by index.
@@ -90,6 +94,7 @@ impl Interfaces {
                 },
                 redirect_timeout: tunnel.redirect_timeout,
                 mss: tunnel.adjust_mss.unwrap_or(0),
+                unreachables: tunnel.unreachables,
             }
         });
         let mut protected_sources: Vec<u32> = settings
@@ -153,6 +158,7 @@ impl Port {
             vlan: port.vlan,
             mtu: port.mtu,
             terminates: port.role == Role::Underlay || owns_source,
+            unreachables: port.unreachables,
             addresses: port.addresses.iter().map(|own| own.address.to_bits()).collect(),
             broadcasts: broadcasts.filter(|address| *address != 0).collect(),
         }

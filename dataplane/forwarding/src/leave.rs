@@ -5,6 +5,7 @@
 //! that a verdict names.
 
 use crate::forward::bare;
+use crate::icmp_error::Problem;
 use crate::leaf::Kind;
 use crate::meta::{Meta, Verdict};
 use crate::sink::Sink;
@@ -65,7 +66,15 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         match self.not_dead(meta, buffer) {
             None => {}
             Some(_) if kind == Kind::Glean => self.glean(meta, meta.leaf.index() as PortId),
-            Some(_) => self.count_drop(reason),
+            Some(buffer) => {
+                self.count_drop(reason);
+                match kind {
+                    Kind::None => self.unreachable(meta, Problem::NetUnreachable, buffer),
+                    Kind::Unresolved => self.unreachable(meta, Problem::HostUnreachable, buffer),
+                    // A discard route discards, and says nothing.
+                    _ => {}
+                }
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct PortSettings {
     pub vlan: Option<u16>,
     /// IP MTU in octets.
     pub mtu: u16,
+    /// Whether who sends by it is told, by ICMP, that there is no way to a destination.
+    pub unreachables: bool,
     /// Addresses of the port that are known from the start.
     pub addresses: Vec<PortAddress>,
 }
@@ -58,6 +60,8 @@ pub struct TunnelSettings {
     pub network_id: u32,
     /// Whether redirects are sent (Phase 3).
     pub redirect: bool,
+    /// Whether its spokes are told, by ICMP, that there is no way to a destination.
+    pub unreachables: bool,
     /// Milliseconds between redirects for the same peer and pair of networks.
     pub redirect_timeout: u32,
     /// Multicast copies per second that a worker sends to its spokes.

@@ -63,6 +63,8 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) samples: Box<[u64]>,
     pub(crate) moved_bucket: Bucket,
     pub(crate) icmp: Limiter,
+    /// Apart from other ICMP errors: who scans what leads nowhere takes nothing from path MTU discovery.
+    pub(crate) unreachables: Limiter,
     pub(crate) reassembler: Reassembler<P::Buffer>,
     pub(crate) replicator: Replicator<P::Buffer>,
     /// Reassembled outer packets, for the next pass.
@@ -95,6 +97,7 @@ impl<P: BufferPool> State<P> {
             samples: vec![0; max_groups(settings.max_peers) as usize].into_boxed_slice(),
             moved_bucket: Bucket::full(MOVED_RATE, start),
             icmp: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
+            unreachables: Limiter::new(ICMP_RATE, ICMP_SOURCE_RATE),
             reassembler: Reassembler::new(Limits::of(settings.buffers, workers)),
             replicator: Replicator::new(settings.tunnels.iter().map(|tunnel| tunnel.multicast_rate)),
             whole: Burst::new(),

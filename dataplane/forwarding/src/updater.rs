@@ -276,8 +276,14 @@ mod tests {
     }
 
     fn hub_for(max_peers: u32) -> (Updater, Reader) {
-        let port =
-            |mtu| PortSettings { role: Role::Underlay, mac: [2; 6], vlan: None, mtu, addresses: Vec::new() };
+        let port = |mtu| PortSettings {
+            role: Role::Underlay,
+            mac: [2; 6],
+            vlan: None,
+            mtu,
+            unreachables: true,
+            addresses: Vec::new(),
+        };
         let tunnel = |key| TunnelSettings {
             source: Ipv4Addr::new(192, 0, 2, 1),
             key: Some(key),
@@ -288,6 +294,7 @@ mod tests {
             ttl: 255,
             network_id: 1,
             redirect: true,
+            unreachables: true,
             redirect_timeout: 8000,
             multicast_rate: 100_000,
             protected: false,

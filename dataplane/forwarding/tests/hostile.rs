@@ -595,16 +595,17 @@ fn tunnel_in_tunnel_to_another_crosses() {
     assert_eq!(hub.receive(UNDERLAY, &[carrying(&inner)]).frames.len(), 1);
 }
 
+/// What leads nowhere is dropped, and its sender told.
 #[test]
-fn no_route() {
-    let packet = ip(HOST[0], Ipv4Addr::new(192, 0, 2, 1), protocol::UDP, 64, b"x");
-    all_dropped([carrying(&packet)], DropReason::NoRoute);
-}
-
-#[test]
-fn no_adjacency() {
-    let packet = ip(HOST[0], Ipv4Addr::new(10, 255, 0, 77), protocol::UDP, 64, b"x");
-    all_dropped([carrying(&packet)], DropReason::NoAdjacency);
+fn no_way_there() {
+    let cases = [([192, 0, 2, 1], DropReason::NoRoute), ([10, 255, 0, 77], DropReason::NoAdjacency)];
+    for (destination, reason) in cases {
+        let blocks = counters();
+        let mut hub = Hub::new(KEY, &blocks);
+        let inner = ip(HOST[0], destination.into(), protocol::UDP, 64, b"x");
+        let out = hub.receive(UNDERLAY, &[carrying(&inner)]);
+        assert_eq!((out.frames.len(), hub.counters.icmp_sent.get(), count(&hub, reason)), (1, 1, 1));
+    }
 }
 
 #[test]

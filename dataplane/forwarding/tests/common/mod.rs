@@ -181,6 +181,8 @@ pub fn tunnel(key: Option<u32>, address: Ipv4Addr, network_id: u32) -> TunnelSet
         ttl: 255,
         network_id,
         redirect: true,
+        // What is asked of a packet is mostly what becomes of it, not who hears of it.
+        unreachables: false,
         redirect_timeout: 8000,
         multicast_rate: 100_000,
         protected: false,
@@ -195,6 +197,7 @@ pub fn settings() -> Settings {
                 mac: HUB_MAC,
                 vlan: None,
                 mtu: 1500,
+                unreachables: false,
                 addresses: vec![PortAddress { address: HUB, len: 24 }],
             },
             PortSettings {
@@ -202,6 +205,7 @@ pub fn settings() -> Settings {
                 mac: LAN_MAC,
                 vlan: None,
                 mtu: 1500,
+                unreachables: false,
                 addresses: vec![PortAddress { address: HUB_LAN, len: 16 }],
             },
         ],
