@@ -6,6 +6,7 @@
 
 use shm::class::Class;
 use shm::message::{IKE_PORT, NAT_T_PORT};
+use std::net::Ipv4Addr;
 use wire::eth;
 use wire::ip4::{Header, protocol};
 
@@ -67,10 +68,15 @@ pub(crate) fn of_frame(frame: &[u8]) -> Class {
     }
 }
 
+/// Who sent the IPv4 packet that a frame holds.
+pub(crate) fn sender(frame: &[u8]) -> Option<Ipv4Addr> {
+    let header = eth::parse(frame).ok().filter(|header| header.ethertype == eth::TYPE_IPV4)?;
+    Some(Header::of(frame.get(header.header_len..)?)?.source())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
     use wire::eth::Mac;
     use wire::ip4::{FLAG_MF, Fields};
 
@@ -133,6 +139,7 @@ mod tests {
                 eth::emit(&mut frame, Mac([2; 6]), Mac([4; 6]), vlan, eth::TYPE_IPV4).unwrap();
                 frame.extend_from_slice(&packet);
                 assert_eq!(of_frame(&frame), *class, "{what}");
+                assert_eq!(sender(&frame), Some(Ipv4Addr::new(10, 0, 0, 2)));
             }
         }
     }
@@ -145,6 +152,7 @@ mod tests {
             frame
         };
         assert_eq!(of_frame(&frame(eth::TYPE_ARP)), Class::Arp);
+        assert_eq!((sender(&frame(eth::TYPE_ARP)), sender(&frame(eth::TYPE_IPV4))), (None, None));
         assert_eq!(of_frame(&frame(0x88cc)), Class::Rest);
         assert_eq!(of_frame(&frame(eth::TYPE_IPV4)), Class::Rest, "without an IP header");
     }

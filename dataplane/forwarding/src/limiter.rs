@@ -27,6 +27,14 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// One part of `parts`, of both.
+    pub fn share(self, parts: u32) -> Self {
+        let part = |of: u32| (of / parts.max(1)).max(1);
+        Self { per_second: part(self.per_second), burst: part(self.burst) }
+    }
+}
+
 const PARTS: u64 = 1000;
 
 impl Bucket {

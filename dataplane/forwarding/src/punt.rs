@@ -45,7 +45,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if marked.is_none() {
             return self.count_drop(DropReason::EcnInvalid);
         }
-        self.punt_packet(self.twin_of(meta), buffer);
+        self.punt_packet(meta, buffer);
     }
 
     /// The twin that a packet for the hub goes to; an ICMP error of its own goes where its addressee lives.
@@ -56,23 +56,28 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
-    fn punt_packet(&mut self, tunnel: TunnelId, packet: P::Buffer) {
+    fn punt_packet(&mut self, meta: &Meta, packet: P::Buffer) {
         let class = class::of_packet(packet.data());
-        if self.admit(class) {
-            self.sink.to_tunnel_twin(tunnel, class, packet);
+        // Spokes go by what they are known by: the inner source is whatever they write there.
+        let fair = class != Class::Routing
+            || meta.from != From::Spoke
+            || self.state.routing_spokes.allow(Ipv4Addr::from_bits(meta.station), self.now);
+        if self.admit_from(class, fair) {
+            self.sink.to_tunnel_twin(self.twin_of(meta), class, packet);
         }
     }
 
     /// A frame for the port's twin.
     pub(crate) fn punt_frame(&mut self, frame: P::Buffer) {
         let class = class::of_frame(frame.data());
-        if self.admit(class) {
+        let sender = class::sender(frame.data()).filter(|_| class == Class::Routing);
+        let fair = sender.is_none_or(|sender| self.state.routing_neighbours.allow(sender, self.now));
+        if self.admit_from(class, fair) {
             self.sink.to_port_twin(self.port, class, frame);
         }
     }
 
     /// Whether a class takes one packet more. Counts it either way.
-    #[inline]
     fn admit(&self, class: Class) -> bool {
         let (counters, conforms) = (self.counters.class(class), self.tables.police.take(class, self.now));
         if conforms {

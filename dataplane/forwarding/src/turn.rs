@@ -12,6 +12,7 @@ use crate::replicate::Replicator;
 use crate::sa_table::SaTable;
 use crate::settings::Settings;
 use crate::tables::Tables;
+use shm::class::Class;
 use shm::counters::{GroupCounters, Traffic, WorkerCounters};
 use shm::drops::DropReason;
 use shm::message::{LinkId, PeerId, PortId, TunnelId, max_groups};
@@ -39,6 +40,10 @@ const MEMBERSHIP_SOURCE_RATE: Rate = Rate { per_second: 200, burst: 500 };
 const ICMP_RATE: Rate = Rate { per_second: 1_000, burst: 100 };
 /// ICMP errors because of one source. A traceroute takes three for each hop.
 const ICMP_SOURCE_RATE: Rate = Rate { per_second: 50, burst: 20 };
+/// What a spoke may bring to routing's class: one part of so many of its rate and of its burst, per worker.
+const ROUTING_SPOKE_SHARE: u32 = 16;
+/// The same for a neighbour on a port: a route server there has a whole table to tell.
+const ROUTING_NEIGHBOUR_SHARE: u32 = 2;
 /// Pairs of networks whose redirects are remembered, per worker.
 const REDIRECTS: usize = 8_192;
 /// Refused senders and addresses being resolved that are remembered, per worker.
@@ -58,6 +63,10 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) glean_bucket: Bucket,
     pub(crate) nhrp: Sources,
     pub(crate) ike: Sources,
+    /// What of routing's class each spoke brought, by station.
+    pub(crate) routing_spokes: Sources,
+    /// The same for neighbours on ports, by source address.
+    pub(crate) routing_neighbours: Sources,
     pub(crate) memberships: Limiter,
     /// When the kernel is to see a packet of each multicast route again, in milliseconds.
     pub(crate) samples: Box<[u64]>,
@@ -80,6 +89,7 @@ impl<P: BufferPool> State<P> {
     pub(crate) fn new(pool: P, worker: usize, settings: &Settings) -> Self {
         let workers = settings.workers;
         let start = Now::default();
+        let routing = settings.control_plane.of(Class::Routing);
         let (outer_id, outer_id_step) = outer_ids(worker, workers);
         Self {
             pool,
@@ -93,6 +103,8 @@ impl<P: BufferPool> State<P> {
             glean_bucket: Bucket::full(GLEAN_RATE, start),
             nhrp: Sources::new(NHRP_SOURCE_RATE),
             ike: Sources::new(IKE_SOURCE_RATE),
+            routing_spokes: Sources::new(routing.share(ROUTING_SPOKE_SHARE)),
+            routing_neighbours: Sources::new(routing.share(ROUTING_NEIGHBOUR_SHARE)),
             memberships: Limiter::new(MEMBERSHIP_RATE, MEMBERSHIP_SOURCE_RATE),
             samples: vec![0; max_groups(settings.max_peers) as usize].into_boxed_slice(),
             moved_bucket: Bucket::full(MOVED_RATE, start),

@@ -86,8 +86,13 @@ fn a_flood_of_each_class_leaves_each_other_whole() {
             world.port(UNDERLAY, &flood);
             floods += out(&mut world) as u64;
             for other in Class::ALL.into_iter().filter(|other| *other != flooded) {
-                // NHRP of one sender has half of that as its share.
-                if other == Class::Nhrp && world.now.millis().is_multiple_of(2) {
+                // NHRP of one sender has half of that as its share, routing of one spoke a sixteenth.
+                let each = match other {
+                    Class::Nhrp => 2,
+                    Class::Routing => 20,
+                    _ => 1,
+                };
+                if !world.now.millis().is_multiple_of(each) {
                     continue;
                 }
                 world.port(UNDERLAY, &[frame(other)]);
@@ -98,8 +103,12 @@ fn a_flood_of_each_class_leaves_each_other_whole() {
         let [conformed, exceeded, source_exceeded, queue_full] = counts(&world, flooded);
         assert_eq!((conformed, queue_full), (floods, 0), "{flooded:?}");
         assert_eq!(conformed + exceeded + source_exceeded, 180_000, "each packet is in one counter");
-        // What is over a sender's share takes nothing from the class: 500 a second of NHRP.
-        let expected = if flooded == Class::Nhrp { 1500..=1700 } else { 2500..=3100 };
+        // What is over a sender's share takes nothing from the class: 500 a second of NHRP, 62 of routing.
+        let expected = match flooded {
+            Class::Nhrp => 1500..=1700,
+            Class::Routing => 180..=200,
+            _ => 2500..=3100,
+        };
         assert!(expected.contains(&floods), "{flooded:?}: {floods} passed");
         let all: u64 = Class::ALL.into_iter().map(|class| counts(&world, class)[0]).sum();
         assert_eq!(all, floods + others);
@@ -107,6 +116,39 @@ fn a_flood_of_each_class_leaves_each_other_whole() {
         assert_eq!(limited, exceeded + source_exceeded, "every drop has its reason");
         assert_eq!(world.drops(), [(DropReason::PuntLimited.name(), limited)]);
     }
+}
+
+/// One spoke's flood is counted as its own, and the class is still there for the others and for the data centre.
+#[test]
+fn a_spoke_has_a_share_of_routing() {
+    let mut world = policed();
+    let hello = |spoke: usize| from_spoke(spoke, &ip(HOST[spoke], TUNNEL0, 89, &[2, 1, 0, 44]));
+    let flood = vec![hello(1); 60];
+    let router = lan(&ip(Ipv4Addr::new(172, 16, 0, 2), HUB_LAN, 89, &[2, 1, 0, 44]));
+    let mut passed = 0;
+    for millis in 0..3000 {
+        world.pass(1);
+        world.port(UNDERLAY, &flood);
+        passed += out(&mut world) as u64;
+        if millis % 20 == 0 {
+            world.port(UNDERLAY, &[hello(2)]);
+            assert_eq!(out(&mut world), 1, "the other spoke after {millis} ms");
+        }
+        // Half of the class may be a neighbour's.
+        if millis % 2 == 0 {
+            world.port(LAN, std::slice::from_ref(&router));
+            assert_eq!(out(&mut world), 1, "the data centre's router after {millis} ms");
+        }
+    }
+    // A sixteenth of 1,000 a second and of 100 at once.
+    assert!((186..=193).contains(&passed), "{passed}");
+    let expected = [passed + 150 + 1500, 0, 180_000 - passed, 0];
+    assert_eq!(counts(&world, Class::Routing), expected);
+    assert_eq!(world.drops(), [(DropReason::PuntLimited.name(), 180_000 - passed)]);
+    // More than that of one neighbour is too much as well.
+    world.pass(1000);
+    world.port(LAN, &vec![router; 60]);
+    assert_eq!(out(&mut world), 50);
 }
 
 #[test]
