@@ -50,6 +50,8 @@ pub struct Vault {
     compact_at: u64,
     compaction: Option<Compaction>,
     changed: BTreeSet<SessionId>,
+    /// What an earlier life left has been taken out: not before may the file be written anew.
+    read: bool,
     /// Nothing is kept.
     closed: bool,
     /// Writes that failed.
@@ -88,6 +90,7 @@ impl Vault {
             compact_at: COMPACT_MIN,
             compaction: None,
             changed: BTreeSet::new(),
+            read: false,
             closed: false,
             errors: 0,
         }
@@ -114,8 +117,10 @@ impl Vault {
         }
     }
 
-    /// Reads what is there. A file that does not exist is empty.
-    pub fn read(&self) -> io::Result<Contents> {
+    /// Reads what is there. A file that does not exist is empty. Until this has been tried, nothing is written: a large
+    /// table of the kernel's takes many turns to read, and sessions are brought back only then.
+    pub fn read(&mut self) -> io::Result<Contents> {
+        self.read = true;
         let mut octets = Zeroizing::new(Vec::new());
         match File::open(&self.path) {
             Ok(mut file) => {
@@ -147,7 +152,7 @@ impl Vault {
         live: impl Fn() -> Vec<SessionId>,
         export: impl Fn(SessionId) -> Option<Zeroizing<Vec<u8>>>,
     ) -> io::Result<()> {
-        if self.closed {
+        if self.closed || !self.read {
             return Ok(());
         }
         let result = self.try_flush(live, export);

@@ -17,6 +17,13 @@ impl Place {
     fn vault(&self) -> Vault {
         Vault::new(self.0.join("ike.sessions"))
     }
+
+    /// One that was read.
+    fn opened(&self) -> Vault {
+        let mut vault = self.vault();
+        vault.read().unwrap();
+        vault
+    }
 }
 
 impl Drop for Place {
@@ -51,7 +58,7 @@ fn found(place: &Place) -> Vec<Vec<u8>> {
 #[test]
 fn sessions_are_found_as_they_were_last() {
     let place = Place::new("last");
-    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    let (mut vault, sessions) = (place.opened(), Sessions::default());
     assert_eq!(found(&place), [[0u8; 0]; 0]);
     set(&mut vault, &sessions, 1, Some(b"one"));
     set(&mut vault, &sessions, 2, Some(b"two"));
@@ -67,9 +74,24 @@ fn sessions_are_found_as_they_were_last() {
 }
 
 #[test]
+fn nothing_is_written_before_an_earlier_life_has_been_read() {
+    let place = Place::new("unread");
+    let (mut vault, sessions) = (place.opened(), Sessions::default());
+    set(&mut vault, &sessions, 1, Some(b"one"));
+    flush(&mut vault, &sessions);
+    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    flush(&mut vault, &sessions);
+    assert_eq!(found(&place), [b"one"], "many turns may go by");
+    // What was not taken over is gone then.
+    vault.read().unwrap();
+    flush(&mut vault, &sessions);
+    assert_eq!(found(&place), [[0u8; 0]; 0]);
+}
+
+#[test]
 fn a_torn_record_costs_itself_only_wherever_it_is_torn() {
     let place = Place::new("torn");
-    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    let (mut vault, sessions) = (place.opened(), Sessions::default());
     set(&mut vault, &sessions, 1, Some(b"one"));
     flush(&mut vault, &sessions);
     let whole = std::fs::metadata(&vault.path).unwrap().len() as usize;
@@ -93,7 +115,7 @@ fn a_torn_record_costs_itself_only_wherever_it_is_torn() {
 #[test]
 fn the_file_is_written_anew_and_what_changes_meanwhile_is_in_it() {
     let place = Place::new("compact");
-    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    let (mut vault, sessions) = (place.opened(), Sessions::default());
     for number in 1..=1_000 {
         set(&mut vault, &sessions, number, Some(&[number as u8; 64]));
     }
@@ -127,7 +149,7 @@ fn the_file_is_written_anew_and_what_changes_meanwhile_is_in_it() {
 #[test]
 fn a_closed_vault_keeps_nothing() {
     let place = Place::new("closed");
-    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    let (mut vault, sessions) = (place.opened(), Sessions::default());
     set(&mut vault, &sessions, 1, Some(b"one"));
     flush(&mut vault, &sessions);
     assert_eq!(found(&place), [b"one"]);
@@ -158,7 +180,7 @@ fn garbage_is_no_vault() {
     let place = Place::new("garbage");
     std::fs::write(place.0.join("ike.sessions"), b"not a vault at all").unwrap();
     assert_eq!(found(&place).len(), 0);
-    let (mut vault, sessions) = (place.vault(), Sessions::default());
+    let (mut vault, sessions) = (place.opened(), Sessions::default());
     set(&mut vault, &sessions, 1, Some(b"one"));
     flush(&mut vault, &sessions);
     assert_eq!(found(&place), [b"one"]);
