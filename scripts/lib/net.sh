@@ -84,6 +84,13 @@ net_another_hub() {
     ip -n "$NET_ID-dc" address add "$HUB_LAN.10/24" dev "to-$HUB_NS"
 }
 
+# Its wires go first: those of a namespace that is deleted vanish only when the kernel comes round to it.
+net_another_hub_gone() {
+    ip -n "$NET_ID-inet" link del "to-$1"
+    ip -n "$NET_ID-dc" link del "to-$1"
+    ip netns del "$NET_ID-$1"
+}
+
 net_down() {
     local ns
     for ns in $(ip netns list | awk -v id="$NET_ID-" 'index($1, id) == 1 { print $1 }'); do

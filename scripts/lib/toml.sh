@@ -27,9 +27,10 @@ toml_port() {
 }
 
 # toml_tunnel ADDRESS PROTECTION [LINE...]: the tunnel Tunnel0, with the [[protection]] of that name unless it is empty.
+# HUB_KEY is its key, HUB_NETWORK its network-id, 42 and 1 unless somebody says so.
 toml_tunnel() {
-    printf '\n[[tunnel]]\nname = "Tunnel0"\ninterface = "tun0"\nsource = "%s"\nkey = 42\naddress = "%s"\nip-mtu = 1400\n' \
-        "$HUB_NBMA" "$1"
+    printf '\n[[tunnel]]\nname = "Tunnel0"\ninterface = "tun0"\nsource = "%s"\nkey = %d\naddress = "%s"\nip-mtu = 1400\n' \
+        "$HUB_NBMA" "${HUB_KEY:-42}" "$1"
     [ -z "$2" ] || printf 'protection = "%s"\n' "$2"
     shift 2
     [ $# = 0 ] || printf '%s\n' "$@"
@@ -37,6 +38,6 @@ toml_tunnel() {
 
 # toml_nhrp LINE...: of the last tunnel.
 toml_nhrp() {
-    printf '\n[tunnel.nhrp]\nnetwork-id = 1\n'
+    printf '\n[tunnel.nhrp]\nnetwork-id = %d\n' "${HUB_NETWORK:-1}"
     [ $# = 0 ] || printf '%s\n' "$@"
 }

@@ -22,8 +22,10 @@ GATEWAY=$HUB_GATEWAY
 UNDERLAY=default
 TUNNEL=$HUB_TUNNEL
 LAN=
-KEY=42
+KEY=$(cloud_key)
+NETWORK=$(cloud_network)
 NHS=
+TUNNEL2=
 MTU=1400
 HOLDTIME=60
 UNIQUE=0
@@ -52,7 +54,7 @@ ours_write() (
     . "$(hub_dir).conf"
     HUB_NHRP="redirect-timeout = 2
 $NHRP"
-    HUB_PROTECTION=${AUTH:+DMVPN}
+    HUB_KEY=$KEY HUB_NETWORK=$NETWORK HUB_PROTECTION=${AUTH:+DMVPN}
     HUB_PHASE=$PHASE
     # FRR's ospfd wants the same mask at both ends, and its nhrpd host prefixes on tunnels.
     case $ROUTING in ospf-*) HUB_TUNNEL_WORDS="host-prefix = true" ;; esac
@@ -108,18 +110,20 @@ lab_hub_mac() {
     if is_ours; then in_ns "$HUB_NS" cat /sys/class/net/wan/address; else guest h cat /sys/class/net/eth0/address; fi
 }
 
-# at_hub N COMMAND [ARGUMENT...]: with the hub of that number in the place of the first, where it is ours too.
+# at_hub N COMMAND [ARGUMENT...]: with the hub of that number in the place of the first, where it is ours too, and its
+# cloud in the place of the first, where each has one.
 at_hub() {
-    local n=$1
+    local n=$1 cloud=0
     shift
-    HUB_NS=hub$n HUB_NBMA=192.0.2.$n HUB_TUNNEL=10.255.0.$n HUB_LAN=10.0.$((n - 1)) "$@"
+    [ "$CLOUDS" = 1 ] || cloud=$((n - 1))
+    CLOUD=$cloud HUB_NS=hub$n HUB_NBMA=192.0.2.$n HUB_TUNNEL=10.255.$cloud.$n HUB_LAN=10.0.$((n - 1)) "$@"
 }
 
 # another_hub [NAME=VALUE ...]: at_hub N another_hub makes that one, until the scenario ends.
 another_hub() {
     net_another_hub
-    undo ip netns del "$NET_ID-$HUB_NS"
-    undo "HUB_NS=$HUB_NS lab_hub_stop"
+    undo net_another_hub_gone "$HUB_NS"
+    undo "HUB_NS=$HUB_NS lab_hub_stop && rm -f '$(hub_dir).conf'"
     hub_become "$@"
 }
 

@@ -12,11 +12,18 @@ NAMED=
 BFD=0
 GRACEFUL=1
 TUNNEL_IF=$1
+TUNNEL_NET=$(cloud_net)
 END
 }
 
 # What the hub's FRR says, wherever it runs.
 hub_vtysh() { if is_ours; then frr_vtysh "$HUB_NS" -c "$*"; else guest h "vtysh -c '$*'"; fi; }
+# hub_vtysh_configure LINE...: of our hub's.
+hub_vtysh_configure() {
+    local line words=(-c "configure terminal")
+    for line; do words+=(-c "$line"); done
+    frr_vtysh "$HUB_NS" "${words[@]}"
+}
 hub_json() { hub_vtysh "$@" json | sed -n '/^[[{]/,$p'; }
 
 # hub_has_sessions COUNT: so many BGP sessions are up.

@@ -2,11 +2,16 @@
 # Spokes s1, s2, ...: what number N is called, and the router it runs.
 # SPOKES of a scenario are the numbers of those that it wants.
 #   underlay 203.0.113.(10+N)   tunnel 10.255.0.(10+N)   LAN 10.100.N.0/24 with a host at .10
+# CLOUDS=2: a second tunnel, 10.255.1.(10+N), in a cloud of its own. CLOUD is the one that a claim speaks of: 0, or 1.
 
-SPOKES=${SPOKES:-1 2}
+SPOKES=${SPOKES:-1 2} CLOUDS=${CLOUDS:-1} CLOUD=${CLOUD:-0}
+
+cloud_net() { echo "10.255.$CLOUD.0/24"; }
+cloud_key() { echo $((42 + CLOUD)); }
+cloud_network() { echo $((1 + CLOUD)); }
 
 spoke_nbma() { echo "203.0.113.$((10 + $1))"; }
-spoke_tunnel() { echo "10.255.0.$((10 + $1))"; }
+spoke_tunnel() { echo "10.255.$CLOUD.$((10 + $1))"; }
 spoke_lan() { echo "10.100.$1"; }
 spoke_host() { echo "10.100.$1.10"; }
 
@@ -22,8 +27,10 @@ GATEWAY=$SPOKE_GATEWAY
 UNDERLAY=default
 TUNNEL=$(spoke_tunnel "$n")
 LAN=$(spoke_lan "$n")
-KEY=42
+KEY=$(cloud_key)
+NETWORK=$(cloud_network)
 NHS=dynamic@$HUB_NBMA
+$(second_cloud "$n")
 MTU=1400
 HOLDTIME=60
 UNIQUE=0
@@ -47,6 +54,10 @@ END
         done
     } >"$(guest_dir "s$n")/router.conf"
 }
+
+# The second tunnel of spoke N, or none.
+second_cloud() { if [ "$CLOUDS" = 2 ]; then at_hub 2 second_tunnel "$1"; else echo TUNNEL2=; fi; }
+second_tunnel() { printf '%s\n' "TUNNEL2=$(spoke_tunnel "$1")" "KEY2=$(cloud_key)" "NETWORK2=$(cloud_network)" "NHS2=dynamic@$HUB_NBMA"; }
 
 # Boot the spokes given, all at once.
 spokes_boot() {
