@@ -30,7 +30,7 @@ frr_server() {
     guest_wait "h$n"
     share=$(guest_dir "h$n")/share
     HUB_NS=hub$n HUB_NBMA=$(server_nbma "$n") HUB_TUNNEL=$(server_tunnel "$n") hub_conf HOLDTIME=60 >"$share/router.conf"
-    guest "h$n" '/host/router network && /host/protection start && /host/router start'
+    guest "h$n" -t 180 '/host/router network && /host/protection start && /host/router start'
 }
 
 redundancy_servers() {

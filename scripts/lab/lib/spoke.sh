@@ -85,7 +85,7 @@ spoke_apply() {
     dir=$(guest_dir "s$1")
     pki_to_guest "s$1"
     cp "$dir/router.conf" "$dir/share/router.conf.new"
-    guest "s$1" "set -e
+    guest "s$1" -t 180 "set -e
         [ ! -e /host/router.conf ] || { /host/router stop; /host/protection stop; }
         mv /host/router.conf.new /host/router.conf
         /host/router network
