@@ -45,7 +45,7 @@ routing_up() (
     . "$(hub_dir).conf"
     # shellcheck source=/dev/null
     . "$GUEST_FILES/routing"
-    [ -n "$ROUTING" ] || exit 0
+    [ -n "$(routing_daemons)" ] || exit 0
     # shellcheck disable=SC2034  # `routing` reads them
     TUNNEL_IF=tun0 LAN=$HUB_LAN
     frr_mkdir "$HUB_NS"
