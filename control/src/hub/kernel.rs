@@ -46,6 +46,10 @@ impl Hub {
         self.check_twins |= !more;
         while self.state.work() && shm::clock::now_ms() < until_ms {}
         self.complete |= complete;
+        // Only now do spokes have their turn, although a table of half a million routes takes two seconds: what they send
+        // meanwhile waits in the rings. By a part of the routes a spoke would be reached another way than by all, and who
+        // is told so in the data plane has traffic; links and entries of ways have numbers of this life, which routes of
+        // the last one would take for theirs; and who asks for an address would hear that nothing leads there.
         if self.complete && self.state.is_settled() && !self.ready {
             self.restore(now_ms);
             self.ready = true;
