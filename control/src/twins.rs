@@ -37,7 +37,22 @@ pub fn missing(config: &Config, kernel: &Kernel) -> Vec<Command> {
         }
     }
     for (n, tunnel) in config.tunnel.iter().enumerate() {
-        twin(kernel, Interface::Tunnel(n as u8), tunnel.ip_mtu, &[tunnel.address], &mut commands);
+        let interface = Interface::Tunnel(n as u8);
+        let Prefix { address, len } = tunnel.address;
+        let on_twin = if tunnel.host_prefix { prefix::host(address) } else { tunnel.address };
+        twin(kernel, interface, tunnel.ip_mtu, &[on_twin], &mut commands);
+        if let (true, Some(link)) = (tunnel.host_prefix, kernel.link(interface)) {
+            let prefix = prefix::network(address, len);
+            let index = link.index;
+            routes.push(RouteCommand {
+                prefix,
+                gateway: None,
+                index,
+                metric: 0,
+                protocol: PROTOCOL,
+                onlink: false,
+            });
+        }
     }
     for route in &config.route {
         let Some((interface, onlink)) = interface_of(config, route.via) else { continue };
@@ -203,6 +218,23 @@ via = "10.255.0.11"
             kernel.apply(Fact::LinkGone(3), &mut Vec::new());
             assert_eq!(missing(&config, &kernel), []);
         }
+    }
+
+    #[test]
+    fn a_twin_with_a_host_prefix_has_its_subnet_as_a_route() {
+        let text = CONFIG.replace("nhrp =", "host-prefix = true\nnhrp =");
+        let config: Config = Config::parse("hub.toml", &text).unwrap();
+        let mut kernel = Kernel::new(&config);
+        appear(&mut kernel, 3, "gre0");
+        let first = missing(&config, &kernel);
+        let host = "10.255.0.1/32".parse().unwrap();
+        assert!(first.contains(&Command::Address { index: 3, prefix: host }), "{first:?}");
+        obey(&mut kernel, &first);
+        let second = missing(&config, &kernel);
+        assert!(matches!(second.as_slice(), [Command::Route(subnet), Command::Route(_)]
+            if subnet.prefix == "10.255.0.0/24".parse().unwrap() && subnet.gateway.is_none()));
+        obey(&mut kernel, &second);
+        assert_eq!(missing(&config, &kernel), []);
     }
 
     #[test]

@@ -161,8 +161,11 @@ fn tunnel(config: &Config, tunnel: &Tunnel, path: &str, findings: &mut Findings)
         findings.error(&format!("{path}.tcp-adjust-mss"), message);
     }
     if tunnel.address.len > 30 {
-        let message =
-            format!("{} has no room for a spoke; its length is the overlay subnet's", tunnel.address);
+        let message = format!(
+            "{} has no room for a spoke; its length is the overlay subnet's, and `host-prefix = true` makes \
+             it one of 32 in the kernel",
+            tunnel.address
+        );
         findings.error(&format!("{path}.address"), message);
     }
 }

@@ -19,7 +19,10 @@ pub(crate) fn home(word: &str, here: &str) -> Option<&'static str> {
             ],
         ),
         ("[[port]]", &["device", "role", "gateway", "vlan", "mac"]),
-        ("[[tunnel]]", &["interface", "source", "key", "ip-mtu", "tcp-adjust-mss", "ttl", "protection"]),
+        (
+            "[[tunnel]]",
+            &["interface", "source", "key", "host-prefix", "ip-mtu", "tcp-adjust-mss", "ttl", "protection"],
+        ),
         (
             "[tunnel.nhrp]",
             &[

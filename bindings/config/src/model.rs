@@ -163,6 +163,8 @@ pub struct Tunnel {
     pub key: Option<u32>,
     /// Tunnel address with the length of the overlay subnet.
     pub address: Prefix,
+    /// The kernel's twin has the address with a length of 32, and the subnet is a route through it. Default: off.
+    pub host_prefix: bool,
     /// IP MTU inside the tunnel in octets: at most the port's less 24 for IPv4 and GRE and 4 for a key. Default: 1400.
     pub ip_mtu: u16,
     /// Clamp of TCP MSS in octets; absent: off.

@@ -21,6 +21,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("multicast", "map-multicast-dynamic"),
     ("multicast-dynamic", "map-multicast-dynamic"),
     ("networkid", "network-id"),
+    ("unnumbered", "host-prefix"),
     ("id", "network-id"),
     ("pci", "device"),
     ("workers", "cores"),

@@ -133,6 +133,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
     let source = table.required("source", kind::address);
     let key = table.optional("key", integer(0..=u32::MAX));
     let address = table.required("address", kind::interface_address);
+    let host_prefix = table.optional("host-prefix", kind::boolean);
     let ip_mtu = table.optional("ip-mtu", integer(576..=9192_u16));
     let tcp_adjust_mss = table.optional("tcp-adjust-mss", integer(500..=9152_u16));
     let ttl = table.optional("ttl", integer(1..=255_u8));
@@ -149,6 +150,7 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
         source: source?,
         key,
         address: address?,
+        host_prefix: host_prefix.unwrap_or(false),
         ip_mtu: ip_mtu.unwrap_or(1400),
         tcp_adjust_mss,
         ttl: ttl.unwrap_or(255),

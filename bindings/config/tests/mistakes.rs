@@ -168,7 +168,7 @@ fn values_against_each_other() {
     one("\"10.20.0.0/16\"", "\"10.0.0.0/24\"", &["connected already"]);
     one("key = 1\n", "key = 1\nip-mtu = 1473\n", &["1473 is too much", "which leaves 1472 inside"]);
     one("key = 1\n", "key = 1\ntcp-adjust-mss = 1361\n", &["at most 1360"]);
-    one("\"10.0.8.1/22\"", "\"10.0.8.1/32\"", &["no room for a spoke"]);
+    one("\"10.0.8.1/22\"", "\"10.0.8.1/32\"", &["no room for a spoke", "`host-prefix = true`"]);
     one("[hub]\n", "[dataplane]\ncores = [1, 1]\n[hub]\n", &["dataplane.cores[1]", "named twice"]);
 }
 

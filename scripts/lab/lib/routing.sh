@@ -79,8 +79,8 @@ routes_of_kernel() {
         "\(if .dst == "default" then "0.0.0.0/0" elif (.dst | contains("/")) then .dst else .dst + "/32" end) \(.gateway)"' | sort
 }
 routes_of_hub() {
-    hubctl --json show ip route | jq -r '.[] | select(.origin | type == "object" or . == "static") | .target as $to |
-        "\(.prefix) \([$to | .. | objects | .via? // empty] | first)"' | sort
+    hubctl --json show ip route | jq -r '.[] | select(.origin | type == "object" or . == "static") |
+        .prefix as $prefix | [.target | .. | objects | .via? // empty] | select(length > 0) | "\($prefix) \(first)"' | sort
 }
 hub_agrees_with_kernel() { diff <(routes_of_kernel) <(routes_of_hub) && [ -n "$(routes_of_kernel)" ]; }
 

@@ -33,8 +33,9 @@ pub fn summary(file: &Path, config: &Config) -> String {
         let key = tunnel.key.map_or("no key".into(), |key| format!("key {key}"));
         let nhrp = &tunnel.nhrp;
         let authentication = if nhrp.authentication.is_some() { "with" } else { "without" };
+        let twin = if tunnel.host_prefix { " (/32 in the kernel)" } else { "" };
         out.push(format!(
-            "  {} ({}): {} from {}, {key}, {}, ip-mtu {}, network-id {}, phase {}, {authentication} authentication, {}",
+            "  {} ({}): {}{twin} from {}, {key}, {}, ip-mtu {}, network-id {}, phase {}, {authentication} authentication, {}",
             tunnel.name,
             tunnel.interface,
             tunnel.address,
