@@ -107,6 +107,30 @@ fn killed_at_any_time_control_rekeys_nothing_and_loses_nobody() {
 }
 
 #[test]
+fn a_table_that_takes_many_turns_to_read_costs_no_session() {
+    let Some((world, control, mut plane)) = start("table") else { return };
+    let mut spoke = Initiator::new(nbma(1), 500, "spoke1.example.net");
+    assert_eq!(spoke.connect(&mut plane), None);
+    let session = sa(&plane, &spoke).session;
+    assert_eq!(register(&mut plane, session, spoke.nbma, protocol(1)), 0);
+    const ROUTES: u32 = 20_000;
+    let line =
+        |n: u32| format!("route add blackhole {}/24 proto bgp\n", Ipv4Addr::from((20 << 24) + (n << 8)));
+    let commands = world.journal().with_file_name("batch");
+    std::fs::write(&commands, (0..ROUTES).map(line).collect::<String>()).unwrap();
+    world.ip(&format!("-batch {}", commands.display()));
+    plane.until("all routes", |plane| plane.tables.state.routes.len() >= ROUTES as usize);
+    control.kill();
+    let (before, resyncs) = (plane.tables.state.clone(), plane.tables.resyncs);
+    let control = world.control();
+    plane.until("a resync", |plane| plane.tables.resyncs > resyncs);
+    assert!(plane.tables.state == before, "{:?} before {:?}", plane.tables.state.peers, before.peers);
+    spoke.question(&mut plane);
+    assert_eq!(plane.tables.peers_lost, 0);
+    assert!(control.terminate());
+}
+
+#[test]
 fn nobody_takes_another_s_address_nor_speaks_in_the_clear() {
     let Some((world, control, mut plane)) = start("claims") else { return };
     let mut first = Initiator::new(nbma(1), 500, "first.example.net");
