@@ -28,7 +28,7 @@ fn tells_the_true_defaults() {
             _ => format!("{line}\n"),
         })
         .collect();
-    assert_eq!(count, 55);
+    assert_eq!(count, 57);
     let with = Config::parse("f", &spelt_out).unwrap_or_else(|error| panic!("{error}"));
     let without = Config::parse("f", EXAMPLE).unwrap();
     assert_eq!(format!("{with:?}"), format!("{without:?}"));
