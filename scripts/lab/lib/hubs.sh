@@ -57,7 +57,7 @@ $NHRP"
     HUB_KEY=$KEY HUB_NETWORK=$NETWORK HUB_PROTECTION=${AUTH:+DMVPN}
     HUB_PHASE=$PHASE
     # FRR's ospfd wants the same mask at both ends, and its nhrpd host prefixes on tunnels.
-    case $ROUTING in ospf-*) HUB_TUNNEL_WORDS="host-prefix = true" ;; esac
+    case $ROUTING in ospf-multipoint) HUB_TUNNEL_WORDS="host-prefix = true" ;; esac
     hub_config "$(hub_protection_toml)" "$(lab_routes)"
 )
 
