@@ -2,16 +2,18 @@
 //!
 //! Clients are served from the loop's thread out of live state. None can hold it up: reading and writing never
 //! wait, a request has a greatest length, an answer is written as the client takes it, and one request is answered
-//! before the next of the same client is read.
+//! before the next of the same client is read. A long listing is made piece by piece, one piece in a turn of the loop,
+//! and the next one only when the client has taken that.
 
 use crate::event_loop::FIRST_API_TOKEN;
 use crate::hub::Hub;
-use crate::show;
+use crate::show::{self, Answer, Listing};
 use api::{ErrorCode, MAX_REQUEST, Request, Response};
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Registry, Token};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,8 @@ struct Client {
     input: Vec<u8>,
     output: Vec<u8>,
     written: usize,
+    /// What else belongs to the answer.
+    listing: Option<Listing>,
     seen_ms: u64,
 }
 
@@ -37,6 +41,8 @@ pub struct ApiServer {
     listener: UnixListener,
     clients: BTreeMap<Token, Client>,
     next: usize,
+    /// The client whose listing went on last.
+    listed: Token,
 }
 
 impl ApiServer {
@@ -50,7 +56,7 @@ impl ApiServer {
         let listener = UnixListener::bind(&path)?;
         // Who may clear sessions is who may write here.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
-        Ok(Self { path, listener, clients: BTreeMap::new(), next: FIRST_API_TOKEN + 1 })
+        Ok(Self { path, listener, clients: BTreeMap::new(), next: FIRST_API_TOKEN + 1, listed: LISTENER })
     }
 
     /// Registers with the loop.
@@ -58,8 +64,8 @@ impl ApiServer {
         registry.register(&mut self.listener, LISTENER, Interest::READABLE)
     }
 
-    /// Accepts, reads, answers and writes what is ready.
-    pub fn serve(&mut self, registry: &Registry, events: &Events, hub: &mut Hub, now_ms: u64) {
+    /// Accepts, reads, answers and writes what is ready; `true`: a listing goes on.
+    pub fn serve(&mut self, registry: &Registry, events: &Events, hub: &mut Hub, now_ms: u64) -> bool {
         let mut ready: Vec<Token> = Vec::new();
         for event in events {
             match event.token() {
@@ -71,6 +77,7 @@ impl ApiServer {
         // Those with more to write than a turn allows.
         ready
             .extend(self.clients.iter().filter(|(_, c)| c.written < c.output.len()).map(|(token, _)| *token));
+        ready.extend(self.go_on(hub));
         for token in ready {
             let Some(client) = self.clients.get_mut(&token) else { continue };
             let keep = client.turn(hub, now_ms);
@@ -85,6 +92,20 @@ impl ApiServer {
             .map(|(token, _)| *token)
             .collect();
         late.into_iter().for_each(|token| self.drop_client(registry, token));
+        self.clients.values().any(Client::wants_more)
+    }
+
+    /// The next piece for one of the clients whose listings are under way, each in its turn.
+    fn go_on(&mut self, hub: &Hub) -> Option<Token> {
+        let waiting = |(token, client): (&Token, &Client)| client.wants_more().then_some(*token);
+        let later = self.clients.range((Excluded(self.listed), Unbounded)).find_map(waiting);
+        let token = later.or_else(|| self.clients.iter().find_map(waiting))?;
+        self.listed = token;
+        let client = self.clients.get_mut(&token)?;
+        if client.listing.as_mut()?.go_on(hub, &mut client.output) {
+            client.listing = None;
+        }
+        Some(token)
     }
 
     fn accept(&mut self, registry: &Registry, now_ms: u64) -> Vec<Token> {
@@ -98,8 +119,14 @@ impl ApiServer {
             let token = Token(self.next);
             self.next = self.next.wrapping_add(1).max(FIRST_API_TOKEN + 1);
             if registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).is_ok() {
-                let client =
-                    Client { stream, input: Vec::new(), output: Vec::new(), written: 0, seen_ms: now_ms };
+                let client = Client {
+                    stream,
+                    input: Vec::new(),
+                    output: Vec::new(),
+                    written: 0,
+                    listing: None,
+                    seen_ms: now_ms,
+                };
                 self.clients.insert(token, client);
                 new.push(token);
             }
@@ -121,6 +148,11 @@ impl Drop for ApiServer {
 }
 
 impl Client {
+    /// Whether it has taken what there was of a listing that is not at its end.
+    fn wants_more(&self) -> bool {
+        self.listing.is_some() && self.written >= self.output.len()
+    }
+
     /// Goes on with this client; `false`: done with it.
     fn turn(&mut self, hub: &mut Hub, now_ms: u64) -> bool {
         loop {
@@ -128,6 +160,9 @@ impl Client {
                 Ok(true) => {}
                 Ok(false) => return true,
                 Err(_) => return false,
+            }
+            if self.listing.is_some() {
+                return true;
             }
             if let Some(end) = self.input.iter().position(|octet| *octet == b'\n') {
                 let line: Vec<u8> = self.input.drain(..=end).collect();
@@ -146,12 +181,19 @@ impl Client {
     }
 
     fn answer(&mut self, line: &[u8], hub: &mut Hub, now_ms: u64) {
-        let response = match serde_json::from_slice::<Request>(line) {
+        let answer = match serde_json::from_slice::<Request>(line) {
             Ok(request) => show::answer(hub, &request, now_ms),
-            Err(error) => Response::Error { code: ErrorCode::BadRequest, message: error.to_string() },
+            Err(error) => {
+                let (code, message) = (ErrorCode::BadRequest, error.to_string());
+                Answer::Whole(Box::new(Response::Error { code, message }))
+            }
         };
         self.output.clear();
         self.written = 0;
+        let response = match answer {
+            Answer::Whole(response) => response,
+            Answer::Listing(listing) => return self.listing = Some(listing),
+        };
         if serde_json::to_writer(&mut self.output, &response).is_err() {
             self.output.clear();
         }

@@ -57,12 +57,12 @@ pub fn run(
             hub.stop();
             return Ok(Some(ending));
         }
-        api.serve(poll.registry(), &events, &mut hub, now_ms);
+        let listing = api.serve(poll.registry(), &events, &mut hub, now_ms);
         if let Some(metrics) = &mut metrics {
             metrics.serve(&hub, now_ms);
         }
         timeout = match () {
-            () if kernel => Duration::ZERO,
+            () if kernel || listing => Duration::ZERO,
             () if busy => BUSY,
             () => (timeout + BUSY).min(IDLE),
         };

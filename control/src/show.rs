@@ -24,11 +24,28 @@ pub use counters::{drops, traffic, workers};
 pub use failures::{blocked, cause, ike_cause, ike_failures};
 pub use interfaces::{interfaces, tunnel_line};
 pub use peers::{absent_state, dmvpn, state};
+pub use routes::Listing;
 pub use status::status;
 pub use unregistered::count as unregistered;
 
+/// An answer.
+#[derive(Debug)]
+pub enum Answer {
+    /// All of it.
+    Whole(Box<Response>),
+    /// What comes piece by piece.
+    Listing(Listing),
+}
+
 /// Answers one request.
-pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
+pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Answer {
+    match request {
+        Request::Routes { address: None } => Answer::Listing(Listing::new()),
+        request => Answer::Whole(Box::new(whole(hub, request, now_ms))),
+    }
+}
+
+fn whole(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
     if let Some(name) = named(request)
         && !hub.config.tunnel.iter().any(|tunnel| tunnel.name == name)
         && !(matches!(request, Request::Interfaces { .. })
@@ -53,7 +70,10 @@ pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
         Request::Interfaces { interface } => {
             Response::Interfaces(interfaces(hub, interface.as_deref(), now_ms))
         }
-        Request::Routes { address } => Response::Routes(routes::routes(hub, *address)),
+        Request::Routes { address } => {
+            let route = address.and_then(|address| routes::route_to(hub, address));
+            Response::Routes(route.into_iter().collect())
+        }
         Request::Mroutes { group } => Response::Mroutes(mroutes::mroutes(hub, *group, now_ms)),
         Request::Drops => drops(hub).map_or_else(no_dataplane, Response::Drops),
         Request::ControlPlane => classes(hub).map_or_else(no_dataplane, Response::ControlPlane),

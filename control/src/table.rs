@@ -43,6 +43,7 @@ impl<K: Ord + Copy, V: PartialEq + Copy> Table<K, V> {
     }
 
     /// All that is wanted.
+    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.want.iter()
     }

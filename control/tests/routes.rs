@@ -9,6 +9,7 @@ use common::{Control, Plane, World, nbma, protocol, registration, wait};
 use serde_json::Value;
 use shm::message::Target as Leaf;
 use std::collections::BTreeMap;
+use std::io::{BufRead, Read, Write};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
@@ -214,6 +215,45 @@ fn notifications_that_were_lost_are_made_good_by_reading_all_again() {
     // What is told from now on is heard again.
     world.ip("route del 20.0.1.0/24");
     plane.until("one less", |plane| of_batch(plane, others) == left - 1);
+    assert!(control.terminate());
+}
+
+/// Who lists a large table holds nobody up: a spoke that registers meanwhile is answered, and stands in what is still to
+/// come.
+#[test]
+fn a_spoke_registers_while_routes_are_listed() {
+    let Some((world, control, mut plane)) = start("listing") else { return };
+    // Many times what sockets hold, all of it before the spokes' own addresses.
+    const ROUTES: u32 = 20_000;
+    plane.until("the static route", |plane| !leads(plane, [10, 100, 1, 0], 24).is_empty());
+    let others = plane.tables.state.routes.len();
+    // Without the gateway's MAC address nobody is answered.
+    world.ip("neigh replace 203.0.113.254 lladdr 02:00:00:00:00:fe dev wan0 nud permanent");
+    let path = world.journal().with_file_name("batch-listing");
+    let line =
+        |n: u32| format!("route add {}/24 via 10.255.1.1 dev gre0\n", Ipv4Addr::from((5 << 24) + (n << 8)));
+    std::fs::write(&path, (0..ROUTES).map(line).collect::<String>()).unwrap();
+    world.ip(&format!("-batch {}", path.display()));
+    let all = others + ROUTES as usize;
+    plane.until("all routes", |plane| plane.tables.state.routes.len() == all);
+    let mut answer = world.begin_to_ask(&Request::Routes { address: None });
+    let mut line = vec![0; 64];
+    answer.read_exact(&mut line).unwrap();
+    plane.nhrp(nbma(3), &registration(3, nbma(3), protocol(3), 600));
+    plane.until("the spoke's answer", |plane| plane.injected.iter().any(|sent| sent.nbma == nbma(3)));
+    assert!(matches!(world.ask(&Request::Status), Response::Status(_)), "others are answered as well");
+    answer.read_until(b'\n', &mut line).unwrap();
+    let Response::Routes(listed) = serde_json::from_slice(&line).unwrap() else { panic!("no routes") };
+    assert_eq!(listed.len(), all + 1);
+    assert!(listed.is_sorted_by_key(|route| route.prefix), "each route once");
+    assert!(listed.iter().any(|route| route.prefix.address == protocol(3) && route.prefix.len == 32));
+    // The connection goes on with what is asked next.
+    serde_json::to_writer(answer.get_mut(), &Request::Routes { address: Some(protocol(3)) }).unwrap();
+    answer.get_mut().write_all(b"\n").unwrap();
+    line.clear();
+    answer.read_until(b'\n', &mut line).unwrap();
+    let Response::Routes(one) = serde_json::from_slice(&line).unwrap() else { panic!("no routes") };
+    assert_eq!(one.len(), 1);
     assert!(control.terminate());
 }
 

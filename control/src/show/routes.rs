@@ -1,4 +1,7 @@
 //! `show ip route`.
+//!
+//! All routes are given piece by piece, so that spokes are served while somebody looks at half a million: each piece is
+//! as the table was then, and a route that stays is shown once.
 
 use crate::hostroutes;
 use crate::hub::Hub;
@@ -9,18 +12,54 @@ use crate::twins;
 use api::{Origin, Route, Target, Way};
 use shm::message;
 use std::net::Ipv4Addr;
+use std::ops::Bound::{self, Excluded, Unbounded};
 
-/// All routes of the data plane, or the one that an address takes.
-pub fn routes(hub: &Hub, address: Option<Ipv4Addr>) -> Vec<Route> {
+/// Routes of one piece: about a millisecond's work.
+const PIECE: usize = 512;
+/// What stands before the routes of a [`api::Response::Routes`] on its line, and behind them.
+const BEFORE: &[u8] = b"{\"kind\":\"routes\",\"data\":[";
+const BEHIND: &[u8] = b"]}\n";
+
+/// The route that an address takes.
+pub fn route_to(hub: &Hub, address: Ipv4Addr) -> Option<Route> {
     let table = &hub.state.sync.routes;
-    match address {
-        None => table.iter().map(|(prefix, target)| one(hub, *prefix, target)).collect(),
-        Some(address) => (0..=32)
-            .rev()
-            .map(|len| prefix::network(address, len))
-            .find_map(|prefix| table.get(&prefix).map(|target| one(hub, prefix, target)))
-            .into_iter()
-            .collect(),
+    let mut prefixes = (0..=32).rev().map(|len| prefix::network(address, len));
+    prefixes.find_map(|prefix| table.get(&prefix).map(|target| one(hub, prefix, target)))
+}
+
+/// All routes of the data plane, on their way to a client.
+#[derive(Debug)]
+pub struct Listing {
+    /// Where the next piece begins.
+    from: Bound<Prefix>,
+}
+
+impl Listing {
+    /// From the first one on.
+    pub fn new() -> Self {
+        Self { from: Unbounded }
+    }
+
+    /// Appends the next piece of the line; `true`: it was the last.
+    pub fn go_on(&mut self, hub: &Hub, line: &mut Vec<u8>) -> bool {
+        let mut routes = hub.state.sync.routes.range((self.from, Unbounded));
+        let mut first = self.from == Unbounded;
+        if first {
+            line.extend_from_slice(BEFORE);
+        }
+        for (prefix, target) in routes.by_ref().take(PIECE) {
+            if !std::mem::take(&mut first) {
+                line.push(b',');
+            }
+            // Writing into memory does not fail.
+            let _ = serde_json::to_writer(&mut *line, &one(hub, *prefix, target));
+            self.from = Excluded(*prefix);
+        }
+        let last = routes.next().is_none();
+        if last {
+            line.extend_from_slice(BEHIND);
+        }
+        last
     }
 }
 

@@ -159,15 +159,18 @@ impl World {
 
     /// Asks over the socket, as `hubctl` does.
     pub fn ask(&self, request: &api::Request) -> api::Response {
+        let mut line = String::new();
+        self.begin_to_ask(request).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Asks, and leaves the answer to be read.
+    pub fn begin_to_ask(&self, request: &api::Request) -> BufReader<UnixStream> {
         let path = self.directory.join("run").join(api::SOCKET_NAME);
-        let stream = wait("the socket", || UnixStream::connect(&path).ok());
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let mut stream = stream;
+        let mut stream = wait("the socket", || UnixStream::connect(&path).ok());
         serde_json::to_writer(&mut stream, request).unwrap();
         stream.write_all(b"\n").unwrap();
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+        BufReader::new(stream)
     }
 
     /// Makes control, which must not run, look as if it had died a minute ago: its last heartbeat lies in the
