@@ -2,7 +2,8 @@
 //!
 //! Routes by length as the Internet's table has them are loaded as in the hub: one thread sends them through the ring of the
 //! segment, as control does, another applies them and naps when there is nothing, as the dataplane's service thread does,
-//! and a worker forwards packets meanwhile. Then single changes, changes at a rate, and packets to addresses all over.
+//! and a worker forwards packets meanwhile. Then single changes, changes at a rate, packets to addresses all over, and
+//! changes of the ways that all routes share.
 
 mod change;
 mod feed;
@@ -15,7 +16,7 @@ mod worker;
 
 use crate::machine::{Machine, Pinned};
 use crate::scenario::{MAX_SPOKES, Scenario, ScenarioError};
-use change::change;
+use change::{change, change_all};
 use forwarding::{ApplyError, Updater};
 use load::load;
 use lookup::look_up;
@@ -123,7 +124,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
                 (costs(false)?, costs(true)?)
             };
             let storm = storm(tables, worker, &prefixes, args.rate, args.spans)?;
-            report.add(Row::new(routes, &loads, &changes, [&same, &anywhere], &storm));
+            let all = change_all(tables, worker, &prefixes, args.changes)?;
+            report.add(Row::new(routes, &loads, [&changes, &all], [&same, &anywhere], &storm));
             Ok(())
         })?;
     }

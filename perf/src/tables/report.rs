@@ -35,6 +35,8 @@ pub struct Row {
     resident_mib_per_million: f64,
     /// Microseconds from sending a single change until the worker forwards by it.
     change_us: Spread,
+    /// The same of a change of the ways that all routes share.
+    change_all_us: Spread,
     /// Cycles per packet, all to the same address.
     same: Spread,
     /// Cycles per packet, to addresses at random.
@@ -84,7 +86,7 @@ impl Row {
     pub fn new(
         routes: u32,
         loads: &[Loaded],
-        changes: &[f64],
+        [changes, all]: [&[f64]; 2],
         [same, anywhere]: [&Costs; 2],
         storm: &Storm,
     ) -> Self {
@@ -99,6 +101,7 @@ impl Row {
             resident_mib: mib,
             resident_mib_per_million: mib * 1e6 / f64::from(routes),
             change_us: of(changes),
+            change_all_us: of(all),
             same: of(&same.whole),
             anywhere: of(&anywhere.whole),
             same_fib: of(&same.fib),
@@ -151,6 +154,7 @@ impl Row {
             self.resident_mib, self.resident_mib_per_million
         );
         line("one change: microseconds until a worker forwards by it", self.change_us, 0);
+        line("one change that moves all routes: the same", self.change_all_us, 0);
         line("packet to one address: cycles", self.same, 1);
         line("  of them look-up", self.same_fib, 1);
         line("packet to addresses all over: cycles", self.anywhere, 1);

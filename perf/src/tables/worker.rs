@@ -74,9 +74,16 @@ impl<'s> Worker<'s> {
         self.sent.frames.len()
     }
 
-    /// Where the first of them went in the underlay.
+    /// Where each of them went in the underlay.
+    pub fn to(&self) -> impl Iterator<Item = Option<Ipv4Addr>> {
+        self.sent
+            .frames
+            .iter()
+            .map(|frame| ip4::parse(frame.data().get(eth::LEN..)?).ok().map(|outer| outer.destination()))
+    }
+
+    /// Where the first of them went.
     pub fn first_to(&self) -> Option<Ipv4Addr> {
-        let frame = self.sent.frames.first()?;
-        ip4::parse(frame.data().get(eth::LEN..)?).ok().map(|outer| outer.destination())
+        self.to().next().flatten()
     }
 }
