@@ -18,6 +18,8 @@
 //! 3. second FIB table; ask for the adjacency and the receiver's counters;
 //! 4. change, encapsulate, send; or leave by another exit.
 //!
+//! Each pass is a function that is called once a burst and never inlined, so that a profiler can tell them apart.
+//!
 //! Where a prefix has several ways, one more pass behind the third chooses for each packet ([`crate::several`]).
 //! ESP packets are opened together behind the first pass, and what leaves protected is sealed together behind the last.
 
@@ -47,13 +49,30 @@ pub(crate) type Metas = ArrayVec<Meta, BURST>;
 
 impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// Frames received on a port. With `TIMED` each pass adds the cycles it took, which costs some itself.
+    #[inline(never)]
     pub(crate) fn port_burst<const TIMED: bool>(&mut self, burst: &mut Burst<P::Buffer>) {
         let start = self.clock::<TIMED>();
+        let mut metas = Metas::new();
+        self.parse_pass(burst, &mut metas);
+        let start = self.lap::<TIMED>(0, start);
+        if self.crypto.is_some() {
+            self.esp_burst(&mut metas, burst);
+            self.lap::<TIMED>(OPEN, start);
+        }
+        self.finish::<TIMED>(&mut metas, burst);
+        self.follow_up();
+        let start = self.clock::<TIMED>();
+        self.seal();
+        self.lap::<TIMED>(SEAL, start);
+    }
+
+    /// First pass over what a port received.
+    #[inline(never)]
+    fn parse_pass(&mut self, burst: &mut Burst<P::Buffer>, metas: &mut Metas) {
         let Some(port) = self.tables.interfaces.ports.get(usize::from(self.port)) else {
             return burst.clear();
         };
         let mut octets = 0;
-        let mut metas = Metas::new();
         for (index, buffer) in burst.iter().enumerate() {
             if let Some(first) = burst.get(index + AHEAD).and_then(|later| later.data().first()) {
                 cpu::prefetch(first);
@@ -68,16 +87,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             traffic.rx_packets.add(burst.len() as u64);
             traffic.rx_bytes.add(octets);
         }
-        let start = self.lap::<TIMED>(0, start);
-        if self.crypto.is_some() {
-            self.esp_burst(&mut metas, burst);
-            self.lap::<TIMED>(OPEN, start);
-        }
-        self.finish::<TIMED>(&mut metas, burst);
-        self.follow_up();
-        let start = self.clock::<TIMED>();
-        self.seal();
-        self.lap::<TIMED>(SEAL, start);
     }
 
     /// Datagrams that another worker has handed over.
@@ -183,10 +192,23 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     #[inline(always)]
     fn finish<const TIMED: bool>(&mut self, metas: &mut Metas, burst: &mut Burst<P::Buffer>) {
         let start = self.clock::<TIMED>();
+        self.sender_pass(metas);
+        let start = self.lap::<TIMED>(1, start);
+        self.route_pass(metas, burst);
+        let start = self.lap::<TIMED>(2, start);
+        self.send_pass(metas, burst);
+        self.lap::<TIMED>(3, start);
+    }
+
+    #[inline(never)]
+    fn sender_pass(&mut self, metas: &mut Metas) {
         for meta in metas.iter_mut() {
             self.peer_check(meta);
         }
-        let start = self.lap::<TIMED>(1, start);
+    }
+
+    #[inline(never)]
+    fn route_pass(&mut self, metas: &mut Metas, burst: &Burst<P::Buffer>) {
         let mut several = false;
         for meta in metas.iter_mut() {
             several |= self.fib_lookup(meta);
@@ -197,14 +219,16 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if self.crypto.is_some() {
             self.ask_outbound(metas);
         }
-        let start = self.lap::<TIMED>(2, start);
+    }
+
+    #[inline(never)]
+    fn send_pass(&mut self, metas: &Metas, burst: &mut Burst<P::Buffer>) {
         for (meta, buffer) in metas.iter().zip(burst.drain(..)) {
             match meta.verdict {
                 Verdict::Forward if meta.leaf.is_peer() => self.peer_output(meta, buffer),
                 _ => self.leave(meta, buffer),
             }
         }
-        self.lap::<TIMED>(3, start);
     }
 
     #[inline(always)]
