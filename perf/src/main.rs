@@ -5,6 +5,7 @@ mod crypto;
 mod files;
 mod forward;
 mod ike;
+mod instructions;
 mod machine;
 mod port;
 mod replicate;
@@ -31,6 +32,11 @@ enum Command {
     Spokes(Box<spokes::Args>),
     /// Measures the hub's packet path in this process: cycles per packet, no devices.
     Forward(forward::Args),
+    /// Counts the instructions of each pass of the packet path, and compares them with recorded ones.
+    Instructions(instructions::Args),
+    /// Forwards the packets whose instructions are counted.
+    #[command(hide = true)]
+    Counted(instructions::CountedArgs),
     /// Measures the crypto engines by themselves: cycles per packet by transform, size and number of SAs.
     Crypto(crypto::Args),
     /// Measures what routes cost: to load, to keep, to change, to look up, and what workers notice of it.
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
     let done: Result<ExitCode, Failure> = match Cli::parse().command {
         Command::Spokes(args) => spokes::run(*args).map_err(Into::into),
         Command::Forward(args) => forward::run(&args).map_err(Into::into),
+        Command::Instructions(args) => instructions::run(&args).map_err(Into::into),
+        Command::Counted(args) => instructions::run_counted(&args).map_err(Into::into),
         Command::Crypto(args) => crypto::run(&args).map_err(Into::into),
         Command::Tables(args) => tables::run(&args).map_err(Into::into),
         Command::Replicate(args) => replicate::run(&args).map_err(Into::into),

@@ -33,6 +33,8 @@ pub struct Bench<'s, P: BufferPool> {
     sent: Sent<P::Buffer>,
     /// The spokes' ends of their SAs; `None`: GRE in the clear.
     protected: Option<Protected>,
+    /// Milliseconds, as the worker reads them.
+    clock: fn() -> u64,
 }
 
 impl<'s, P: BufferPool + Clone> Bench<'s, P> {
@@ -54,14 +56,22 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
             burst: burst.min(BURST),
             sent: Sent::default(),
             protected,
+            // Real time, so that limits by time (redirects) are as exhausted as they would be.
+            clock: shm::clock::now_ms,
         }
+    }
+
+    /// With another clock.
+    pub fn with_clock(mut self, clock: fn() -> u64) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Installs the SAs and spokes of a hub with protection.
     pub fn install(&mut self, updater: &mut Updater, segment: &Segment) -> Result<(), Error> {
-        let Self { scenario, forwarder, sent, protected, .. } = self;
+        let Self { scenario, forwarder, sent, protected, clock, .. } = self;
         let Some(protected) = protected else { return Ok(()) };
-        let now = Now::from_millis(shm::clock::now_ms());
+        let now = Now::from_millis(clock());
         protected.install(scenario, updater, segment, || forwarder.tick(now, sent))
     }
 
@@ -85,8 +95,7 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
                 }
             }
             given += self.burst as u64;
-            // Real time, so that limits by time (redirects) are as exhausted as they would be.
-            let now = Now::from_millis(shm::clock::now_ms());
+            let now = Now::from_millis((self.clock)());
             let start = cycles();
             self.forwarder.tick(now, &mut self.sent);
             self.forwarder.process(0, &mut burst, now, &mut self.sent);

@@ -13,7 +13,8 @@ use crate::machine::{Machine, pin};
 use crate::scenario::{BUFFERS, MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
 use clap::ValueEnum;
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError};
-use forwarding::crypto::{Choice, EngineError, Wish};
+use forwarding::BURST;
+use forwarding::crypto::{Choice, Engine, EngineError, Wish};
 use forwarding::memory::{DATAROOM, MemoryPool};
 use measure::{Bench, Outcome};
 use protected::Protected;
@@ -140,6 +141,23 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     }
     report.print(args.json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Forwards packets once, with the portable engine and a clock that stands still: the same to the instruction in every
+/// run.
+pub fn forward(scenario: Scenario, size: Size, esp: Option<Named>, packets: u32) -> Result<(), Error> {
+    let segment = Segment::private(&Geometry { workers: 1, max_peers: scenario.spokes })?;
+    let pool = MemoryPool::new(BUFFERS as usize, DATAROOM);
+    let choice = Choice::new(Wish::Only(Engine::Portable))?;
+    let protected = esp.map(|named| Protected::new(&choice, named, scenario.spokes)).transpose()?;
+    let (mut updater, reader) = match protected {
+        Some(_) => scenario.empty(Some(Protected::security(&choice, &segment)))?,
+        None => scenario.build()?,
+    };
+    let mut bench = Bench::new(scenario, reader, pool, &segment, BURST, protected).with_clock(|| 1_000_000);
+    bench.install(&mut updater, &segment)?;
+    bench.repetition(size, &mut Pairs::new(scenario.spokes), packets)?;
+    Ok(())
 }
 
 fn measure_all<P: BufferPool + Clone>(

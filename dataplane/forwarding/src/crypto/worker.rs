@@ -53,6 +53,7 @@ impl Crypto {
     }
 
     /// Encrypts and authenticates, each job with its own context, in any order; the status tells how each ended.
+    #[inline(never)]
     pub fn seal(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
@@ -80,6 +81,7 @@ impl Crypto {
 
     /// Checks and decrypts, each job with its own context, in any order. Only where the status is [`Status::Done`] may
     /// anything behind the IV be looked at.
+    #[inline(never)]
     pub fn open(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
