@@ -107,6 +107,21 @@ lans_reach_each_other() {
     done
 }
 
+# learnt_both_ways PROTOCOL [own]: the hub has what the spokes have, and they the data centre and each other's, by way of
+# the hub or, with `own`, with whose it is as the next hop.
+learnt_both_ways() {
+    local protocol=$1 own=${2:-}
+    # shellcheck disable=SC2153  # of net.sh, and no word of a router
+    next_hop() { [ -n "$own" ] && spoke_tunnel "$1" || echo "$HUB_TUNNEL"; }
+    holds_within 60 "the hub's kernel has the LANs, and what is behind the first" hub_has_prefixes "$protocol" "$(lans) 172.17.0.0/16"
+    holds_within 10 "hubctl show ip route says the same as the kernel" hub_agrees_with_kernel
+    holds_within 30 "spoke 2 has the data centre" spoke_routes_via 2 10.0.0.0/24 "$HUB_TUNNEL"
+    holds_within 30 "spoke 3 has what is behind spoke 1" spoke_routes_via 3 172.17.0.0/16 "$(next_hop 1)"
+    holds_within 30 "spoke 2 has spoke 3's LAN" spoke_routes_via 2 "$(spoke_lan 3).0/24" "$(next_hop 3)"
+    holds_within 30 "and spoke 3 spoke 2's" spoke_routes_via 3 "$(spoke_lan 2).0/24" "$(next_hop 2)"
+    holds "the data centre reaches what is behind spoke 1" in_ns dc ping -c 3 -i 0.2 -W 2 172.17.1.1
+}
+
 # A hub that offers the prefixes of all: traffic between LANs through it, then the shortcut, and the way of each.
 # through_hub_then_shortcut FROM TO [ADDRESS [PREFIX]]: from the LAN of one spoke to that of the other.
 through_hub_then_shortcut() {
