@@ -1,6 +1,18 @@
 # shellcheck shell=bash
 # Two hubs of ours, of which the first dies and comes back, and what is lost meanwhile.
 
+# The data centre speaks to both hubs, and each has its sessions and spokes.
+both_hubs_are_up() {
+    dc_router_up 100 16 10.0.0.1 10.0.1.1
+    holds_within 60 "the first hub has four BGP sessions" hub_has_sessions 4
+    holds_within 60 "and so has the second" at_hub 2 hub_has_sessions 4
+    holds_within 60 "every spoke is registered with the first" all_registered
+    holds_within 60 "and with the second" at_hub 2 all_registered
+    holds_within 30 "spokes prefer the first" spoke_routes_via 3 172.16.0.0/28 10.255.0.1
+    holds_within 30 "hubctl show ip route says the same as the kernel, on both" hub_agrees_with_kernel
+    holds "on the second" at_hub 2 hub_agrees_with_kernel
+}
+
 # Should the scenario end before the hub is back, the next one has to make it anew.
 hub_dies() {
     mv "$(hub_dir).conf" "$(hub_dir).conf.dead"
