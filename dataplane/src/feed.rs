@@ -80,7 +80,7 @@ impl Feed {
         })
     }
 
-    /// Passes NHRP and IKE packets on to the workers. Answers whether there was one.
+    /// Passes control's packets on to the workers. Answers whether there was one.
     pub fn inject(&mut self, pool: &Pool, lanes: &[Lane]) -> bool {
         match self.backlog.verdict(self.complete, shm::clock::now_ms()) {
             Verdict::Wait => return false,
@@ -108,10 +108,7 @@ impl Feed {
             self.refused = 0;
         }
         if self.lost_injects > 0 {
-            tracing::warn!(
-                count = self.lost_injects,
-                "NHRP or IKE packets of control lost: buffers exhausted"
-            );
+            tracing::warn!(count = self.lost_injects, "packets of control lost: buffers exhausted");
             self.lost_injects = 0;
         }
     }

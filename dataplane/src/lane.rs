@@ -47,6 +47,7 @@ impl Injected {
             Inject::Ike { local, local_port, nbma, port, link, .. } => {
                 Inject::Ike { local, local_port, nbma, port, link, packet: &[] }
             }
+            Inject::Twin { tunnel, .. } => Inject::Twin { tunnel, packet: &[] },
         };
         Self { head, packet }
     }
@@ -61,6 +62,7 @@ impl Injected {
             Inject::Ike { local, local_port, nbma, port, link, .. } => {
                 Inject::Ike { local, local_port, nbma, port, link, packet }
             }
+            Inject::Twin { tunnel, .. } => Inject::Twin { tunnel, packet },
         }
     }
 }

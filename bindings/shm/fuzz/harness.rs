@@ -160,6 +160,7 @@ pub fn inject(data: &[u8]) {
             Inject::Ike { local_port, port, .. } => {
                 assert!([IKE_PORT, NAT_T_PORT].contains(&local_port) && port != 0);
             }
+            Inject::Twin { tunnel, .. } => assert!(usize::from(tunnel) < MAX_TUNNELS),
         }
         let mut out = [u64::MAX; PACKET_WORDS];
         let used = InjectSlot::encode(&inject, max_peers, &mut out).expect("what was accepted can be sent");

@@ -298,27 +298,36 @@ pub enum Inject<'a> {
         /// From the IKE header on.
         packet: &'a [u8],
     },
+    /// An IP packet for the kernel, as if a spoke had sent it by the tunnel.
+    Twin {
+        /// Tunnel interface.
+        tunnel: TunnelId,
+        /// From the IP header on.
+        packet: &'a [u8],
+    },
 }
 
 impl<'a> Inject<'a> {
     /// The packet.
     pub fn packet(&self) -> &'a [u8] {
         match *self {
-            Self::Nhrp { packet, .. } | Self::Ike { packet, .. } => packet,
+            Self::Nhrp { packet, .. } | Self::Ike { packet, .. } | Self::Twin { packet, .. } => packet,
         }
     }
 
-    /// Outer destination address.
+    /// Outer destination address; 0.0.0.0: it does not leave the hub.
     pub fn nbma(&self) -> Ipv4Addr {
         match *self {
             Self::Nhrp { nbma, .. } | Self::Ike { nbma, .. } => nbma,
+            Self::Twin { .. } => Ipv4Addr::UNSPECIFIED,
         }
     }
 
-    /// Underlay next hop.
+    /// Underlay next hop; 0: it has none.
     pub fn link(&self) -> LinkId {
         match *self {
             Self::Nhrp { link, .. } | Self::Ike { link, .. } => link,
+            Self::Twin { .. } => 0,
         }
     }
 }

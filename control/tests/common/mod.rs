@@ -483,11 +483,11 @@ impl Plane {
                 link: inject.link(),
                 port: match inject {
                     Inject::Ike { port, .. } => Some(port),
-                    Inject::Nhrp { .. } => None,
+                    Inject::Nhrp { .. } | Inject::Twin { .. } => None,
                 },
                 protection: match inject {
                     Inject::Nhrp { protection, .. } => protection,
-                    Inject::Ike { .. } => None,
+                    Inject::Ike { .. } | Inject::Twin { .. } => None,
                 },
                 packet: inject.packet().to_vec(),
             });

@@ -125,7 +125,7 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         self.turn(0, now, sink).twin_burst(tunnel, burst);
     }
 
-    /// Sends an NHRP or IKE packet of control's.
+    /// Sends an NHRP or IKE packet of control's, or hands one to the kernel.
     pub fn inject<S: Sink<P::Buffer>>(&mut self, inject: &Inject<'_>, now: Now, sink: &mut S) {
         if self.turn(0, now, sink).inject(inject).is_none() {
             self.counters.drop(DropReason::BadInject);

@@ -1,7 +1,7 @@
-//! Packets of control's: NHRP and IKE.
+//! Packets of control's: NHRP and IKE; and what the kernel is to see.
 //!
-//! In: a message and whom it is for. Out: frames. Drops: `bad_inject`, and what the outputs drop. Both are sent with DSCP
-//! CS6 (RFC 4594 3.1). Neither protocol's messages may be refused for their length, so the outer packet is fragmented when
+//! In: a message and whom it is for. Out: frames, or a tunnel's twin. Drops: `bad_inject`, and what the outputs drop. NHRP
+//! and IKE are sent with DSCP CS6 (RFC 4594 3.1). Neither protocol's messages may be refused for their length, so the outer packet is fragmented when
 //! it must be, as any host's.
 
 use crate::adjacency::Adjacency;
@@ -22,6 +22,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             }
             Inject::Ike { local, local_port, nbma, port, link, packet } => {
                 self.ike_output((local, local_port), (nbma, port), link, packet)?;
+            }
+            Inject::Twin { tunnel, packet } => {
+                self.tables.settings.tunnels.get(usize::from(tunnel))?;
+                let whole = ip4::parse(packet).is_ok_and(|parsed| parsed.total_len() == packet.len());
+                let copy = whole.then(|| self.copy_of(packet)).flatten()?;
+                self.packet_to_twin(tunnel, copy);
             }
         }
         self.seal();

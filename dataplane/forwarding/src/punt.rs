@@ -67,6 +67,14 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
+    /// A packet of control's for the twin of a tunnel.
+    pub(crate) fn packet_to_twin(&mut self, tunnel: TunnelId, packet: P::Buffer) {
+        let class = class::of_packet(packet.data());
+        if self.admit(class) {
+            self.sink.to_tunnel_twin(tunnel, class, packet);
+        }
+    }
+
     /// A frame for the port's twin.
     pub(crate) fn punt_frame(&mut self, frame: P::Buffer) {
         let class = class::of_frame(frame.data());

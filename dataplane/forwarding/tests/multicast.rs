@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use forwarding::{ApplyError, Now, Refusal};
 use shm::drops::DropReason;
-use shm::message::{GroupId, GroupRoute, Incoming, PeerId, Update, max_groups};
+use shm::message::{GroupId, GroupRoute, Incoming, Inject, PeerId, Update, max_groups};
 use std::net::Ipv4Addr;
 use wire::ip4;
 
@@ -377,4 +377,20 @@ fn a_route_that_ends_takes_its_waiting_packets_with_it() {
     world.sent();
     add(&mut world, 0, other, &[2]);
     assert_eq!(receivers(&mut world), []);
+}
+
+#[test]
+fn control_says_something_to_the_kernel_for_a_spoke() {
+    let mut world = World::new();
+    let said = ip(Ipv4Addr::new(10, 0, 0, 12), Ipv4Addr::new(224, 0, 0, 13), ip4::protocol::PIM, &[0x23; 34]);
+    world.forwarder.inject(&Inject::Twin { tunnel: 1, packet: &said }, world.now, &mut world.out);
+    assert_eq!(std::mem::take(&mut world.out.packets), [(1, said.clone())]);
+    assert_eq!((world.sent(), world.drops()), (vec![], vec![]));
+    // No such tunnel; no whole packet.
+    let damaged = with_header(said.clone(), |packet| packet[0] = 0x65);
+    for (tunnel, packet) in [(63, &said[..]), (0, &said[1..]), (0, &said[..40]), (0, &damaged[..]), (0, &[])]
+    {
+        world.forwarder.inject(&Inject::Twin { tunnel, packet }, world.now, &mut world.out);
+    }
+    assert_eq!((world.out.packets.len(), world.drops()), (0, vec![("bad_inject", 5)]));
 }

@@ -7,6 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 const NHRP: u8 = 1;
 const IKE: u8 = 2;
+const TWIN: u8 = 3;
 
 /// `Nhrp`, protected: there is an SA to send with.
 const SENDS: u8 = 1;
@@ -17,7 +18,7 @@ const SENDS: u8 = 1;
 pub struct Slot {
     /// Which message.
     pub kind: u8,
-    /// Tunnel it leaves by.
+    /// Tunnel it leaves by, or whose twin gets it.
     pub tunnel: u8,
     /// Octets of the packet that follows.
     pub packet_len: u16,
@@ -77,6 +78,7 @@ impl Slot {
             Inject::Ike { local, local_port, port, .. } => {
                 Self { kind: IKE, port: udp(Some(port))?, local: local.octets(), local_port, ..slot }
             }
+            Inject::Twin { tunnel, .. } => Self { kind: TWIN, tunnel, ..slot },
         })
     }
 
@@ -88,6 +90,7 @@ impl Slot {
                 below("tunnel", self.tunnel, MAX_TUNNELS).map(|_| ())
             }
             IKE => ike_port(self.local_port).map(|_| ()),
+            TWIN => below("tunnel", self.tunnel, MAX_TUNNELS).map(|_| ()),
             kind => Err(Malformed::Kind(kind)),
         }
     }
@@ -107,6 +110,7 @@ impl Slot {
                 link,
                 packet,
             },
+            TWIN => Inject::Twin { tunnel: slot.tunnel, packet },
             kind => return Err(Malformed::Kind(kind)),
         };
         if Self::raw(&inject)? != *slot {
@@ -155,13 +159,14 @@ mod tests {
             packet in prop::collection::vec(any::<u8>(), 0..=MAX_PAYLOAD),
         ) {
             round_trip(&Inject::Nhrp { tunnel, nbma, link, protection, packet: &packet });
+            round_trip(&Inject::Twin { tunnel, packet: &packet });
             round_trip(&Inject::Ike { local, local_port, nbma, port: port.get(), link, packet: &packet });
         }
 
         #[test]
         fn arbitrary_words_never_panic(
             mut words in prop::collection::vec(any::<u64>(), 0..PACKET_WORDS),
-            kind in 0..4u8,
+            kind in 0..5u8,
             length in 0..4_200u16,
         ) {
             if let Some(octets) = words.as_mut_bytes().get_mut(..32) {
