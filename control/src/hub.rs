@@ -26,7 +26,7 @@ pub use attach::Ending;
 use attach::differs;
 use config::Config;
 use nhrp::{Action, Kind, Server, TunnelCounters};
-use shm::message::{PortId, TunnelId};
+use shm::message::{Inject, PortId, TunnelId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
@@ -387,6 +387,16 @@ impl Hub {
                 Effect::GroupNew(id) => {
                     let base = self.plane.as_ref().map(|plane| plane.group_totals(id)).unwrap_or_default();
                     self.state.multicast.set_base(id, base);
+                    if let Some((group, source)) = self.state.multicast.flow(id) {
+                        self.journal.append(&Record::Group(id, group, source, base));
+                    }
+                }
+                Effect::GroupGone(id) => self.journal.append(&Record::GroupGone(id)),
+                // Lossy: its place of another way to be said is the spoke's next periodic join.
+                Effect::ToKernel(tunnel, packet) => {
+                    if let Some(plane) = &mut self.plane {
+                        plane.inject.send(&Inject::Twin { tunnel, packet: &packet });
+                    }
                 }
                 Effect::PeerGone(id) => self.journal.append(&Record::PeerGone(id)),
                 Effect::Overlay(prefix) => {
@@ -427,6 +437,9 @@ impl Hub {
     }
 
     fn write_journal(&mut self) {
+        for (key, joined) in self.state.multicast.joins.changes() {
+            self.journal.append(&Record::Join(key, joined));
+        }
         if let Err(error) = self.journal.flush() {
             self.complain(shm::clock::now_ms(), &format!("journal: {error}"));
         }

@@ -8,6 +8,7 @@ mod adjacency;
 mod carrier;
 mod fans;
 mod multicast;
+mod objection;
 mod overlay;
 mod reach;
 mod recursion;
@@ -48,7 +49,7 @@ struct Bound {
 }
 
 /// Something that others have to hear of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The kernel is to resolve (or to confirm) a neighbour.
     Resolve(PortId, Ipv4Addr),
@@ -56,8 +57,12 @@ pub enum Effect {
     PeerNew(PeerId),
     /// A peer is another station, or at another NBMA address: for the journal.
     PeerMoved(PeerId),
-    /// A multicast route got a number: its counters begin.
+    /// A multicast route got a number: its counters begin, and the journal is to know it.
     GroupNew(GroupId),
+    /// A multicast route's number is free again: for the journal.
+    GroupGone(GroupId),
+    /// The kernel is to see a packet as if it had come in by the tunnel.
+    ToKernel(TunnelId, Vec<u8>),
     /// A peer's number is free again: for the journal.
     PeerGone(PeerId),
     /// An overlay route changed: stations that were told about it are to hear a purge.

@@ -2,11 +2,12 @@
 
 use super::{Hub, wall_ms};
 use crate::ike::Ike;
+use crate::joins::{Joined, Key};
 use crate::journal::{Binding, Record};
-use crate::state::State;
+use crate::state::{GroupTotals, State};
 use config::Config;
 use nhrp::{Kind, Restored, Server, Station};
-use shm::message::TunnelId;
+use shm::message::{GroupId, TunnelId};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -16,10 +17,12 @@ struct Survivors {
     bindings: BTreeMap<(TunnelId, Ipv4Addr), Binding>,
     peers: BTreeMap<u32, (TunnelId, Station, crate::peers::Totals)>,
     pins: BTreeMap<(TunnelId, Ipv4Addr), String>,
+    joins: BTreeMap<Key, Joined>,
+    groups: BTreeMap<GroupId, (Ipv4Addr, Option<Ipv4Addr>, GroupTotals)>,
 }
 
 impl Hub {
-    /// Brings back registrations and peer numbers; then the static maps. Only then may the data plane be told.
+    /// Brings back registrations, the numbers of peers and multicast routes, and joins; then the static maps. Only then may the data plane be told.
     pub(super) fn restore(&mut self, now_ms: u64) {
         let contents = match self.journal.read() {
             Ok(contents) => contents,
@@ -61,6 +64,11 @@ impl Hub {
                 }
             }
         }
+        let groups = survivors.groups.into_iter();
+        self.state.restore_groups(groups.map(|(id, (group, source, base))| (id, (group, source), base)));
+        for (key, joined) in survivors.joins {
+            self.state.restore_join(now_ms, key, joined);
+        }
         self.state.drop_orphans();
         self.take_effects(now_ms);
         tracing::info!("{count} registrations brought back, {} peers", self.state.peers.len());
@@ -99,7 +107,26 @@ fn survivors(config: &Config, records: Vec<Record>) -> Survivors {
                     alive.peers.insert(id, (*tunnel, station, base));
                 }
             }
-            Record::PeerGone(id) => drop(alive.peers.remove(&id)),
+            Record::PeerGone(id) => {
+                alive.peers.remove(&id);
+                let joins = alive.joins.range((id, Ipv4Addr::UNSPECIFIED, None)..);
+                let of: Vec<Key> = joins.map(|(key, _)| *key).take_while(|key| key.0 == id).collect();
+                for key in of {
+                    alive.joins.remove(&key);
+                }
+            }
+            Record::Join(key, joined) if joined == Joined::default() => {
+                alive.joins.remove(&key);
+            }
+            Record::Join(key, joined) => {
+                alive.joins.insert(key, joined);
+            }
+            Record::Group(id, group, source, base) => {
+                alive.groups.insert(id, (group, source, base));
+            }
+            Record::GroupGone(id) => {
+                alive.groups.remove(&id);
+            }
             Record::Pin(then, protocol, identity) => {
                 if let Some(tunnel) = tunnels.get(&then) {
                     alive.pins.insert((*tunnel, protocol), identity);
@@ -179,10 +206,16 @@ pub(super) fn live<'a>(
     let tunnels = tunnels.map(|(id, tunnel)| Record::Tunnel(id as TunnelId, tunnel.interface.clone()));
     let peers = state.peers.iter().map(|(id, peer)| Record::Peer(id, peer.tunnel, peer.station, peer.base));
     let bindings = server.bindings().filter(|binding| binding.kind == Kind::Dynamic);
+    let multicast = &state.multicast;
+    let groups = multicast.routes();
+    let groups = groups.map(|((group, source), id)| Record::Group(id, group, source, multicast.base(id)));
+    let joins = multicast.joins.all().map(|(key, joined)| Record::Join(key, joined));
     tunnels
         .chain(pins)
         .chain(peers)
         .chain(bindings.map(move |binding| Record::Bind(record(binding, now_ms, wall))))
+        .chain(groups)
+        .chain(joins)
 }
 
 #[cfg(test)]

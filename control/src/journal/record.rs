@@ -1,8 +1,10 @@
 //! One line of the journal.
 
+use crate::joins::{Joined, Key};
 use crate::peers::Totals;
+use crate::state::GroupTotals;
 use nhrp::{Session, Station};
-use shm::message::{PeerId, TunnelId};
+use shm::message::{GroupId, PeerId, TunnelId};
 use std::net::Ipv4Addr;
 
 /// Longest body that is read, in octets.
@@ -61,7 +63,19 @@ pub enum Record {
     Pin(TunnelId, Ipv4Addr, String),
     /// Whoever comes first may have the address.
     Unpin(TunnelId, Ipv4Addr),
+    /// A spoke joined multicast; what it does not want any more is empty.
+    Join(Key, Joined),
+    /// A multicast route has this number.
+    Group(GroupId, Ipv4Addr, Option<Ipv4Addr>, GroupTotals),
+    /// A multicast route's number is free.
+    GroupGone(GroupId),
 }
+
+/// Bits of a join.
+const BY_IGMP: u8 = 1;
+const BLOCKED: u8 = 2;
+const BY_PIM: u8 = 4;
+const PRUNED: u8 = 8;
 
 /// Appends a record with its length and checksum.
 pub fn encode(record: &Record, to: &mut Vec<u8>) {
@@ -109,6 +123,24 @@ pub fn encode(record: &Record, to: &mut Vec<u8>) {
             to.extend([7, *tunnel]);
             to.extend(protocol.octets());
         }
+        Record::Join((peer, group, source), joined) => {
+            to.push(8);
+            to.extend(peer.to_le_bytes());
+            flow(*group, *source, to);
+            join(joined, to);
+        }
+        Record::Group(id, group, source, base) => {
+            to.push(9);
+            to.extend(id.to_le_bytes());
+            flow(*group, *source, to);
+            for count in [base.packets, base.bytes, base.copies, base.wrong_interface, base.dropped] {
+                to.extend(count.to_le_bytes());
+            }
+        }
+        Record::GroupGone(id) => {
+            to.push(10);
+            to.extend(id.to_le_bytes());
+        }
     }
     let body = to.get(start + HEAD..).unwrap_or_default();
     let (length, sum) = (body.len() as u16, crc32(body));
@@ -124,6 +156,27 @@ fn session(session: Option<Session>, to: &mut Vec<u8>) {
     if let Some(session) = session {
         to.extend(session.get().to_le_bytes());
     }
+}
+
+/// A source of 0.0.0.0 is any.
+fn flow(group: Ipv4Addr, source: Option<Ipv4Addr>, to: &mut Vec<u8>) {
+    to.extend(group.octets());
+    to.extend(source.unwrap_or(Ipv4Addr::UNSPECIFIED).octets());
+}
+
+/// Its bits, then the seconds of both PIM states and who joined.
+fn join(joined: &Joined, to: &mut Vec<u8>) {
+    let bits = [
+        (joined.igmp, BY_IGMP),
+        (joined.blocked, BLOCKED),
+        (joined.pim.is_some(), BY_PIM),
+        (joined.pruned.is_some(), PRUNED),
+    ];
+    to.push(bits.into_iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum());
+    let (seconds, from) = joined.pim.unwrap_or((0, Ipv4Addr::UNSPECIFIED));
+    to.extend(seconds.to_le_bytes());
+    to.extend(from.octets());
+    to.extend(joined.pruned.unwrap_or(0).to_le_bytes());
 }
 
 /// Reads one record (`None` within: of a kind this version does not know) and how long it is. `None`: cut off or
@@ -173,6 +226,17 @@ fn decode_body(body: &[u8]) -> Option<Record> {
         5 => Record::PeerGone(u32::from_le_bytes(r.take()?)),
         6 => Record::Pin(r.u8()?, r.address()?, String::from_utf8(r.0.to_vec()).ok()?),
         7 => Record::Unpin(r.u8()?, r.address()?),
+        8 => {
+            let (peer, (group, source)) = (u32::from_le_bytes(r.take()?), r.flow()?);
+            Record::Join((peer, group, source), r.join()?)
+        }
+        9 => {
+            let (id, (group, source)) = (u16::from_le_bytes(r.take()?), r.flow()?);
+            let (packets, bytes, copies) = (r.u64()?, r.u64()?, r.u64()?);
+            let base = GroupTotals { packets, bytes, copies, wrong_interface: r.u64()?, dropped: r.u64()? };
+            Record::Group(id, group, source, base)
+        }
+        10 => Record::GroupGone(u16::from_le_bytes(r.take()?)),
         _ => return None,
     })
 }
@@ -197,6 +261,21 @@ impl Reader<'_> {
     }
     fn address(&mut self) -> Option<Ipv4Addr> {
         self.take::<4>().map(Ipv4Addr::from)
+    }
+    fn flow(&mut self) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
+        let (group, source) = (self.address()?, self.address()?);
+        Some((group, Some(source).filter(|source| !source.is_unspecified())))
+    }
+    fn join(&mut self) -> Option<Joined> {
+        let bits = self.u8()?;
+        let pim = (u16::from_le_bytes(self.take()?), self.address()?);
+        let pruned = u16::from_le_bytes(self.take()?);
+        Some(Joined {
+            igmp: bits & BY_IGMP != 0,
+            blocked: bits & BLOCKED != 0,
+            pim: (bits & BY_PIM != 0).then_some(pim),
+            pruned: (bits & PRUNED != 0).then_some(pruned),
+        })
     }
 }
 

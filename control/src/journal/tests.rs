@@ -1,10 +1,16 @@
 //! Cut anywhere, damaged anywhere: what was complete before is read, and nothing is made up.
 
 use super::*;
+use crate::joins::Joined;
 use crate::peers::Totals;
+use crate::state::GroupTotals;
 use nhrp::{Session, Station};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
+
+fn source_of(bits: u32) -> Option<Ipv4Addr> {
+    (bits != 0).then(|| bits.into())
+}
 
 fn record() -> impl Strategy<Value = Record> {
     let address = any::<u32>().prop_map(Ipv4Addr::from);
@@ -45,6 +51,18 @@ fn record() -> impl Strategy<Value = Record> {
             }
         ),
         any::<u32>().prop_map(Record::PeerGone),
+        any::<u16>().prop_map(Record::GroupGone),
+        (any::<u16>(), any::<[u32; 2]>(), any::<[u64; 5]>()).prop_map(|(id, [group, source], counts)| {
+            let [packets, bytes, copies, wrong_interface, dropped] = counts;
+            let base = GroupTotals { packets, bytes, copies, wrong_interface, dropped };
+            Record::Group(id, group.into(), source_of(source), base)
+        }),
+        (any::<[u32; 3]>(), any::<[bool; 2]>(), any::<(Option<(u16, u32)>, Option<u16>)>()).prop_map(
+            |([peer, group, source], [igmp, blocked], (pim, pruned))| {
+                let pim = pim.map(|(seconds, from)| (seconds, from.into()));
+                Record::Join((peer, group.into(), source_of(source)), Joined { igmp, blocked, pim, pruned })
+            }
+        ),
     ]
 }
 
@@ -90,7 +108,7 @@ fn read_again(octets: &[u8]) -> Contents {
 
 fn body() -> impl Strategy<Value = Vec<u8>> {
     // Kinds that there are, and some that there are not; lengths near those of the kinds.
-    (0..8u8, prop::collection::vec(any::<u8>(), 0..64)).prop_map(|(kind, mut body)| {
+    (0..12u8, prop::collection::vec(any::<u8>(), 0..64)).prop_map(|(kind, mut body)| {
         body.insert(0, kind);
         body
     })
@@ -116,7 +134,7 @@ proptest! {
 type Written = (&'static [u8], fn() -> Record);
 
 /// One record of each kind as this version writes them: a later one must still read them.
-const WRITTEN: [Written; 8] = [
+const WRITTEN: [Written; 12] = [
     (b"\x01\x03Tunnel3", || Record::Tunnel(3, "Tunnel3".into())),
     (
         b"\x02\x03\x0a\0\0\x07\xc0\0\x02\x07\xc6\x33\x64\x07\x05\x78\x05\x58\x02\x04\x03\x02\x01\
@@ -159,6 +177,23 @@ const WRITTEN: [Written; 8] = [
     (b"\x06\x03\x0a\0\0\x07spoke7", || Record::Pin(3, Ipv4Addr::new(10, 0, 0, 7), "spoke7".into())),
     (b"\x07\x03\x0a\0\0\x07", || Record::Unpin(3, Ipv4Addr::new(10, 0, 0, 7))),
     (b"\x05\x0d\0\0\0", || Record::PeerGone(13)),
+    (b"\x08\x0d\0\0\0\xef\x01\x02\x03\x0a\x01\0\x32\x0f\xd2\0\x0a\0\0\x07\x3c\0", || {
+        let pim = Some((210, Ipv4Addr::new(10, 0, 0, 7)));
+        let joined = Joined { igmp: true, blocked: true, pim, pruned: Some(60) };
+        Record::Join((13, Ipv4Addr::new(239, 1, 2, 3), Some(Ipv4Addr::new(10, 1, 0, 50))), joined)
+    }),
+    (b"\x08\x0d\0\0\0\xef\x01\x02\x03\0\0\0\0\0\0\0\0\0\0\0\0\0", || {
+        Record::Join((13, Ipv4Addr::new(239, 1, 2, 3), None), Joined::default())
+    }),
+    (
+        b"\x09\x05\x01\xef\x01\x02\x03\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\
+          \x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0",
+        || {
+            let base = GroupTotals { packets: 1, bytes: 2, copies: 3, wrong_interface: 4, dropped: 5 };
+            Record::Group(261, Ipv4Addr::new(239, 1, 2, 3), None, base)
+        },
+    ),
+    (b"\x0a\x05\x01", || Record::GroupGone(261)),
 ];
 
 #[test]

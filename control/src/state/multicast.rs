@@ -2,7 +2,7 @@
 
 use super::{Effect, State};
 use crate::ids::Ids;
-use crate::joins::Joins;
+use crate::joins::{Joined, Joins, Key};
 use crate::kernel::{Interface, Mroute};
 use config::model::Role;
 use nhrp::Station;
@@ -47,21 +47,27 @@ impl GroupTotals {
 /// Multicast routes with their numbers, and who has joined.
 #[derive(Debug)]
 pub struct Multicast {
+    max: u32,
     ids: Ids,
     numbers: BTreeMap<Flow, GroupId>,
     /// Counters as they stood when a route got its number: what the former owner of the number left in them.
     bases: BTreeMap<GroupId, GroupTotals>,
     /// What spokes want.
     pub joins: Joins,
+    /// Joins said to the kernel for spokes that want what another one pruned.
+    pub objections: u64,
 }
 
 impl Multicast {
     /// None yet, for a data plane of `max_peers`.
     pub fn new(max_peers: u32) -> Self {
+        let max = max_groups(max_peers);
         Self {
-            ids: Ids::new(0, max_groups(max_peers)),
+            max,
+            ids: Ids::new(0, max),
             numbers: BTreeMap::new(),
             joins: Joins::default(),
+            objections: 0,
             bases: BTreeMap::new(),
         }
     }
@@ -69,6 +75,11 @@ impl Multicast {
     /// All routes with their numbers, in order of their groups.
     pub fn routes(&self) -> impl Iterator<Item = (Flow, GroupId)> + '_ {
         self.numbers.iter().map(|(flow, id)| (*flow, *id))
+    }
+
+    /// What the route with a number is for.
+    pub fn flow(&self, id: GroupId) -> Option<Flow> {
+        self.numbers.iter().find(|(_, number)| **number == id).map(|(flow, _)| *flow)
     }
 
     /// How many routes there are.
@@ -136,6 +147,7 @@ impl State {
         self.multicast.numbers.remove(&flow);
         self.multicast.bases.remove(&id);
         self.multicast.ids.give(id.into());
+        self.effects.push(Effect::GroupGone(id));
     }
 
     /// What a route of the kernel means. Interfaces that are none of ours are the kernel's to serve.
@@ -172,9 +184,36 @@ impl State {
             self.peers.get(peer).is_some_and(|p| p.tunnel == tunnel && p.station.owner() == station.owner());
         let hub = self.tunnels.get(usize::from(tunnel)).map(|own| own.address);
         let Some(hub) = hub.filter(|_| same) else { return };
-        for group in self.multicast.joins.packet(now_ms, peer, hub, packet) {
-            self.refresh_member(group, peer);
+        let told = self.multicast.joins.packet(now_ms, peer, hub, packet);
+        told.groups.into_iter().for_each(|group| self.refresh_member(group, peer));
+        self.object(now_ms, (tunnel, peer), hub, &told.pruned);
+    }
+
+    /// A join of our last life, of a peer that had this number then.
+    pub fn restore_join(&mut self, now_ms: u64, key: Key, joined: Joined) {
+        if self.peers.get(key.0).is_some() {
+            self.multicast.joins.restore(now_ms, key, joined);
+            self.refresh_member(key.1, key.0);
         }
+    }
+
+    /// Gives multicast routes the numbers that they had in our last life, so that a resync takes nothing from their
+    /// members in between. Nothing may have been told yet.
+    pub fn restore_groups(&mut self, numbers: impl Iterator<Item = (GroupId, Flow, GroupTotals)>) {
+        let now: Vec<(Flow, GroupId)> = self.multicast.routes().collect();
+        now.into_iter().for_each(|(flow, id)| self.drop_mroute(flow, id));
+        self.multicast.ids = Ids::new(0, self.multicast.max);
+        self.effects.retain(|effect| !matches!(effect, Effect::GroupNew(_) | Effect::GroupGone(_)));
+        for (id, flow, base) in numbers {
+            if self.kernel.mroutes.get(flow).is_some()
+                && !self.multicast.numbers.contains_key(&flow)
+                && self.multicast.ids.reserve(id.into())
+            {
+                self.multicast.numbers.insert(flow, id);
+                self.multicast.bases.insert(id, base);
+            }
+        }
+        self.rebuild_mroutes();
     }
 
     /// `ip nhrp map multicast`: who is at this NBMA address gets the hub's multicast, registered or not. `false`: there is

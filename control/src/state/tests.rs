@@ -13,6 +13,7 @@ use shm::message::{
 };
 use std::collections::BTreeMap;
 
+mod multicast;
 mod reach;
 
 const CONFIG: &str = r#"
