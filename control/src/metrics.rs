@@ -2,11 +2,12 @@
 //!
 //! The event loop takes a [`View`], which costs it a walk over counters, and another thread turns it into text. The
 //! workers are not asked: their counters lie in the segment. The number of series depends on ports, tunnels, workers
-//! and reasons, not on peers, unless series per peer are asked for.
+//! reasons and multicast routes, of which the first so many have series, not on peers, unless series per peer are asked for.
 
 mod crypto;
 mod exposition;
 mod hub;
+mod mroutes;
 mod per_peer;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,8 @@ mod workers;
 use crate::hub::{Counters, Hub};
 use crate::{outbox, show};
 use api::{
-    Cause, Dmvpn, Drop, Interface, Kind, NhrpTraffic, PeerFilter, PeerState, PolicedClass, Status, Traffic,
-    Workers,
+    Cause, Dmvpn, Drop, Interface, Kind, Mroute, NhrpTraffic, PeerFilter, PeerState, PolicedClass, Status,
+    Traffic, Workers,
 };
 pub use crypto::Crypto;
 use shm::message::TunnelId;
@@ -49,6 +50,10 @@ pub struct View {
     pub cache: BTreeMap<(String, Kind), u64>,
     /// Stations with a remembered failure, by cause.
     pub failures: BTreeMap<Cause, u64>,
+    /// Joins said to the kernel for spokes that want what another one pruned.
+    pub prune_overrides: u64,
+    /// Multicast routes.
+    pub mroutes: Vec<Mroute>,
     /// Peers, only where series per peer are asked for.
     pub peers: Option<Vec<Dmvpn>>,
     /// NHRP packets on their way to the data plane.
@@ -72,6 +77,8 @@ pub fn view(hub: &Hub, per_peer: bool, now_ms: u64) -> View {
         peer_states: peer_states(hub, now_ms),
         cache: cache(hub, now_ms),
         failures: failures(hub),
+        prune_overrides: hub.state.multicast.objections,
+        mroutes: show::mroutes(hub, None, now_ms),
         peers: per_peer.then(|| show::dmvpn(hub, &PeerFilter::default(), now_ms)),
         outbox: hub.outbox.counters,
         events: hub.counters,
@@ -83,6 +90,7 @@ pub fn view(hub: &Hub, per_peer: bool, now_ms: u64) -> View {
 pub fn render(view: &View) -> String {
     let mut families = hub::families(view);
     families.extend(traffic::families(view));
+    families.extend(mroutes::families(view));
     if let Some(workers) = &view.workers {
         families.extend(workers::families(workers, &view.worker_traffic));
     }

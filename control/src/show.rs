@@ -23,6 +23,7 @@ pub use control_plane::classes;
 pub use counters::{drops, traffic, workers};
 pub use failures::{blocked, cause, ike_cause, ike_failures};
 pub use interfaces::{interfaces, tunnel_line};
+pub use mroutes::mroutes;
 pub use peers::{absent_state, dmvpn, state};
 pub use routes::Listing;
 pub use status::status;
@@ -74,7 +75,7 @@ fn whole(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             let route = address.and_then(|address| routes::route_to(hub, address));
             Response::Routes(route.into_iter().collect())
         }
-        Request::Mroutes { group } => Response::Mroutes(mroutes::mroutes(hub, *group, now_ms)),
+        Request::Mroutes { group } => Response::Mroutes(mroutes(hub, *group, now_ms)),
         Request::Drops => drops(hub).map_or_else(no_dataplane, Response::Drops),
         Request::ControlPlane => classes(hub).map_or_else(no_dataplane, Response::ControlPlane),
         Request::Workers => workers(hub, now_ms).map_or_else(no_dataplane, Response::Workers),

@@ -146,6 +146,22 @@ fn dmvpn(peers: Vec<Peer>) -> Vec<Dmvpn> {
     }]
 }
 
+fn mroute(n: u8) -> Mroute {
+    let spoke = MrouteSpoke { tunnel: None, nbma: Ipv4Addr::new(203, 0, 113, n), expires: Some(60) };
+    Mroute {
+        source: (n > 0).then(|| Ipv4Addr::new(10, 1, 0, n)),
+        group: Ipv4Addr::new(239, 1, 2, 3),
+        incoming: Some("lan0".into()),
+        outgoing: vec![MrouteInterface { interface: "Tunnel0".into(), spokes: vec![spoke; n.into()] }],
+        kernel: false,
+        packets: 10,
+        bytes: 1_000,
+        copies: 20,
+        wrong_interface: 1,
+        dropped: 2,
+    }
+}
+
 fn view(up: u64, down: u64, peers: Option<Vec<Dmvpn>>) -> View {
     let counts = TypeCounts { registration_request: 9, redirect_suppressed: 4, ..TypeCounts::default() };
     let name = || "Tunnel0".to_string();
@@ -182,6 +198,8 @@ fn view(up: u64, down: u64, peers: Option<Vec<Dmvpn>>) -> View {
         ]),
         cache: BTreeMap::from([((name(), Kind::Dynamic), up)]),
         failures: BTreeMap::from([(Cause::KeyMismatch, 1)]),
+        prune_overrides: 3,
+        mroutes: (0..2).map(mroute).collect(),
         peers,
         outbox: outbox::Counters::default(),
         events: Counters::default(),
@@ -279,4 +297,14 @@ fn without_a_dataplane() {
     let text = render(&view);
     assert_eq!(value(&text, "dmvpn_dataplane_attached"), Some(0.0));
     assert!(!text.contains("dmvpn_worker_") && !text.contains("process=\"dataplane\""));
+}
+
+#[test]
+fn routes_beyond_the_bound_are_counted() {
+    let mut view = view(1, 0, None);
+    let group = |n: u16| Ipv4Addr::from_bits(0xef00_0000 + u32::from(n));
+    view.mroutes = (0..300).map(|n| Mroute { group: group(n), ..mroute(1) }).collect();
+    let text = render(&view);
+    assert_eq!(text.matches("dmvpn_mroute_copies_total{").count(), 256);
+    assert!(text.contains("dmvpn_mroutes_without_series 44"));
 }
