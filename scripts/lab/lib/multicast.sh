@@ -6,6 +6,9 @@ STREAM_LENGTH=600
 # Hosts as members, without a program: the kernel answers queries for an address that it has.
 lan_joins() { guest "s$2" "ip netns exec lan ip address add $1/32 dev eth0 autojoin"; }
 lan_leaves() { guest "s$2" "ip netns exec lan ip address del $1/32 dev eth0"; }
+# The spoke's router as the LAN's member, of one source.
+lan_joins_source() { spoke_vtysh_configure "$3" "interface lan0" "ip igmp join $1 $2"; }
+lan_leaves_source() { spoke_vtysh_configure "$3" "interface lan0" "no ip igmp join $1 $2"; }
 
 stream_py() { python3 "$LAB/lib/stream.py" "$@"; }
 # stream GROUP COUNT MILLISECONDS: so many packets, numbered on from the last stream.
@@ -29,7 +32,7 @@ stream_goes_on() { wait_until 120 stream_is_at $(($(stream_at) + $1)); }
 # What comes to the host behind a spoke is captured there.
 listen() {
     guest "s$1" "ip netns exec lan setsid tcpdump -s 128 -B 8192 --immediate-mode -U -n -Z root -i eth0 -w /host/stream.pcap \
-        udp port 5004 </dev/null >/run/listen.log 2>&1 & until grep -q '^listening\|: listening' /run/listen.log; do busybox usleep 50000; done"
+        udp port 5004 </dev/null >/run/listen.log 2>&1 & until grep -qs '^listening\|: listening' /run/listen.log; do busybox usleep 50000; done"
 }
 listen_end() { guest "s$1" 'pkill -x tcpdump || true'; }
 

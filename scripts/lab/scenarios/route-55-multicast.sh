@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-TITLE="multicast from the data centre to those of three spokes that join by PIM, while they come and go"
+TITLE="multicast from the data centre to those of three spokes that join by PIM, while they come and go and control is killed"
 HUBS="ours"
 NIGHTLY=1
 LIMIT=600
@@ -9,6 +9,8 @@ HUB_IS=(PIM=1 ROUTES=)
 SPOKES_ARE=(PIM=1)
 
 GROUP=239.1.2.3
+# A group of one source (RFC 4607): no tree to an RP stands in for what a prune takes.
+ONE=232.1.2.3
 SOURCE=10.0.0.10
 
 # burst GROUP N...: 500 packets; exactly these spokes' hosts get all of them, and the counters tell so.
@@ -43,6 +45,7 @@ scenario() {
     for n in $SPOKES; do
         # What a scenario that failed left behind.
         lan_leaves $GROUP "$n" 2>/dev/null || true
+        lan_leaves_source $ONE $SOURCE "$n" >/dev/null 2>&1 || true
         undo listen_end "$n"
         listen "$n"
     done
@@ -68,6 +71,13 @@ scenario() {
     burst $GROUP 1 2 3
     stream_begin $GROUP 60000 10
     first=$(stream_at)
+    hub_kill control
+    holds_not "control is dead" control_ready
+    control_start
+    holds_within 30 "and back: it knows who has joined" mroute_members $GROUP $SOURCE 1 2 3
+    stream_goes_on 300
+    none_missing_since "$first" 1 2 3
+    first=$(stream_at)
     lan_leaves $GROUP 1
     holds_within 60 "the first leaves" mroute_members $GROUP $SOURCE 2 3
     stream_goes_on 500
@@ -75,5 +85,23 @@ scenario() {
     stream_end
     burst $GROUP 2 3
     holds_within 10 "hub and kernel agree" mroutes_agree
+    one_source
+}
+
+one_source() {
+    local n first
+    for n in $SPOKES; do lan_joins_source $ONE $SOURCE "$n"; done
+    stream_begin $ONE 60000 10
+    for n in $SPOKES; do holds_within 60 "of a group of one source spoke $n gets the stream" some_comes "$n"; done
+    first=$(stream_at)
+    lan_leaves_source $ONE $SOURCE 2
+    holds_within 60 "the second leaves" mroute_members $ONE $SOURCE 1 3
+    # Longer than the prune waits for objections.
+    stream_goes_on 600
+    none_missing_since "$first" 1 3
+    stream_end
+    burst $ONE 1 3
+    holds_within 10 "hub and kernel agree" mroutes_agree
+    for n in 1 3; do lan_leaves_source $ONE $SOURCE "$n"; done
     for n in 2 3; do lan_leaves $GROUP "$n"; done
 }
