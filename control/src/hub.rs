@@ -392,7 +392,7 @@ impl Hub {
                     }
                 }
                 Effect::GroupGone(id) => self.journal.append(&Record::GroupGone(id)),
-                // Lossy: its place of another way to be said is the spoke's next periodic join.
+                // Lossy: what is lost is said again by the spoke's next periodic join.
                 Effect::ToKernel(tunnel, packet) => {
                     if let Some(plane) = &mut self.plane {
                         plane.inject.send(&Inject::Twin { tunnel, packet: &packet });

@@ -1,4 +1,5 @@
-//! What outlives control: registrations, joins, and the numbers of peers and multicast routes, in `<state-dir>/bindings.journal`.
+//! What outlives control: registrations, joins, and the numbers of peers and multicast routes, in
+//! `<state-dir>/bindings.journal`.
 //!
 //! ```text
 //! file    "DMVPNJ1\n"  record*

@@ -1,8 +1,9 @@
 //! What `/metrics` shows.
 //!
 //! The event loop takes a [`View`], which costs it a walk over counters, and another thread turns it into text. The
-//! workers are not asked: their counters lie in the segment. The number of series depends on ports, tunnels, workers
-//! reasons and multicast routes, of which the first so many have series, not on peers, unless series per peer are asked for.
+//! workers are not asked: their counters lie in the segment. The number of series depends on ports, tunnels, workers,
+//! reasons and multicast routes (of these the first so many have series), not on peers, unless series per peer are asked
+//! for.
 
 mod crypto;
 mod exposition;

@@ -22,7 +22,8 @@ struct Survivors {
 }
 
 impl Hub {
-    /// Brings back registrations, the numbers of peers and multicast routes, and joins; then the static maps. Only then may the data plane be told.
+    /// Brings back registrations, the numbers of peers and multicast routes, and joins; then the static maps. Only then
+    /// may the data plane be told.
     pub(super) fn restore(&mut self, now_ms: u64) {
         let contents = match self.journal.read() {
             Ok(contents) => contents,
@@ -139,6 +140,8 @@ fn survivors(config: &Config, records: Vec<Record>) -> Survivors {
             }
         }
     }
+    // A peer of a tunnel that is gone left its number to somebody else.
+    alive.joins.retain(|key, _| alive.peers.contains_key(&key.0));
     alive
 }
 
@@ -274,6 +277,8 @@ nhrp = { network-id = 1 }
         .unwrap();
         let at = Ipv4Addr::new(10, 255, 0, 11);
         let other = Binding { tunnel: 1, ..binding(60, 5) };
+        const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
+        let joined = Joined { igmp: true, ..Joined::default() };
         let records = vec![
             Record::Tunnel(0, "gone".into()),
             Record::Tunnel(1, "gre7".into()),
@@ -281,10 +286,14 @@ nhrp = { network-id = 1 }
             Record::Bind(other),
             Record::Peer(3, 1, at.into(), Default::default()),
             Record::Peer(4, 0, at.into(), Default::default()),
+            Record::Join((3, GROUP, None), joined),
+            Record::Join((4, GROUP, None), joined),
             Record::PeerGone(9),
         ];
         let alive = survivors(&config, records);
         assert_eq!(alive.bindings.keys().collect::<Vec<_>>(), [&(0, at)]);
         assert_eq!(alive.peers.keys().collect::<Vec<_>>(), [&3]);
+        // Number 4 is free for somebody else, who has joined nothing.
+        assert_eq!(alive.joins.keys().collect::<Vec<_>>(), [&(3, GROUP, None)]);
     }
 }

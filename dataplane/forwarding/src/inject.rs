@@ -1,8 +1,8 @@
 //! Packets of control's: NHRP and IKE; and what the kernel is to see.
 //!
 //! In: a message and whom it is for. Out: frames, or a tunnel's twin. Drops: `bad_inject`, and what the outputs drop. NHRP
-//! and IKE are sent with DSCP CS6 (RFC 4594 3.1). Neither protocol's messages may be refused for their length, so the outer packet is fragmented when
-//! it must be, as any host's.
+//! and IKE are sent with DSCP CS6 (RFC 4594 3.1). Neither protocol's messages may be refused for their length, so the
+//! outer packet is fragmented when it must be, as any host's.
 
 use crate::adjacency::Adjacency;
 use crate::meta::NO_PEER;

@@ -163,7 +163,7 @@ fn a_restart_takes_nothing_from_members() {
 }
 
 #[test]
-fn ip_protocol_routes_that_are_gone_are_free() {
+fn routes_that_are_gone_leave_their_numbers() {
     let mut next = State::new(&config());
     twins(&mut next);
     next.fact(mroute(None));
