@@ -190,7 +190,7 @@ impl<'a> Iterator for Groups<'a> {
     }
 }
 
-/// A Join/Prune message about one group, joined and pruned sources with their flags: for tests and emulators.
+/// A Join/Prune message about one group, joined and pruned sources with their flags.
 pub fn join_prune(
     upstream: Ipv4Addr,
     holdtime: u16,
