@@ -5,9 +5,9 @@
 
 use crate::kernel::{Interface, Kernel};
 use crate::netlink::{Command, RouteCommand};
-use crate::prefix;
+use crate::prefix::{self, Net};
 use crate::state::State;
-use shm::message::TunnelId;
+use shm::message::{TunnelId, VrfId};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -65,8 +65,8 @@ fn differing(state: &State) -> Vec<(TunnelId, Ipv4Addr)> {
     let kernel = &state.kernel;
     let have =
         kernel.own_routes(PROTOCOL).filter_map(|route| match kernel.role(route.hops.first()?.index)? {
-            Interface::Tunnel(tunnel) => Some((tunnel, route.prefix.address)),
-            Interface::Port(_) | Interface::Loopback => None,
+            Interface::Tunnel(tunnel) => Some((tunnel, route.net.prefix.address)),
+            Interface::Port(_) | Interface::Loopback(_) => None,
         });
     let all: BTreeSet<_> = have.chain(state.host_routes()).collect();
     all.into_iter().filter(|(tunnel, address)| command(state, *tunnel, *address).is_some()).collect()
@@ -75,8 +75,9 @@ fn differing(state: &State) -> Vec<(TunnelId, Ipv4Addr)> {
 /// What is to be done about an address, if anything.
 fn command(state: &State, tunnel: TunnelId, address: Ipv4Addr) -> Option<Command> {
     let link = state.kernel.link(Interface::Tunnel(tunnel)).filter(|link| link.up)?;
-    let prefix = prefix::host(address);
+    let (vrf, prefix) = (state.vrf_of(tunnel), prefix::host(address));
     let route = RouteCommand {
+        table: state.kernel.table(vrf),
         prefix,
         gateway: None,
         index: link.index,
@@ -84,17 +85,17 @@ fn command(state: &State, tunnel: TunnelId, address: Ipv4Addr) -> Option<Command
         protocol: PROTOCOL,
         onlink: false,
     };
-    match (state.wants_host_route(tunnel, address), is_there(&state.kernel, &route)) {
+    match (state.wants_host_route(tunnel, address), is_there(&state.kernel, vrf, &route)) {
         (true, false) => Some(Command::Route(route)),
         (false, true) => Some(Command::RouteDelete(route)),
         _ => None,
     }
 }
 
-fn is_there(kernel: &Kernel, route: &RouteCommand) -> bool {
+fn is_there(kernel: &Kernel, vrf: VrfId, route: &RouteCommand) -> bool {
     let same = |index: Option<u32>| index == Some(route.index);
     kernel
-        .routes_of(route.prefix)
+        .routes_of(Net { vrf, prefix: route.prefix })
         .any(|have| have.protocol == PROTOCOL && same(have.hops.first().map(|hop| hop.index)))
 }
 
@@ -132,6 +133,7 @@ nhrp = { network-id = 1, host-routes = true }
     fn obey(state: &mut State, commands: &[Command]) {
         for command in commands {
             let told = |route: &RouteCommand| Route {
+                table: route.table,
                 prefix: route.prefix,
                 metric: route.metric,
                 protocol: route.protocol,
@@ -181,6 +183,7 @@ nhrp = { network-id = 1, host-routes = true }
         assert_eq!(commands(&mut routes, COMPARE, &state), []);
         // The operator removes one: it returns.
         state.fact(Fact::RouteGone(Route {
+            table: 254,
             prefix: prefix::host(spokes[1]),
             metric: METRIC,
             protocol: PROTOCOL,

@@ -26,7 +26,7 @@ pub use attach::Ending;
 use attach::differs;
 use config::Config;
 use nhrp::{Action, Kind, Server, TunnelCounters};
-use shm::message::{Inject, PortId, TunnelId};
+use shm::message::{GLOBAL, Inject, PortId, TunnelId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
@@ -114,6 +114,8 @@ pub struct Hub {
     failed: Throttle<Command>,
     last: Last,
     check_twins: bool,
+    /// The kernel has no VRF devices, only tables.
+    plain_tables: bool,
     /// When the vault is tried again after an error.
     vault_again_ms: u64,
     /// Interfaces on which IPv6 was switched off.
@@ -191,6 +193,7 @@ impl Hub {
             failed: Throttle::new(COMMAND_AGAIN, 1_024),
             last: Last::default(),
             check_twins: true,
+            plain_tables: false,
             vault_again_ms: 0,
             quiet: BTreeSet::new(),
             host_routes: HostRoutes::default(),
@@ -352,10 +355,14 @@ impl Hub {
 
     fn send(&mut self, now_ms: u64) {
         let Some(plane) = &mut self.plane else { return };
-        let (state, inject) = (&mut self.state, &mut plane.inject);
+        let (state, inject, config) = (&mut self.state, &mut plane.inject, &self.config);
         let way = |parcel: &Parcel| {
             let Some(envelope) = state.envelope(parcel) else { return Way::Unresolved };
-            match state.way(envelope.nbma) {
+            let vrf = match parcel {
+                Parcel::Nhrp { tunnel, .. } => state.underlay_of(*tunnel),
+                Parcel::Ike { path, .. } => config.vrf_of_source(path.local.0).unwrap_or(GLOBAL),
+            };
+            match state.way(vrf, envelope.nbma) {
                 Some((link, true)) if state.sync.links.is_current(&link) => Way::Ready(link, envelope),
                 Some(_) => Way::Unresolved,
                 None => Way::None,
@@ -404,7 +411,7 @@ impl Hub {
                     self.server.routes_changed(now_ms, address, len, &self.state, &mut self.actions);
                 }
                 Effect::Host(tunnel, address) => self.host_routes.touch(tunnel, address),
-                Effect::Recursive(prefix, found) => words::recursion(&self.config, prefix, found),
+                Effect::Recursive(net, found) => words::recursion(&self.config, net, found),
                 Effect::Stale => {
                     self.netlink.resync();
                     self.host_routes.compare();

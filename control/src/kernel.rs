@@ -1,5 +1,5 @@
-//! A mirror of what the kernel knows about our interfaces: links, addresses, neighbours, next-hop objects and the main
-//! table's routes.
+//! A mirror of what the kernel knows about our interfaces: links, addresses, neighbours, next-hop objects and the routes
+//! of the VRFs that the hub serves: of the main table, and of a table for each further one.
 //!
 //! Facts come from [`crate::netlink`]; what they changed goes to [`crate::state`]. Interfaces that are neither a
 //! twin nor the loopback do not concern the hub and are not kept, so the mirror stays as small as the hub's part of
@@ -10,6 +10,7 @@ mod hopsets;
 mod mroutes;
 mod nexthops;
 mod routes;
+mod vrfs;
 
 pub use fact::{
     Change, Class, Fact, Hop, HopsId, Installed, Interface, Link, Mroute, Neighbour, NextHop, NextHopId,
@@ -18,14 +19,15 @@ pub use fact::{
 pub use mroutes::MAX_MROUTES;
 pub use nexthops::MAX_NEXTHOPS;
 
-use crate::prefix::Prefix;
+use crate::prefix::{Net, Prefix};
 use config::Config;
 use hopsets::{Source, source};
 use mroutes::Mroutes;
 use routes::Routes;
-use shm::message::{PortId, TunnelId};
+use shm::message::{GLOBAL, PortId, TunnelId, VrfId};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
+use vrfs::Vrfs;
 
 /// A value and the dump in which it was last seen.
 #[derive(Clone, Debug)]
@@ -43,6 +45,7 @@ fn ours(roles: &HashMap<u32, Interface>) -> impl Fn(u32) -> bool + '_ {
 #[derive(Debug)]
 pub struct Kernel {
     names: HashMap<String, Interface>,
+    vrfs: Vrfs,
     roles: HashMap<u32, Interface>,
     links: BTreeMap<u32, Seen<Link>>,
     addresses: BTreeMap<(u32, Prefix), u64>,
@@ -74,9 +77,11 @@ impl Kernel {
             .iter()
             .enumerate()
             .map(|(i, t)| (t.interface.clone(), Interface::Tunnel(i as TunnelId)));
-        let names = ports.chain(tunnels).chain([("lo".to_string(), Interface::Loopback)]).collect();
+        let devices = config.vrf.iter().zip(1..).map(|(vrf, id)| (vrf.name.clone(), Interface::Loopback(id)));
+        let lo = ("lo".to_string(), Interface::Loopback(GLOBAL));
         Self {
-            names,
+            names: ports.chain(tunnels).chain(devices).chain([lo]).collect(),
+            vrfs: Vrfs::new(config),
             roles: HashMap::new(),
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
@@ -101,7 +106,8 @@ impl Kernel {
 
     /// The twins that are there.
     pub fn twins(&self) -> impl Iterator<Item = &Link> + '_ {
-        let twin = |index: &u32| self.roles.get(index).is_some_and(|role| *role != Interface::Loopback);
+        let twin =
+            |index: &u32| self.roles.get(index).is_some_and(|role| !matches!(role, Interface::Loopback(_)));
         self.links.values().map(|seen| &seen.value).filter(move |link| twin(&link.index))
     }
 
@@ -122,10 +128,10 @@ impl Kernel {
     }
 
     /// The routes of one prefix, best metric first.
-    pub fn routes_of(&self, prefix: Prefix) -> impl Iterator<Item = Installed<'_>> + '_ {
+    pub fn routes_of(&self, net: Net) -> impl Iterator<Item = Installed<'_>> + '_ {
         let (mut told, mut own) = (
-            self.routes.of(prefix).peekable(),
-            self.fpm.iter().flat_map(move |routes| routes.of(prefix)).peekable(),
+            self.routes.of(net).peekable(),
+            self.fpm.iter().flat_map(move |routes| routes.of(net)).peekable(),
         );
         std::iter::from_fn(move || match (told.peek(), own.peek()) {
             (Some(a), Some(b)) if b.metric < a.metric => own.next(),
@@ -150,13 +156,33 @@ impl Kernel {
         self.source(id)?.hops(id)
     }
 
+    /// The VRF of the routes that have the set.
+    pub fn vrf_of_set(&self, id: HopsId) -> Option<VrfId> {
+        self.source(id)?.vrf(id)
+    }
+
+    /// The VRF that an interface is in.
+    pub fn vrf_of(&self, interface: Interface) -> VrfId {
+        self.vrfs.of(interface)
+    }
+
+    /// The table of a VRF.
+    pub fn table(&self, vrf: VrfId) -> u32 {
+        self.vrfs.table(vrf)
+    }
+
+    /// The VRF with a table.
+    pub fn vrf_with(&self, table: u32) -> Option<VrfId> {
+        self.vrfs.with_table(table)
+    }
+
     /// Prefixes with a route that has the set.
-    pub fn users(&self, id: HopsId) -> impl Iterator<Item = Prefix> + '_ {
+    pub fn users(&self, id: HopsId) -> impl Iterator<Item = Net> + '_ {
         self.source(id).into_iter().flat_map(move |routes| routes.users(id))
     }
 
     /// All prefixes that have a route; one with several is named several times.
-    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
+    pub fn prefixes(&self) -> impl Iterator<Item = Net> + '_ {
         self.routes.prefixes().chain(self.fpm.iter().flat_map(Routes::prefixes))
     }
 
@@ -200,9 +226,15 @@ impl Kernel {
             Fact::NextHopGone(id) => routes.nexthop_gone(id, changes),
             // What zebra has from the kernel we have, too.
             Fact::Route(route, _) if route.protocol != FROM_KERNEL => {
-                routes.insert(route, true, epoch, |_| true, changes);
+                if let Some(vrf) = self.vrfs.with_table(route.table) {
+                    routes.insert((vrf, route), true, epoch, |_| true, changes);
+                }
             }
-            Fact::RouteGone(route) if route.protocol != FROM_KERNEL => routes.remove(&route, changes),
+            Fact::RouteGone(route) if route.protocol != FROM_KERNEL => {
+                if let Some(vrf) = self.vrfs.with_table(route.table) {
+                    routes.remove((vrf, &route), changes);
+                }
+            }
             _ => {}
         }
     }
@@ -271,9 +303,15 @@ impl Kernel {
             // In the kernel as well or not: zebra is asked.
             Fact::Route(route, _) if self.fpm.is_some() && is_of_frr(route.protocol) => {}
             Fact::Route(route, replace) => {
-                self.routes.insert(route, replace, self.epoch, ours(&self.roles), changes);
+                if let Some(vrf) = self.vrfs.with_table(route.table) {
+                    self.routes.insert((vrf, route), replace, self.epoch, ours(&self.roles), changes);
+                }
             }
-            Fact::RouteGone(route) => self.routes.remove(&route, changes),
+            Fact::RouteGone(route) => {
+                if let Some(vrf) = self.vrfs.with_table(route.table) {
+                    self.routes.remove((vrf, &route), changes);
+                }
+            }
             Fact::Mroute(route) => self.mroutes.insert(route, self.epoch, changes),
             Fact::MrouteGone(group, source) => self.mroutes.remove((group, source), changes),
         }
@@ -295,14 +333,20 @@ impl Kernel {
             self.links.remove(&index);
             return;
         };
+        if let Interface::Loopback(vrf) = role
+            && self.vrfs.device(vrf, link.table)
+        {
+            // Routes of a table that nobody followed were not kept.
+            changes.push(Change::Stale);
+        }
         // A twin that was made anew under the same name, its old index not yet reported gone.
         self.roles.retain(|other, held| *held != role || *other == index);
         if let Some(old) = self.links.get(&index).map(|seen| &seen.value) {
             if old.up && !link.up {
                 self.routes.forget_through(index, changes);
             }
-            // Next-hop objects go with the carrier already.
-            if (old.up, old.running) != (link.up, link.running) {
+            // Next-hop objects go with the carrier already, routes with the VRF.
+            if (old.up, old.running, old.master) != (link.up, link.running, link.master) {
                 changes.push(Change::Stale);
             }
         }
@@ -311,8 +355,11 @@ impl Kernel {
 
     fn link_gone(&mut self, index: u32, changes: &mut Vec<Change>) {
         self.links.remove(&index);
-        if self.roles.remove(&index).is_none() {
-            return;
+        let Some(role) = self.roles.remove(&index) else { return };
+        if let Interface::Loopback(vrf) = role
+            && self.vrfs.device(vrf, None)
+        {
+            changes.push(Change::Stale);
         }
         self.routes.forget_through(index, changes);
         self.addresses.retain(|(at, _), _| *at != index);

@@ -1,10 +1,51 @@
-//! Arithmetic on IPv4 prefixes.
+//! Arithmetic on IPv4 prefixes, and prefixes in VRFs.
 
 pub use config::model::Prefix;
+use shm::message::VrfId;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 /// The form in which a trie keeps a prefix: network in host order, length.
 pub type Key = (u32, u8);
+
+/// A prefix in a VRF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Net {
+    /// VRF.
+    pub vrf: VrfId,
+    /// Prefix, without host bits.
+    pub prefix: Prefix,
+}
+
+impl Net {
+    /// The host route of `address`.
+    pub fn host(vrf: VrfId, address: Ipv4Addr) -> Self {
+        Self { vrf, prefix: host(address) }
+    }
+}
+
+impl fmt::Display for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.prefix.fmt(f)
+    }
+}
+
+/// In the global VRF.
+#[cfg(test)]
+impl From<Prefix> for Net {
+    fn from(prefix: Prefix) -> Self {
+        Self { vrf: shm::message::GLOBAL, prefix }
+    }
+}
+
+/// In the global VRF.
+#[cfg(test)]
+impl std::str::FromStr for Net {
+    type Err = <Prefix as std::str::FromStr>::Err;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(|prefix: Prefix| prefix.into())
+    }
+}
 
 /// The mask of a prefix of `len` bits, in host order.
 pub fn mask(len: u8) -> u32 {

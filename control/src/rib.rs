@@ -4,14 +4,18 @@
 //! Underlay are the routes through underlay ports, overlay those through tunnels and LAN ports and the discard
 //! routes. The two do not see each other: a default route learnt through a tunnel cannot swallow the transport of
 //! that tunnel (recursive routing, `%TUN-5-RECURDOWN` elsewhere), and overlay traffic never leaks to the Internet
-//! in the clear. It is what a front-door VRF gives, without asking for one.
+//! in the clear. What they share is the kernel's table, where only one default route can be the best: with a
+//! front-door VRF the underlay has a table of its own.
+//!
+//! Each VRF has its own two, of its own table of the kernel's. A next hop counts only where its interface is in the
+//! VRF of the route: what a kernel leaks from one table into another is not followed.
 
 use crate::kernel::{Hop, HopsId, Interface, Kernel};
-use crate::prefix::{self, Key, Prefix};
+use crate::prefix::{self, Key, Net, Prefix};
 use config::Config;
 use config::model::Role;
 use prefix_trie::PrefixMap;
-use shm::message::{MAX_WAYS, PortId, TunnelId};
+use shm::message::{GLOBAL, MAX_WAYS, PortId, TunnelId, VrfId};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
@@ -94,43 +98,53 @@ pub struct Turned {
     pub attached: bool,
 }
 
-/// The two tables.
+/// The two tables of a VRF.
+#[derive(Debug, Default)]
+struct Tables {
+    underlay: PrefixMap<Key, HopsId>,
+    overlay: PrefixMap<Key, HopsId>,
+}
+
+/// The tables of all VRFs.
 #[derive(Debug, Default)]
 pub struct Rib {
     roles: Vec<Role>,
     sets: HashMap<HopsId, Set>,
-    underlay: PrefixMap<Key, HopsId>,
-    overlay: PrefixMap<Key, HopsId>,
+    /// By VRF.
+    tables: Vec<Tables>,
 }
 
 impl Rib {
     /// Empty tables for the ports of a configuration.
     pub fn new(config: &Config) -> Self {
-        Self { roles: config.port.iter().map(|port| port.role).collect(), ..Self::default() }
+        let roles = config.port.iter().map(|port| port.role).collect();
+        let tables = (0..config.vrf_count()).map(|_| Tables::default()).collect();
+        Self { roles, tables, ..Self::default() }
     }
 
     /// Reads one prefix anew from the mirror.
-    pub fn refresh(&mut self, kernel: &Kernel, prefix: Prefix) -> Refreshed {
+    pub fn refresh(&mut self, kernel: &Kernel, net: Net) -> Refreshed {
         let (mut under, mut over) = (None, None);
         // The best route that has any hop in a table; a discard route is in both.
-        for route in kernel.routes_of(prefix) {
+        for route in kernel.routes_of(net) {
             if !self.sets.contains_key(&route.set) {
-                let set = self.look(kernel, route.hops);
+                let set = self.look(kernel, net.vrf, route.hops);
                 self.sets.insert(route.set, set);
             }
             let Some(set) = self.sets.get(&route.set) else { continue };
             under = under.or_else(|| set.under.counts().then_some(route.set));
             over = over.or_else(|| set.over.counts().then_some(route.set));
         }
-        let key = prefix::key(prefix);
-        let (was_under, was_over) = (self.underlay.get(&key).copied(), self.overlay.get(&key).copied());
+        let key = prefix::key(net.prefix);
+        let Some(tables) = self.tables.get_mut(usize::from(net.vrf)) else { return Refreshed::default() };
+        let (was_under, was_over) = (tables.underlay.get(&key).copied(), tables.overlay.get(&key).copied());
         let leads = |set: Option<HopsId>| Some(&self.sets.get(&set?)?.over);
         let elsewhere = was_over != over && leads(was_over) != leads(over);
         if was_under != under {
-            put(&mut self.underlay, key, under);
+            put(&mut tables.underlay, key, under);
         }
         if was_over != over {
-            put(&mut self.overlay, key, over);
+            put(&mut tables.overlay, key, over);
         }
         for set in [under, over].into_iter().flatten() {
             self.sets.entry(set).and_modify(|set| set.refs += 1);
@@ -138,7 +152,7 @@ impl Rib {
         for set in [was_under, was_over].into_iter().flatten() {
             self.sets.entry(set).and_modify(|set| set.refs -= 1);
         }
-        let seen = kernel.routes_of(prefix).map(|route| route.set);
+        let seen = kernel.routes_of(net).map(|route| route.set);
         for set in seen.chain(was_under).chain(was_over) {
             if self.sets.get(&set).is_some_and(|set| set.refs == 0) {
                 self.sets.remove(&set);
@@ -151,7 +165,7 @@ impl Rib {
     pub fn turn(&mut self, kernel: &Kernel, id: HopsId) -> Turned {
         // Without a route that has it: its prefixes are about to be read.
         let (Some(old), Some(hops)) = (self.sets.get(&id), kernel.hops(id)) else { return Turned::default() };
-        let mut new = self.look(kernel, hops);
+        let mut new = self.look(kernel, kernel.vrf_of_set(id).unwrap_or(GLOBAL), hops);
         new.refs = old.refs;
         let attached =
             |set: &Set| set.over.hops.iter().any(|(hop, _)| matches!(hop, OverlayHop::Lan(_, None)));
@@ -170,8 +184,11 @@ impl Rib {
         self.sets.keys().copied()
     }
 
-    fn look(&self, kernel: &Kernel, hops: &[Hop]) -> Set {
-        let role = |hop: &Hop| Some((kernel.role(hop.index)?, hop.gateway, hop.weight));
+    fn look(&self, kernel: &Kernel, vrf: VrfId, hops: &[Hop]) -> Set {
+        let role = |hop: &Hop| {
+            let role = kernel.role(hop.index).filter(|role| kernel.vrf_of(*role) == vrf)?;
+            Some((role, hop.gateway, hop.weight))
+        };
         let under = hops.iter().filter_map(role).filter_map(|(role, gateway, weight)| match role {
             Interface::Port(port) if self.role(port) == Some(Role::Underlay) => {
                 Some((UnderlayHop { port, gateway }, weight))
@@ -193,14 +210,19 @@ impl Rib {
         }
     }
 
+    /// How many ports there are.
+    pub fn ports(&self) -> usize {
+        self.roles.len()
+    }
+
     /// What a port is for.
     pub fn role(&self, port: PortId) -> Option<Role> {
         self.roles.get(usize::from(port)).copied()
     }
 
-    /// The way to an NBMA address: port and next-hop address. Where there are several, each address has its own.
-    pub fn underlay(&self, nbma: Ipv4Addr) -> Option<(PortId, Ipv4Addr)> {
-        let hops = &self.sets.get(&self.underlay_set(nbma)?)?.under.hops;
+    /// The way to an NBMA address in a VRF: port and next-hop address. Where there are several, each address has its own.
+    pub fn underlay(&self, vrf: VrfId, nbma: Ipv4Addr) -> Option<(PortId, Ipv4Addr)> {
+        let hops = &self.sets.get(&self.underlay_set(vrf, nbma)?)?.under.hops;
         let total: u64 = hops.iter().map(|(_, weight)| u64::from(*weight)).sum();
         let mut left = seeded::mix(u32::from(nbma).into()).checked_rem(total)?;
         let hop = hops.iter().find_map(|(hop, weight)| match left.checked_sub((*weight).into()) {
@@ -214,24 +236,24 @@ impl Rib {
     }
 
     /// The set of next hops on the way to an NBMA address.
-    pub fn underlay_set(&self, nbma: Ipv4Addr) -> Option<HopsId> {
-        self.underlay.get_lpm(&(nbma.into(), 32)).map(|(_, set)| *set)
+    pub fn underlay_set(&self, vrf: VrfId, nbma: Ipv4Addr) -> Option<HopsId> {
+        self.tables(vrf)?.underlay.get_lpm(&(nbma.into(), 32)).map(|(_, set)| *set)
     }
 
     /// The most specific underlay route that covers an address.
-    pub fn underlay_prefix(&self, address: Ipv4Addr) -> Option<Prefix> {
-        self.underlay.get_lpm(&(address.into(), 32)).map(|(key, _)| prefix::from_key(key))
+    pub fn underlay_prefix(&self, vrf: VrfId, address: Ipv4Addr) -> Option<Prefix> {
+        self.tables(vrf)?.underlay.get_lpm(&(address.into(), 32)).map(|(key, _)| prefix::from_key(key))
     }
 
     /// The most specific overlay route that covers an address.
-    pub fn overlay(&self, address: Ipv4Addr) -> Option<(Prefix, &Lead<OverlayHop>)> {
-        let (key, set) = self.overlay.get_lpm(&(address.into(), 32))?;
+    pub fn overlay(&self, vrf: VrfId, address: Ipv4Addr) -> Option<(Prefix, &Lead<OverlayHop>)> {
+        let (key, set) = self.tables(vrf)?.overlay.get_lpm(&(address.into(), 32))?;
         Some((prefix::from_key(key), &self.sets.get(set)?.over))
     }
 
     /// The overlay route of exactly this prefix.
-    pub fn overlay_exact(&self, prefix: Prefix) -> Option<(HopsId, &Lead<OverlayHop>)> {
-        let set = self.overlay.get(&prefix::key(prefix))?;
+    pub fn overlay_exact(&self, net: Net) -> Option<(HopsId, &Lead<OverlayHop>)> {
+        let set = self.tables(net.vrf)?.overlay.get(&prefix::key(net.prefix))?;
         Some((*set, &self.sets.get(set)?.over))
     }
 
@@ -241,19 +263,34 @@ impl Rib {
     }
 
     /// The overlay routes within a prefix, itself included.
-    pub fn overlay_within(&self, prefix: Prefix) -> impl Iterator<Item = Prefix> + '_ {
-        self.overlay.children(&prefix::key(prefix)).map(|(key, _)| prefix::from_key(key))
+    pub fn overlay_within(&self, net: Net) -> impl Iterator<Item = Prefix> + '_ {
+        let overlay = self.tables(net.vrf).map(|tables| &tables.overlay);
+        let children =
+            overlay.into_iter().flat_map(move |overlay| overlay.children(&prefix::key(net.prefix)));
+        children.map(|(key, _)| prefix::from_key(key))
     }
 
     /// All prefixes with an underlay route.
-    pub fn underlay_prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
-        self.underlay.keys().map(prefix::from_key)
+    pub fn underlay_prefixes(&self) -> impl Iterator<Item = Net> + '_ {
+        self.all().flat_map(|(vrf, tables)| nets(vrf, &tables.underlay))
     }
 
     /// All prefixes with an overlay route.
-    pub fn overlay_prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
-        self.overlay.keys().map(prefix::from_key)
+    pub fn overlay_prefixes(&self) -> impl Iterator<Item = Net> + '_ {
+        self.all().flat_map(|(vrf, tables)| nets(vrf, &tables.overlay))
     }
+
+    fn tables(&self, vrf: VrfId) -> Option<&Tables> {
+        self.tables.get(usize::from(vrf))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (VrfId, &Tables)> + '_ {
+        (0..).zip(&self.tables)
+    }
+}
+
+fn nets(vrf: VrfId, table: &PrefixMap<Key, HopsId>) -> impl Iterator<Item = Net> + '_ {
+    table.keys().map(move |key| Net { vrf, prefix: prefix::from_key(key) })
 }
 
 fn put(table: &mut PrefixMap<Key, HopsId>, key: Key, set: Option<HopsId>) {

@@ -24,6 +24,7 @@ fn one(id: u8, tunnel: &Tunnel) -> Result<TunnelConfig, ConfigError> {
     let nhrp = &tunnel.nhrp;
     Ok(TunnelConfig {
         name: tunnel.name.clone(),
+        vrf: tunnel.vrf,
         network_id: nhrp.network_id,
         authentication: nhrp.authentication.as_ref().map(Authentication::new).transpose()?,
         holdtime: nhrp.holdtime,

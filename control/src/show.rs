@@ -15,7 +15,7 @@ mod unregistered;
 use crate::hub::Hub;
 use api::{ErrorCode, PeerFilter, Prefix, Request, Response, Why};
 use nhrp::Clear;
-use shm::message::TunnelId;
+use shm::message::{GLOBAL, TunnelId, VrfId};
 use std::collections::BTreeSet;
 
 pub use cache::kind;
@@ -40,10 +40,12 @@ pub enum Answer {
 
 /// Answers one request.
 pub fn answer(hub: &mut Hub, request: &Request, now_ms: u64) -> Answer {
-    match request {
-        Request::Routes { address: None } => Answer::Listing(Listing::new()),
-        request => Answer::Whole(Box::new(whole(hub, request, now_ms))),
+    if let Request::Routes { vrf, address: None } = request
+        && let Ok(vrf) = vrf_id(hub, vrf.as_deref())
+    {
+        return Answer::Listing(Listing::new(vrf));
     }
+    Answer::Whole(Box::new(whole(hub, request, now_ms)))
 }
 
 fn whole(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
@@ -71,10 +73,13 @@ fn whole(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
         Request::Interfaces { interface } => {
             Response::Interfaces(interfaces(hub, interface.as_deref(), now_ms))
         }
-        Request::Routes { address } => {
-            let route = address.and_then(|address| routes::route_to(hub, address));
-            Response::Routes(route.into_iter().collect())
-        }
+        Request::Routes { vrf, address } => match vrf_id(hub, vrf.as_deref()) {
+            Ok(vrf) => {
+                let route = address.and_then(|address| routes::route_to(hub, vrf, address));
+                Response::Routes(route.into_iter().collect())
+            }
+            Err(why) => error(ErrorCode::NoSuchVrf, &why),
+        },
         Request::Mroutes { group } => Response::Mroutes(mroutes(hub, *group, now_ms)),
         Request::Drops => drops(hub).map_or_else(no_dataplane, Response::Drops),
         Request::ControlPlane => classes(hub).map_or_else(no_dataplane, Response::ControlPlane),
@@ -131,6 +136,16 @@ fn whole(hub: &mut Hub, request: &Request, now_ms: u64) -> Response {
             Response::Cleared { count: counters::clear(hub, interface.as_deref()) }
         }
     }
+}
+
+/// The VRF with a name; without one the global VRF.
+fn vrf_id(hub: &Hub, name: Option<&str>) -> Result<VrfId, String> {
+    let Some(name) = name else { return Ok(GLOBAL) };
+    hub.config.vrf_named(name).ok_or_else(|| {
+        let have: Vec<&str> = hub.config.vrf.iter().map(|vrf| vrf.name.as_str()).collect();
+        let have = if have.is_empty() { "none".into() } else { have.join(", ") };
+        format!("there is no VRF `{name}`; configured: {have}")
+    })
 }
 
 /// The interface that a request names.

@@ -15,16 +15,16 @@ mod recursion;
 mod refresh;
 
 use crate::ids::Ids;
-use crate::kernel::{Change, Fact, HopsId, Kernel};
+use crate::kernel::{Change, Fact, HopsId, Interface, Kernel};
 use crate::links::{Links, NO_LINK, NO_LINK_ROW};
 use crate::peers::{Peers, Totals};
-use crate::prefix::Prefix;
+use crate::prefix::{Net, Prefix};
 use crate::rib::Rib;
 use crate::sync::Sync;
 use config::Config;
 use fans::Fan;
 use nhrp::{Session, Station};
-use shm::message::{GroupId, LinkId, MAX_PATHS, PeerId, PortId, Target, TunnelId};
+use shm::message::{GLOBAL, GroupId, LinkId, MAX_PATHS, PeerId, PortId, Target, TunnelId, VrfId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
@@ -70,7 +70,7 @@ pub enum Effect {
     /// An address was bound, or not any more.
     Host(TunnelId, Ipv4Addr),
     /// A route would lead a tunnel into a tunnel, or does so no longer.
-    Recursive(Prefix, Option<Recursion>),
+    Recursive(Net, Option<Recursion>),
     /// The kernel may have dropped routes without a word.
     Stale,
 }
@@ -79,6 +79,8 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct State {
     tunnels: Vec<Prefix>,
+    /// VRF of a tunnel's underlay.
+    tunnel_vrfs: Vec<VrfId>,
     /// Whether a tunnel has protection.
     protected: Vec<bool>,
     /// Whether a tunnel's spokes have host routes in the kernel.
@@ -101,12 +103,12 @@ pub struct State {
     by_gateway: BTreeMap<Ipv4Addr, BTreeSet<HopsId>>,
     path_ids: Ids,
     /// Prefixes to be looked at again.
-    todo: BTreeSet<Prefix>,
-    locals: BTreeMap<Ipv4Addr, Target>,
+    todo: BTreeSet<Net>,
+    locals: BTreeMap<(VrfId, Ipv4Addr), Target>,
     /// Network and broadcast addresses of LAN subnets: never forwarded to (RFC 2644).
-    guards: BTreeSet<Ipv4Addr>,
+    guards: BTreeSet<(VrfId, Ipv4Addr)>,
     /// Resolved stations on LAN ports.
-    hosts: BTreeMap<Ipv4Addr, PortId>,
+    hosts: BTreeMap<(VrfId, Ipv4Addr), PortId>,
     /// Multicast routes and who has joined.
     pub multicast: Multicast,
     now_ms: u64,
@@ -125,6 +127,7 @@ impl State {
         sync.links.set(NO_LINK, Some(NO_LINK_ROW));
         Self {
             tunnels: config.tunnel.iter().map(|t| t.address).collect(),
+            tunnel_vrfs: config.tunnel.iter().map(|t| t.tunnel_vrf).collect(),
             protected: config.tunnel.iter().map(|t| t.protection.is_some()).collect(),
             host_routes: config.tunnel.iter().map(|t| t.nhrp.host_routes).collect(),
             carriers: BTreeMap::new(),
@@ -175,8 +178,8 @@ impl State {
                 Change::Interfaces => {}
                 Change::Addresses => self.refresh_locals(),
                 Change::Neighbour(index, address) => self.refresh_neighbour(index, address),
-                Change::Route(prefix) if changes.len() <= AT_ONCE => self.refresh_rib(prefix, false),
-                Change::Route(prefix) => drop(self.todo.insert(prefix)),
+                Change::Route(net) if changes.len() <= AT_ONCE => self.refresh_rib(net, false),
+                Change::Route(net) => drop(self.todo.insert(net)),
                 Change::Hops(set) => self.turn(set),
                 Change::Mroute(group, source) => self.refresh_mroute((group, source)),
                 Change::Stale => self.effects.push(Effect::Stale),
@@ -187,8 +190,8 @@ impl State {
     /// Follows up some of what waits; `true`: there is more.
     pub fn work(&mut self) -> bool {
         for _ in 0..AT_ONCE {
-            let Some(prefix) = self.todo.pop_first() else { return false };
-            self.refresh_rib(prefix, true);
+            let Some(net) = self.todo.pop_first() else { return false };
+            self.refresh_rib(net, true);
         }
         !self.todo.is_empty()
     }
@@ -230,7 +233,7 @@ impl State {
         if let Some(id) = peer {
             self.refresh_peer(id);
         }
-        self.refresh_via(protocol);
+        self.refresh_via(tunnel, protocol);
         if let Some(old) = old {
             self.reap(old);
         }
@@ -241,7 +244,7 @@ impl State {
     pub fn unbind(&mut self, tunnel: TunnelId, protocol: Ipv4Addr) {
         if let Some(old) = self.bindings.remove(&(protocol, tunnel)) {
             self.detach(old);
-            self.refresh_via(protocol);
+            self.refresh_via(tunnel, protocol);
             self.reap(old);
             self.effects.push(Effect::Host(tunnel, protocol));
         }
@@ -270,10 +273,20 @@ impl State {
         self.bindings.get(&(protocol, tunnel))?.peer
     }
 
-    /// The link to an NBMA address for a packet that is to be sent now, and whether the data plane knows its MAC
+    /// The VRF of what a tunnel carries.
+    pub fn vrf_of(&self, tunnel: TunnelId) -> VrfId {
+        self.kernel.vrf_of(Interface::Tunnel(tunnel))
+    }
+
+    /// The VRF in which a tunnel's spokes have their NBMA addresses.
+    pub fn underlay_of(&self, tunnel: TunnelId) -> VrfId {
+        self.tunnel_vrfs.get(usize::from(tunnel)).copied().unwrap_or(GLOBAL)
+    }
+
+    /// The link to an NBMA address in a VRF for a packet that is to be sent now, and whether the data plane knows its MAC
     /// address.
-    pub fn way(&mut self, nbma: Ipv4Addr) -> Option<(LinkId, bool)> {
-        let key = self.rib.underlay(nbma)?;
+    pub fn way(&mut self, vrf: VrfId, nbma: Ipv4Addr) -> Option<(LinkId, bool)> {
+        let key = self.rib.underlay(vrf, nbma)?;
         let busy = |id: LinkId| self.sync.links.is_told(&id);
         let (id, new) = self.links.touch(key, self.now_ms, busy)?;
         if new {

@@ -6,7 +6,7 @@
 //! plane holds and was not named is then swept by it. Nothing here waits: a full ring ends the push, and the next
 //! turn of the loop goes on where it stopped.
 
-use crate::prefix::Prefix;
+use crate::prefix::Net;
 use crate::secrets::Secrets;
 use crate::table::Table;
 use shm::message::{
@@ -67,7 +67,7 @@ pub struct Sync {
     /// Several ways to the same place.
     pub paths: Table<PathsId, Ways>,
     /// Overlay routes.
-    pub routes: Table<Prefix, Target>,
+    pub routes: Table<Net, Target>,
     /// Multicast routes.
     pub groups: Table<GroupId, GroupRoute>,
     /// Who has joined which of them.
@@ -181,11 +181,12 @@ impl Sync {
             }
             self.paths.tell(id);
         }
-        while let Some((prefix, target)) = self.routes.upsert() {
-            if !self.tell(outlet, Update::Route { prefix: prefix.address, len: prefix.len, target }) {
+        while let Some((net, target)) = self.routes.upsert() {
+            let Net { vrf, prefix } = net;
+            if !self.tell(outlet, Update::Route { vrf, prefix: prefix.address, len: prefix.len, target }) {
                 return false;
             }
-            self.routes.tell(prefix);
+            self.routes.tell(net);
         }
         self.multicast_upserts(outlet)
     }
@@ -226,11 +227,12 @@ impl Sync {
         if !self.multicast_deletes(outlet) {
             return false;
         }
-        while let Some(prefix) = self.routes.delete() {
-            if !self.tell(outlet, Update::RouteDelete { prefix: prefix.address, len: prefix.len }) {
+        while let Some(net) = self.routes.delete() {
+            let Net { vrf, prefix } = net;
+            if !self.tell(outlet, Update::RouteDelete { vrf, prefix: prefix.address, len: prefix.len }) {
                 return false;
             }
-            self.routes.tell(prefix);
+            self.routes.tell(net);
         }
         while let Some(id) = self.paths.delete() {
             if !self.tell(outlet, Update::PathsDelete { id }) {

@@ -1,7 +1,7 @@
 //! Lines for operators. Mnemonics are those that monitoring systems already look for.
 
 use crate::ike::sessions::Session;
-use crate::prefix::Prefix;
+use crate::prefix::Net;
 use crate::state::Recursion;
 use config::Config;
 use nhrp::{LogEvent, LogKind};
@@ -18,7 +18,7 @@ fn tunnel(config: &Config, id: TunnelId) -> (&str, Ipv4Addr, Ipv4Addr) {
 }
 
 /// A route that would lead a tunnel into a tunnel; `None`: not any more.
-pub fn recursion(config: &Config, prefix: Prefix, found: Option<Recursion>) {
+pub fn recursion(config: &Config, prefix: Net, found: Option<Recursion>) {
     let Some(Recursion { tunnel: id, nbma, reachable }) = found else {
         return tracing::info!("%TUN-5-RECURUP: {prefix} no longer leads tunnels into a tunnel");
     };
@@ -31,6 +31,15 @@ pub fn recursion(config: &Config, prefix: Prefix, found: Option<Recursion>) {
         "%TUN-5-RECURDOWN: {name} would be routed into itself (recursive routing): {prefix}, learnt through it, covers \
          the NBMA address {nbma} of a spoke; refused as a way there, {instead}. Do not announce underlay networks \
          over the tunnel"
+    );
+}
+
+/// The kernel cannot make VRF devices.
+pub fn no_vrf_devices(name: &str, error: &std::io::Error) {
+    tracing::error!(
+        "%VRF-3-NODEVICE: the kernel has no VRF devices (VRF {name}: {error}): packets are forwarded by the VRFs' tables \
+         all the same, but what the kernel itself sends (ping, routing daemons) goes by its main table. Load the module \
+         (`modprobe vrf`, CONFIG_NET_VRF) and start hub-control again"
     );
 }
 

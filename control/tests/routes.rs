@@ -52,7 +52,7 @@ fn peer(plane: &Plane, n: u16) -> Leaf {
 }
 
 fn routes(world: &World) -> Vec<Route> {
-    match world.ask(&Request::Routes { address: None }) {
+    match world.ask(&Request::Routes { vrf: None, address: None }) {
         Response::Routes(routes) => routes,
         other => panic!("{other:?}"),
     }
@@ -236,7 +236,7 @@ fn a_spoke_registers_while_routes_are_listed() {
     world.ip(&format!("-batch {}", path.display()));
     let all = others + ROUTES as usize;
     plane.until("all routes", |plane| plane.tables.state.routes.len() == all);
-    let mut answer = world.begin_to_ask(&Request::Routes { address: None });
+    let mut answer = world.begin_to_ask(&Request::Routes { vrf: None, address: None });
     let mut line = vec![0; 64];
     answer.read_exact(&mut line).unwrap();
     plane.nhrp(nbma(3), &registration(3, nbma(3), protocol(3), 600));
@@ -248,7 +248,8 @@ fn a_spoke_registers_while_routes_are_listed() {
     assert!(listed.is_sorted_by_key(|route| route.prefix), "each route once");
     assert!(listed.iter().any(|route| route.prefix.address == protocol(3) && route.prefix.len == 32));
     // The connection goes on with what is asked next.
-    serde_json::to_writer(answer.get_mut(), &Request::Routes { address: Some(protocol(3)) }).unwrap();
+    serde_json::to_writer(answer.get_mut(), &Request::Routes { vrf: None, address: Some(protocol(3)) })
+        .unwrap();
     answer.get_mut().write_all(b"\n").unwrap();
     line.clear();
     answer.read_until(b'\n', &mut line).unwrap();

@@ -68,6 +68,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
             Role::Underlay => forwarding::Role::Underlay,
             Role::Lan => forwarding::Role::Lan,
         },
+        vrf: port.vrf,
         mac: *mac,
         vlan: port.vlan,
         mtu: port.mtu,
@@ -75,6 +76,8 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
         addresses: port.address.iter().map(|p| PortAddress { address: p.address, len: p.len }).collect(),
     };
     let tunnel = |tunnel: &config::model::Tunnel| TunnelSettings {
+        vrf: tunnel.vrf,
+        tunnel_vrf: tunnel.tunnel_vrf,
         source: tunnel.source,
         key: tunnel.key,
         address: tunnel.address.address,
@@ -92,6 +95,7 @@ pub fn forwarding(config: &Config, macs: &[[u8; 6]]) -> Settings {
     Settings {
         ports: config.port.iter().zip(macs).map(port).collect(),
         tunnels: config.tunnel.iter().map(tunnel).collect(),
+        vrfs: config.vrf_count(),
         max_peers: config.hub.max_peers,
         workers: config.dataplane.cores.len(),
         buffers: config.dataplane.buffers,
@@ -175,6 +179,7 @@ mod tests {
             device: "net_null0".into(),
             parent: None,
             role: Role::Underlay,
+            vrf: 0,
             address: vec![],
             gateway: None,
             mtu: 1500,

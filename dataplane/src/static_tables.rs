@@ -16,6 +16,7 @@
 //! [[route]]                 # with exactly one of: peer, link, tunnel, port, glean, drop = true
 //! prefix = "10.1.0.0/16"
 //! peer = "spoke1"
+//! vrf = "RED"               # if not the global one
 //! ```
 //! The hub's own addresses and the subnets of its LAN ports come from `hub.toml`.
 
@@ -23,7 +24,7 @@ use config::Config;
 use config::model::{Prefix, Role};
 use forwarding::{ApplyError, Updater};
 use serde::Deserialize;
-use shm::message::{LinkId, PeerId, PortId, Target, TunnelId, Update};
+use shm::message::{GLOBAL, LinkId, PeerId, PortId, Target, TunnelId, Update, VrfId};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,7 @@ struct Peer {
 #[serde(deny_unknown_fields)]
 struct Route {
     prefix: String,
+    vrf: Option<String>,
     peer: Option<String>,
     link: Option<String>,
     tunnel: Option<String>,
@@ -85,7 +87,7 @@ pub enum StaticError {
     Unknown {
         /// Where.
         entry: String,
-        /// Link, peer, port or tunnel.
+        /// Link, peer, port, tunnel or VRF.
         kind: &'static str,
         /// The name.
         name: String,
@@ -133,19 +135,21 @@ fn own(config: &Config) -> Vec<Update> {
     let mut updates = vec![];
     for (id, port) in config.port.iter().enumerate().filter(|(_, port)| port.role == Role::Lan) {
         for address in &port.address {
-            updates.push(route(*address, Target::Glean(id as PortId)));
-            updates.push(route(Prefix { len: 32, ..*address }, Target::Port(id as PortId)));
+            updates.push(route(port.vrf, *address, Target::Glean(id as PortId)));
+            updates.push(route(port.vrf, Prefix { len: 32, ..*address }, Target::Port(id as PortId)));
         }
     }
     for (id, tunnel) in config.tunnel.iter().enumerate() {
-        updates.push(route(Prefix { len: 32, ..tunnel.address }, Target::Tunnel(id as TunnelId)));
+        let address = Prefix { len: 32, ..tunnel.address };
+        updates.push(route(tunnel.vrf, address, Target::Tunnel(id as TunnelId)));
     }
     updates
 }
 
-fn route(prefix: Prefix, target: Target) -> Update {
+fn route(vrf: VrfId, prefix: Prefix, target: Target) -> Update {
     let mask = u32::MAX.checked_shl(32 - u32::from(prefix.len)).unwrap_or(0);
-    Update::Route { prefix: Ipv4Addr::from(u32::from(prefix.address) & mask), len: prefix.len, target }
+    let (prefix, len) = (Ipv4Addr::from(u32::from(prefix.address) & mask), prefix.len);
+    Update::Route { vrf, prefix, len, target }
 }
 
 fn entries(file: &File, config: &Config) -> Result<Vec<Update>, StaticError> {
@@ -191,7 +195,15 @@ fn entries(file: &File, config: &Config) -> Result<Vec<Update>, StaticError> {
             (None, None, None, None, None, true) => Target::Drop,
             _ => return Err(value("a route with exactly one of peer, link, tunnel, port, glean, drop")),
         };
-        updates.push(route(prefix, target));
+        let vrf = match &item.vrf {
+            None => GLOBAL,
+            Some(name) => config.vrf_named(name).ok_or_else(|| StaticError::Unknown {
+                entry: entry.clone(),
+                kind: "VRF",
+                name: name.clone(),
+            })?,
+        };
+        updates.push(route(vrf, prefix, target));
     }
     Ok(updates)
 }

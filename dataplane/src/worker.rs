@@ -124,7 +124,7 @@ impl Worker<'_> {
             let Some(item) = self.lane.from_kernel.pop() else { break };
             taken += 1;
             match item {
-                FromKernel::Frame(_, frame) if self.forwarder.is_echo(frame.data()) => {}
+                FromKernel::Frame(port, ref frame) if self.forwarder.is_echo(port, frame.data()) => {}
                 FromKernel::Frame(port, frame) => self.sink.transmit(port, frame),
                 FromKernel::Packet(tunnel, packet) => {
                     if of.is_some_and(|of| of != tunnel) || burst.is_full() {

@@ -162,13 +162,14 @@ impl Scenario {
                 multicast: self.multicast_rate.is_some(),
                 protection,
             },
-            Update::Route { prefix, len: 24, target: Target::Peer(id) },
+            Update::Route { vrf: 0, prefix, len: 24, target: Target::Peer(id) },
         ]
     }
 
     fn settings(&self, protected: bool) -> Settings {
         let port = PortSettings {
             role: Role::Underlay,
+            vrf: 0,
             mac: HUB_MAC.0,
             vlan: None,
             mtu: 1_600,
@@ -176,6 +177,8 @@ impl Scenario {
             addresses: vec![PortAddress { address: HUB, len: 24 }],
         };
         let tunnel = TunnelSettings {
+            vrf: 0,
+            tunnel_vrf: 0,
             source: HUB,
             key: self.key,
             address: HUB_TUNNEL,
@@ -193,6 +196,7 @@ impl Scenario {
         Settings {
             ports: vec![port],
             tunnels: vec![tunnel],
+            vrfs: 1,
             max_peers: self.spokes.max(1),
             workers: 1,
             buffers: BUFFERS,

@@ -5,8 +5,9 @@ mod dataplane;
 pub(crate) mod files;
 mod security;
 mod vlans;
+mod vrfs;
 
-use crate::model::{Config, Port, Prefix, Role, Tunnel};
+use crate::model::{Config, Port, Prefix, Role, Tunnel, VrfId};
 use crate::reader::Findings;
 use crate::{MAX_PORTS, MAX_TUNNELS};
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub(crate) fn check(config: &Config, cores: Option<&[usize]>, findings: &mut Fin
     dataplane::check(config, cores, findings);
     control_plane::check(config, findings);
     vlans::check(config, findings);
+    vrfs::check(config, findings);
     subnets(config, findings);
     for (index, port) in config.port.iter().enumerate() {
         self::port(port, &format!("port[{index}]"), findings);
@@ -84,23 +86,24 @@ fn names(config: &Config, findings: &mut Findings) {
     );
 }
 
-/// A packet's way must be one: no two subnets may share an address, except those of one port.
+/// A packet's way must be one: no two subnets of a VRF may share an address, except those of one port.
 fn subnets(config: &Config, findings: &mut Findings) {
     let ports = config.port.iter().enumerate().flat_map(|(i, port)| {
         port.address
             .iter()
             .enumerate()
-            .map(move |(n, address)| (i, format!("port[{i}].address[{n}]"), *address))
+            .map(move |(n, address)| (i, port.vrf, format!("port[{i}].address[{n}]"), *address))
     });
     let tunnels = (config.tunnel.iter().enumerate())
-        .map(|(i, tunnel)| (MAX_PORTS + i, format!("tunnel[{i}].address"), tunnel.address));
-    let all: Vec<(usize, String, Prefix)> = ports.chain(tunnels).collect();
-    for (index, (owner, place, prefix)) in all.iter().enumerate() {
-        let clash = all[..index].iter().find(|(other_owner, _, other)| match owner == other_owner {
-            true => prefix.address == other.address,
-            false => prefix.overlaps(other),
-        });
-        if let Some((_, other_place, other)) = clash {
+        .map(|(i, tunnel)| (MAX_PORTS + i, tunnel.vrf, format!("tunnel[{i}].address"), tunnel.address));
+    let all: Vec<(usize, VrfId, String, Prefix)> = ports.chain(tunnels).collect();
+    for (index, (owner, vrf, place, prefix)) in all.iter().enumerate() {
+        let clash =
+            all[..index].iter().find(|(other_owner, other_vrf, _, other)| match owner == other_owner {
+                true => prefix.address == other.address,
+                false => vrf == other_vrf && prefix.overlaps(other),
+            });
+        if let Some((_, _, other_place, other)) = clash {
             let message = format!("{} overlaps {} of {other_place}", prefix.network(), other.network());
             findings.error(place, message);
         }
@@ -132,8 +135,19 @@ fn list(words: impl Iterator<Item = String>) -> String {
 }
 
 fn tunnel(config: &Config, tunnel: &Tunnel, path: &str, findings: &mut Findings) {
-    let owner = config.port.iter().find(|port| port.address.iter().any(|own| own.address == tunnel.source));
+    let owns = |port: &&Port| port.address.iter().any(|own| own.address == tunnel.source);
+    let elsewhere = config.port.iter().find(owns);
+    let owner = config.port.iter().find(|port| port.vrf == tunnel.tunnel_vrf && owns(port));
     match owner {
+        None if elsewhere.is_some() => {
+            let vrf = elsewhere.map_or(0, |port| port.vrf);
+            let message = format!(
+                "{} is on a port in VRF {}: leave `tunnel-vrf` out, or name that one",
+                tunnel.source,
+                config.vrf_name(vrf)
+            );
+            findings.error(&format!("{path}.tunnel-vrf"), message);
+        }
         None => {
             let underlay = config.port.iter().filter(|port| port.role == Role::Underlay);
             let have = list(underlay.flat_map(|port| &port.address).map(|own| own.address.to_string()));
@@ -184,10 +198,10 @@ fn keys(config: &Config, findings: &mut Findings) {
 }
 
 fn maps(config: &Config, findings: &mut Findings) {
-    let own = |address: Ipv4Addr| {
-        config.port.iter().flat_map(|port| &port.address).any(|own| own.address == address)
-    };
     for (t, tunnel) in config.tunnel.iter().enumerate() {
+        let underlay = || config.port.iter().filter(|port| port.vrf == tunnel.tunnel_vrf);
+        let own =
+            |address: Ipv4Addr| underlay().flat_map(|port| &port.address).any(|own| own.address == address);
         let multicast = &tunnel.nhrp.map_multicast;
         for (m, nbma) in multicast.iter().enumerate() {
             let place = format!("tunnel[{t}].nhrp.map-multicast[{m}]");
@@ -224,22 +238,30 @@ fn maps(config: &Config, findings: &mut Findings) {
 }
 
 fn routes(config: &Config, findings: &mut Findings) {
-    let tunnels: Vec<Prefix> = config.tunnel.iter().map(|tunnel| tunnel.address).collect();
-    let lans: Vec<Prefix> = (config.port.iter().filter(|port| port.role == Role::Lan))
-        .flat_map(|port| port.address.iter().copied())
+    let tunnels: Vec<(VrfId, Prefix)> =
+        config.tunnel.iter().map(|tunnel| (tunnel.vrf, tunnel.address)).collect();
+    let lans: Vec<(VrfId, Prefix)> = (config.port.iter().filter(|port| port.role == Role::Lan))
+        .flat_map(|port| port.address.iter().map(|address| (port.vrf, *address)))
         .collect();
-    let mut seen: BTreeMap<Prefix, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(VrfId, Prefix), usize> = BTreeMap::new();
     for (index, route) in config.route.iter().enumerate() {
         let place = format!("route[{index}]");
-        let connected: Vec<&Prefix> = tunnels.iter().chain(&lans).collect();
+        let all = tunnels.iter().chain(&lans);
+        let connected: Vec<&Prefix> =
+            all.filter(|(vrf, _)| *vrf == route.vrf).map(|(_, subnet)| subnet).collect();
         if connected.iter().any(|own| own.address == route.via) {
             findings.error(&format!("{place}.via"), format!("{} is the hub's own address", route.via));
         } else if !connected.iter().any(|own| own.contains(route.via)) {
             let have = list(connected.iter().map(|own| own.network().to_string()));
-            let message = format!("{} is in no subnet of a tunnel or a lan port ({have})", route.via);
+            let of = if config.vrf.is_empty() {
+                String::new()
+            } else {
+                format!(" in VRF {}", config.vrf_name(route.vrf))
+            };
+            let message = format!("{} is in no subnet of a tunnel or a lan port{of} ({have})", route.via);
             findings.error(&format!("{place}.via"), message);
         }
-        if let Some(first) = seen.insert(route.prefix, index) {
+        if let Some(first) = seen.insert((route.vrf, route.prefix), index) {
             findings.error(&format!("{place}.prefix"), format!("{} is route[{first}] already", route.prefix));
         }
         if let Some(own) = connected.iter().find(|own| own.network() == route.prefix) {

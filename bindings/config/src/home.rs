@@ -21,7 +21,17 @@ pub(crate) fn home(word: &str, here: &str) -> Option<&'static str> {
         ("[[port]]", &["device", "role", "gateway", "vlan", "mac"]),
         (
             "[[tunnel]]",
-            &["interface", "source", "key", "host-prefix", "ip-mtu", "tcp-adjust-mss", "ttl", "protection"],
+            &[
+                "interface",
+                "source",
+                "key",
+                "host-prefix",
+                "ip-mtu",
+                "tcp-adjust-mss",
+                "ttl",
+                "protection",
+                "tunnel-vrf",
+            ],
         ),
         (
             "[tunnel.nhrp]",
@@ -42,6 +52,7 @@ pub(crate) fn home(word: &str, here: &str) -> Option<&'static str> {
             ],
         ),
         ("[[tunnel.nhrp.map]]", &["protocol", "nbma"]),
+        ("[[vrf]]", &["table"]),
         ("[metrics]", &["per-peer"]),
         (
             "[ike]",

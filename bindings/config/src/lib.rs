@@ -30,6 +30,8 @@ pub use secret::Secret;
 pub const MAX_PORTS: usize = 16;
 /// Most tunnel interfaces; the segment's counter blocks have room for so many.
 pub const MAX_TUNNELS: usize = 64;
+/// Most VRFs, the global one among them.
+pub const MAX_VRFS: usize = 64;
 /// Most workers.
 pub const MAX_WORKERS: usize = 64;
 /// Packet buffers that a worker may hold beside the rings of the ports: queues to and from the kernel, a cache, bursts.

@@ -4,11 +4,13 @@ mod control_plane;
 pub(crate) mod ike;
 mod prefix;
 mod protection;
+mod vrf;
 
 pub use control_plane::{ControlPlane, Police};
 pub use ike::{Claim, Ike, IkeKey, KeyPeer, KeySource, OwnCertificate, Persist, Unique};
 pub use prefix::Prefix;
 pub use protection::{ClaimPolicy, CryptoEngine, ModePolicy, Protection};
+pub use vrf::{GLOBAL_NAME, Vrf, VrfId};
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ pub struct Config {
     pub dataplane: Dataplane,
     /// Policing of what goes to the hub itself; all defaults when the file has no `[control-plane]`.
     pub control_plane: ControlPlane,
+    /// VRFs, in the order that gives them their index, from 1 on; the global one is not among them.
+    pub vrf: Vec<Vrf>,
     /// Ports, in the order that gives them their index.
     pub port: Vec<Port>,
     /// Tunnel interfaces, in the order that gives them their index.
@@ -119,7 +123,7 @@ impl Default for Dataplane {
 pub enum Role {
     /// Carries GRE to and from spokes; nothing else is forwarded.
     Underlay,
-    /// Carries plain IP of the data centre; in the same table as the tunnels.
+    /// Carries plain IP of the data centre; in the table of its VRF, as the tunnels of that VRF.
     Lan,
 }
 
@@ -136,9 +140,11 @@ pub struct Port {
     pub parent: Option<String>,
     /// What it is for.
     pub role: Role,
+    /// `vrf forwarding`: the VRF that it is in. Default: the global one.
+    pub vrf: VrfId,
     /// Addresses that control puts on the TAP twin; others may be added with `ip address`.
     pub address: Vec<Prefix>,
-    /// Default gateway through this port, put into the kernel's table.
+    /// Default gateway through this port, put into the table of its VRF.
     pub gateway: Option<Ipv4Addr>,
     /// IP MTU in octets, 576 to 9216. Default: 1500; of a VLAN sub-interface its parent's, which is also the most.
     pub mtu: u16,
@@ -157,6 +163,11 @@ pub struct Tunnel {
     pub name: String,
     /// Name of the TUN twin in the kernel.
     pub interface: String,
+    /// `vrf forwarding`: the VRF of what it carries. Default: the global one.
+    pub vrf: VrfId,
+    /// `tunnel vrf`: the front-door VRF, in which spokes' NBMA addresses are reached. Default: that of the port which has
+    /// the source address.
+    pub tunnel_vrf: VrfId,
     /// Outer source address: one of a port's addresses.
     pub source: Ipv4Addr,
     /// GRE key; absent: no key on the wire, and a key received is refused.
@@ -233,6 +244,8 @@ pub struct Map {
 /// `[[route]]`
 #[derive(Clone, Debug)]
 pub struct Route {
+    /// Whose table. Default: the global VRF's.
+    pub vrf: VrfId,
     /// Destination.
     pub prefix: Prefix,
     /// Next hop: a spoke's tunnel address or a data-centre router.

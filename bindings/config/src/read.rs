@@ -8,6 +8,7 @@ use std::path::Path;
 
 mod control_plane;
 mod security;
+mod vrf;
 
 /// The top of the file; paths are taken from `directory`. `None` when something that must be there is absent or wrong; the findings say what.
 pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
@@ -15,9 +16,11 @@ pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
     let dataplane = top.table("dataplane", "[dataplane]", dataplane).unwrap_or_default();
     let control_plane =
         top.table("control-plane", "[control-plane]", control_plane::control_plane).unwrap_or_default();
-    let port = inherit(top.tables("port", "[[port]]", port));
-    let tunnel = top.tables("tunnel", "[[tunnel]]", tunnel);
-    let route = top.tables("route", "[[route]]", route);
+    let vrf = top.tables("vrf", "[[vrf]]", vrf::vrf);
+    let vrfs: Vec<String> = vrf.iter().map(|vrf| vrf.name.clone()).collect();
+    let port = inherit(top.tables("port", "[[port]]", |table| port(table, &vrfs)));
+    let tunnel = top.tables("tunnel", "[[tunnel]]", |table| tunnel(table, &vrfs, &port));
+    let route = top.tables("route", "[[route]]", |table| route(table, &vrfs));
     let fpm = top.table("fpm", "[fpm]", fpm);
     let metrics = top.table("metrics", "[metrics]", metrics);
     let names: Vec<String> = tunnel.iter().map(|tunnel| tunnel.name.clone()).collect();
@@ -29,7 +32,19 @@ pub(crate) fn config(top: &mut Reader, directory: &Path) -> Option<Config> {
             top.missing_table(title);
         }
     }
-    Some(Config { hub: hub?, dataplane, control_plane, port, tunnel, route, fpm, metrics, ike, protection })
+    Some(Config {
+        hub: hub?,
+        dataplane,
+        control_plane,
+        vrf,
+        port,
+        tunnel,
+        route,
+        fpm,
+        metrics,
+        ike,
+        protection,
+    })
 }
 
 fn hub(table: &mut Reader) -> Option<Hub> {
@@ -68,7 +83,7 @@ fn dataplane(table: &mut Reader) -> Option<Dataplane> {
 }
 
 /// A port, and the MTU that it names. One with a parent takes its device from there: see [`inherit`].
-fn port(table: &mut Reader) -> Option<(Port, Option<u16>)> {
+fn port(table: &mut Reader, vrfs: &[String]) -> Option<(Port, Option<u16>)> {
     let name = table.required("name", kind::interface);
     let parent = table.optional("parent", kind::interface);
     let own = !table.has("parent");
@@ -78,6 +93,7 @@ fn port(table: &mut Reader) -> Option<(Port, Option<u16>)> {
         parents(table, "device").map(|()| String::new())
     };
     let role = table.required("role", kind::role);
+    let vrf = vrf::member(table, "vrf", vrfs);
     let address = table.list("address", kind::interface_address);
     let gateway = table.optional("gateway", kind::address);
     let mtu = table.optional("mtu", integer(576..=9216_u16));
@@ -93,6 +109,7 @@ fn port(table: &mut Reader) -> Option<(Port, Option<u16>)> {
         device: device?,
         parent,
         role: role?,
+        vrf,
         address: address.unwrap_or_default(),
         gateway,
         mtu: mtu.unwrap_or(1500),
@@ -127,7 +144,7 @@ fn inherit(read: Vec<(Port, Option<u16>)>) -> Vec<Port> {
     read.into_iter().map(settle).collect()
 }
 
-fn tunnel(table: &mut Reader) -> Option<Tunnel> {
+fn tunnel(table: &mut Reader, vrfs: &[String], ports: &[Port]) -> Option<Tunnel> {
     let name = table.required("name", kind::name);
     let interface = table.required("interface", kind::interface);
     let source = table.required("source", kind::address);
@@ -135,6 +152,8 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
     let address = table.required("address", kind::interface_address);
     let host_prefix = table.optional("host-prefix", kind::boolean);
     let ip_mtu = table.optional("ip-mtu", integer(576..=9192_u16));
+    let vrf = vrf::member(table, "vrf", vrfs);
+    let tunnel_vrf = vrf::of_underlay(table, vrfs, source, ports);
     let tcp_adjust_mss = table.optional("tcp-adjust-mss", integer(500..=9152_u16));
     let ttl = table.optional("ttl", integer(1..=255_u8));
     let ip_unreachables = table.optional("ip-unreachables", kind::boolean);
@@ -147,6 +166,8 @@ fn tunnel(table: &mut Reader) -> Option<Tunnel> {
     Some(Tunnel {
         name: name?,
         interface: interface?,
+        vrf,
+        tunnel_vrf,
         source: source?,
         key,
         address: address?,
@@ -203,10 +224,11 @@ fn map(table: &mut Reader) -> Option<Map> {
     Some(Map { protocol: protocol?, nbma: nbma?, multicast: multicast.unwrap_or(false) })
 }
 
-fn route(table: &mut Reader) -> Option<Route> {
+fn route(table: &mut Reader, vrfs: &[String]) -> Option<Route> {
+    let vrf = vrf::member(table, "vrf", vrfs);
     let prefix = table.required("prefix", kind::network);
     let via = table.required("via", kind::address);
-    Some(Route { prefix: prefix?, via: via? })
+    Some(Route { vrf, prefix: prefix?, via: via? })
 }
 
 fn fpm(table: &mut Reader) -> Option<Fpm> {

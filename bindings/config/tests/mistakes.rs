@@ -320,3 +320,44 @@ fn vlan_sub_interfaces() {
     let twice = said(&tagged.replacen("[[tunnel]]", &(sub("lan0.20", 20, "") + "[[tunnel]]"), 1));
     assert!(twice.len() == 1 && twice[0].contains("VLAN 20 is port lan0's already"), "{twice:#?}");
 }
+
+#[test]
+fn vrfs() {
+    const HEAD: &str = "[[vrf]]\nname = \"RED\"\ntable = 1001\n\n[[port]]\nname = \"wan0\"\n";
+    let with = GOOD.replacen("[[port]]\nname = \"wan0\"\n", HEAD, 1);
+    let red = with.replacen("role = \"underlay\"\n", "role = \"underlay\"\nvrf = \"RED\"\n", 1);
+    let config = Config::parse("hub.toml", &red).unwrap();
+    assert_eq!((config.vrf_count(), config.vrf_name(1), config.vrf_named("default")), (2, "RED", Some(0)));
+    let tunnels: Vec<_> = config.tunnel.iter().map(|t| (t.vrf, t.tunnel_vrf)).collect();
+    assert_eq!(tunnels, [(0, 1), (0, 1)], "the underlay's follows from the port");
+    assert_eq!(config.port[0].vrf, 1);
+    // The same subnets in another VRF are other subnets.
+    let second = "\n[[tunnel]]\nname = \"Tunnel2\"\ninterface = \"tun2\"\nsource = \"192.0.2.1\"\nkey = 3\nvrf = \"RED\"\n\
+                  address = \"10.0.0.1/24\"\n[tunnel.nhrp]\nnetwork-id = 3\n";
+    let config = Config::parse("hub.toml", &format!("{red}{second}")).unwrap();
+    assert_eq!((config.tunnel[2].vrf, config.tunnel[2].tunnel_vrf), (1, 1));
+    let wrong = |text: String, words: &[&str]| {
+        let said = said(&text);
+        assert_eq!(said.len(), 1, "{said:#?}");
+        assert!(words.iter().all(|word| said[0].contains(word)), "{words:?}: {said:#?}");
+    };
+    let key = |line: &str| red.replacen("key = 1\n", &format!("key = 1\n{line}\n"), 1);
+    wrong(key("vrf = \"GREEN\""), &["tunnel[0].vrf", "no [[vrf]] is called GREEN; there are: RED"]);
+    let apart = said(&key("tunnel-vrf = \"default\""));
+    let has = |words: [&str; 2]| apart.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(has(["tunnel[0].tunnel-vrf", "is on a port in VRF RED: leave `tunnel-vrf` out"]), "{apart:#?}");
+    assert!(has(["tunnel[1].source", "by address alone"]) && apart.len() == 2, "{apart:#?}");
+    wrong(with.replacen("table = 1001", "table = 254", 1), &["vrf[0].table", "take another number"]);
+    wrong(with.replacen("name = \"RED\"", "name = \"default\"", 1), &["vrf[0].name", "another name"]);
+    wrong(
+        with.replacen("name = \"RED\"", "name = \"tun1\"", 1),
+        &["vrf[0].name", "taken by tunnel[1].interface"],
+    );
+    wrong(with.replacen("table = 1001\n", "", 1), &["`table` is missing in [[vrf]]"]);
+    let twice = "table = 1001\n[[vrf]]\nname = \"BLUE\"\ntable = 1001\n";
+    wrong(red.replacen("table = 1001\n", twice, 1), &["vrf[1].table", "table 1001 is VRF RED's"]);
+    let shared = second.replace("network-id = 3", "network-id = 1");
+    wrong(format!("{red}{shared}"), &["tunnel[2].nhrp.network-id", "an NHRP network is in one VRF"]);
+    let apart = "\n[[route]]\nvrf = \"RED\"\nprefix = \"10.30.0.0/16\"\nvia = \"10.0.0.2\"\n";
+    wrong(format!("{red}{apart}"), &["route[1].via", "in VRF RED"]);
+}

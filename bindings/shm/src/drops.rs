@@ -85,6 +85,7 @@ reasons! {
     NattShort = "natt_short", "UDP 4500 packet too short for an SPI or the non-ESP marker.";
     GreUnprotected = "gre_unprotected", "GRE in the clear to a tunnel with protection: the spoke lacks `tunnel protection`.";
     SaSelectorMismatch = "sa_selector_mismatch", "Decrypted packet that is no GRE between the SA's peer and the hub.";
+    OtherVrf = "other_vrf", "Route that leads into another VRF, for the moment between two updates: nothing crosses.";
     IkeMalformed = "ike_malformed", "UDP 500 or 4500 packet that is no IKEv2 message.";
     IkeTooLong = "ike_too_long", "IKE message longer than control takes (4,032 octets): let the peer fragment (RFC 7383).";
 }

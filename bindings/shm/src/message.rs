@@ -28,6 +28,14 @@ pub type PeerId = u32;
 /// Index of a link (a next hop on a port, with its MAC address), chosen by control, below [`MAX_LINKS`].
 pub type LinkId = u16;
 
+/// Index of a VRF: 0 for the global one, and from 1 in `hub.toml`'s order; below [`MAX_VRFS`]. Ports and tunnels have
+/// theirs from the file that both processes read, a link its port's, a peer its tunnel's.
+pub type VrfId = u8;
+
+/// Most VRFs, the global one among them.
+pub const MAX_VRFS: usize = 64;
+/// The VRF of what is in none.
+pub const GLOBAL: VrfId = 0;
 /// Most links (resolved next hops on ports).
 pub const MAX_LINKS: usize = 16_384;
 /// Longest NHRP, IKE, IGMP or PIM packet carried by a ring, in octets: IKE messages with certificates are the long ones.
@@ -119,6 +127,8 @@ pub enum Update {
     },
     /// Creates or changes an overlay route.
     Route {
+        /// Whose table.
+        vrf: VrfId,
         /// Network address (host bits are zero).
         prefix: Ipv4Addr,
         /// Prefix length, 0 to 32.
@@ -128,6 +138,8 @@ pub enum Update {
     },
     /// Removes an overlay route.
     RouteDelete {
+        /// Whose table.
+        vrf: VrfId,
         /// Network address.
         prefix: Ipv4Addr,
         /// Prefix length.

@@ -33,7 +33,7 @@ fn updates() -> Vec<Vec<u8>> {
         Target::Unresolved,
         Target::Drop,
     ];
-    let route = |target| Update::Route { prefix: PREFIX, len: 16, target };
+    let route = |target| Update::Route { vrf: 0, prefix: PREFIX, len: 16, target };
     let inner = Mode::Tunnel { local: PREFIX, remote: NBMA };
     let mut updates: Vec<Update> = targets.map(route).to_vec();
     updates.extend([
@@ -67,7 +67,7 @@ fn updates() -> Vec<Vec<u8>> {
         Update::GroupMemberDelete { id: 1, peer: 999 },
         Update::GroupDelete { id: 4_095 },
         Update::PeerDelete { id: 9 },
-        Update::RouteDelete { prefix: Ipv4Addr::UNSPECIFIED, len: 0 },
+        Update::RouteDelete { vrf: 0, prefix: Ipv4Addr::UNSPECIFIED, len: 0 },
     ]);
     let octets = |update| {
         let mut words = [0; UPDATE_WORDS];

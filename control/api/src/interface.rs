@@ -16,6 +16,9 @@ pub struct Interface {
     pub admin_up: bool,
     /// Works: a port has a link, a tunnel its source.
     pub line_up: bool,
+    /// Name of the VRF that it is in; absent: the global one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<String>,
     /// Addresses.
     pub addresses: Vec<Prefix>,
     /// IP MTU in octets.
@@ -56,6 +59,9 @@ pub enum Medium {
     Tunnel {
         /// Outer source address.
         source: Ipv4Addr,
+        /// Name of the VRF that its packets travel in; absent: the global one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tunnel_vrf: Option<String>,
         /// GRE key.
         key: Option<u32>,
         /// Outer TTL.

@@ -52,6 +52,9 @@ pub enum Request {
     },
     /// `show ip route`: answered with [`crate::Response::Routes`], sorted by prefix.
     Routes {
+        /// Of the VRF with this name; absent: of the global one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vrf: Option<String>,
         /// Only the route that a packet to this address takes.
         #[serde(default)]
         address: Option<Ipv4Addr>,

@@ -62,6 +62,8 @@ pub enum ErrorCode {
     BadRequest,
     /// A named interface does not exist.
     NoSuchInterface,
+    /// No VRF of that name.
+    NoSuchVrf,
     /// What was asked needs the dataplane, which is not attached.
     NoDataplane,
     /// Something else went wrong in the server.

@@ -8,6 +8,9 @@ use std::net::Ipv4Addr;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Route {
+    /// Name of its VRF; absent: the global one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<String>,
     /// Destination.
     pub prefix: Prefix,
     /// Who asked for it.

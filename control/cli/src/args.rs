@@ -153,8 +153,8 @@ pub enum ShowIp {
     },
     /// Overlay routes
     Route {
-        /// Only the route that a packet to this address takes
-        #[arg(value_name = "ADDRESS")]
+        /// Those of a VRF; only the route that a packet to this address takes
+        #[arg(value_name = "vrf NAME | ADDRESS")]
         words: Vec<String>,
     },
 }

@@ -114,10 +114,19 @@ fn show_nhrp(words: &[String]) -> Result<(Request, View), String> {
 }
 
 fn show_route(words: &[String]) -> Result<(Request, View), String> {
-    let mut words = Words::new(words, "an IPv4 address");
-    let address = if words.is_empty() { None } else { Some(words.address()?) };
+    let mut words = Words::new(words, "`vrf NAME` or an IPv4 address");
+    let mut vrf = None;
+    let mut address = words.parse::<Ipv4Addr>();
+    if address.is_none() && words.begins("vrf") {
+        words.keyword(&["vrf"])?;
+        vrf = Some(words.any("the name of a VRF")?.to_string());
+        address = words.parse();
+    }
+    if address.is_none() && !words.is_empty() {
+        address = Some(words.address()?);
+    }
     words.end()?;
-    Ok((Request::Routes { address }, View::Plain))
+    Ok((Request::Routes { vrf, address }, View::Plain))
 }
 
 fn show_mroute(words: &[String]) -> Result<(Request, View), String> {
@@ -191,6 +200,7 @@ mod tests {
     #[test]
     fn abbreviated_like_a_router() {
         let address = Some(Ipv4Addr::new(10, 0, 0, 2));
+        let red = Some("RED".to_string());
         for (line, request, view) in [
             ("show dmvpn", Request::Dmvpn { filter: PeerFilter::default(), crypto: false }, View::Plain),
             ("sh dm det", Request::Dmvpn { filter: PeerFilter::default(), crypto: true }, View::Detail),
@@ -212,7 +222,9 @@ mod tests {
                 },
                 View::Detail,
             ),
-            ("sh ip ro 10.0.0.2", Request::Routes { address }, View::Plain),
+            ("sh ip ro 10.0.0.2", Request::Routes { vrf: None, address }, View::Plain),
+            ("sh ip ro vrf RED 10.0.0.2", Request::Routes { vrf: red.clone(), address }, View::Plain),
+            ("sh ip ro v RED", Request::Routes { vrf: red, address: None }, View::Plain),
             ("sh ip mr", Request::Mroutes { group: None }, View::Plain),
             ("sh int Tu0", Request::Interfaces { interface: Some("Tunnel0".into()) }, View::Plain),
             ("sh pol con", Request::ControlPlane, View::Plain),

@@ -51,6 +51,12 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Whether the next word is `keyword` or the beginning of it.
+    pub fn begins(&self, keyword: &str) -> bool {
+        let word = self.rest.first().map(|word| word.to_ascii_lowercase());
+        word.is_some_and(|word| !word.is_empty() && keyword.starts_with(&word))
+    }
+
     /// The next word, whatever it is; `what` says what it should be.
     pub fn any(&mut self, what: &str) -> Result<&'a str, String> {
         let (first, rest) = self.rest.split_first().ok_or(format!("incomplete command; expected {what}"))?;

@@ -134,5 +134,6 @@ mod golden {
     fn bounds_agree_with_the_segment() {
         assert_eq!(config::MAX_PORTS, shm::counters::MAX_PORTS);
         assert_eq!(config::MAX_TUNNELS, shm::counters::MAX_TUNNELS);
+        assert_eq!(config::MAX_VRFS, shm::message::MAX_VRFS);
     }
 }

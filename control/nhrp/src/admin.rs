@@ -86,7 +86,7 @@ impl Server {
         let admitted = old.kind == Kind::Dynamic
             && restored.remaining_ms > 0
             && tunnel.forbids(old.protocol).is_none()
-            && !self.is_own(old.protocol)
+            && !self.is_own(old.tunnel, old.protocol)
             && self.cache.find(old.tunnel, old.protocol).is_none()
             && self.cache.len() < self.config.max_bindings
             && self.cache.of(old.tunnel, old.station().owner()).len() < tunnel.max_bindings_per_peer as usize;

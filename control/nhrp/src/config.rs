@@ -29,7 +29,7 @@ impl ServerConfig {
             if others.iter().any(|other| other.id == tunnel.id) {
                 return Err(ConfigError::DuplicateTunnel(tunnel.id));
             }
-            if others.iter().any(|other| other.address == tunnel.address) {
+            if others.iter().any(|other| (other.vrf, other.address) == (tunnel.vrf, tunnel.address)) {
                 return Err(ConfigError::DuplicateAddress(tunnel.address));
             }
             tunnel.check()?;
@@ -54,6 +54,8 @@ pub enum Phase {
 pub struct TunnelConfig {
     /// Its index.
     pub id: TunnelId,
+    /// Number of its VRF: addresses of another one are other addresses. Tunnels of one NHRP network have the same.
+    pub vrf: u8,
     /// Its name in log events, such as `Tunnel0`.
     pub name: String,
     /// Outer source address: the hub's NBMA address.
@@ -97,6 +99,7 @@ impl TunnelConfig {
     pub fn new(id: TunnelId, nbma: Ipv4Addr, address: Ipv4Addr, prefix_len: u8) -> Self {
         Self {
             id,
+            vrf: 0,
             name: format!("Tunnel{id}"),
             nbma,
             address,
@@ -234,7 +237,7 @@ pub enum ConfigError {
     #[error("two tunnels have the index {0}")]
     DuplicateTunnel(TunnelId),
     /// A tunnel address that two tunnels share.
-    #[error("two tunnels have the address {0}")]
+    #[error("two tunnels of one VRF have the address {0}")]
     DuplicateAddress(Ipv4Addr),
     /// A prefix length over 32.
     #[error("prefix length {0} of an IPv4 tunnel address is over 32")]

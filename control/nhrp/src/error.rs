@@ -81,7 +81,7 @@ impl Server {
         if ours {
             return self.drop_packet(ingress, DropReason::ErrorLoop, actions);
         }
-        if self.is_own(ingress.destination) {
+        if self.is_own(ingress.tunnel, ingress.destination) {
             let code = ingress.packet.error_code().0;
             self.note(ingress, Failure::ErrorReceived(code));
             let kind = LogKind::ErrorReceived { code };

@@ -55,7 +55,7 @@ impl Server {
 
     /// Where an address is, as seen from a tunnel: one place for each way of equal cost.
     pub(crate) fn places(&self, from: TunnelId, address: Ipv4Addr, overlay: &impl Overlay) -> Vec<Place> {
-        if self.is_own(address) {
+        if self.is_own(from, address) {
             return vec![Place::Own];
         }
         let is_broadcast = self.tunnel(from).is_some_and(|tunnel| tunnel.broadcast() == Some(address));
@@ -70,7 +70,7 @@ impl Server {
         let is_connected = self.tunnel(from).is_some_and(|tunnel| tunnel.connects(address));
         let place = |reach: Reach| match reach {
             Reach::Spoke { tunnel, protocol, prefix_len } => {
-                let prefix_len = covered(overlay, address, prefix_len);
+                let prefix_len = covered(overlay, from, address, prefix_len);
                 match self.cache.find(tunnel, protocol) {
                     _ if !self.has_shortcuts(from, tunnel) => Place::Behind { prefix_len },
                     Some(slot) => Place::Spoke { slot, prefix_len },
@@ -79,10 +79,12 @@ impl Server {
             }
             _ if is_connected => Place::Nowhere,
             Reach::Local => Place::Own,
-            Reach::Hub { prefix_len } => Place::Behind { prefix_len: covered(overlay, address, prefix_len) },
+            Reach::Hub { prefix_len } => {
+                Place::Behind { prefix_len: covered(overlay, from, address, prefix_len) }
+            }
             Reach::None => Place::Nowhere,
         };
-        overlay.ways(address).into_iter().map(place).collect()
+        overlay.ways(from, address).into_iter().map(place).collect()
     }
 
     /// Whether an entry is this station, on this tunnel.
@@ -108,6 +110,6 @@ impl Server {
 }
 
 /// How much around an address an answer by this route may be about.
-fn covered(overlay: &impl Overlay, address: Ipv4Addr, route_len: u8) -> u8 {
-    if route_len < SHORTEST_PREFIX { 32 } else { overlay.undivided(address, route_len).min(32) }
+fn covered(overlay: &impl Overlay, from: TunnelId, address: Ipv4Addr, route_len: u8) -> u8 {
+    if route_len < SHORTEST_PREFIX { 32 } else { overlay.undivided(from, address, route_len).min(32) }
 }

@@ -3,20 +3,21 @@
 use crate::{Station, TunnelId};
 use std::net::Ipv4Addr;
 
-/// The overlay FIB and the rules for claiming addresses in it, as far as NHRP needs them.
+/// The overlay FIB and the rules for claiming addresses in it, as far as NHRP needs them. Each tunnel asks, `from` where it
+/// is, about its own VRF.
 pub trait Overlay {
     /// Where a packet to `destination` goes by longest prefix match.
-    fn lookup(&self, destination: Ipv4Addr) -> Reach;
+    fn lookup(&self, from: TunnelId, destination: Ipv4Addr) -> Reach;
 
     /// All ways of equal cost, at least one. What [`Overlay::lookup`] says is the first.
-    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
-        vec![self.lookup(destination)]
+    fn ways(&self, from: TunnelId, destination: Ipv4Addr) -> Vec<Reach> {
+        vec![self.lookup(from, destination)]
     }
 
     /// The shortest prefix, no shorter than `route_len`, that holds this address and nothing that another route or a
     /// registration leads elsewhere: what may be said about the address holds for all of it.
-    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
-        let _ = destination;
+    fn undivided(&self, from: TunnelId, destination: Ipv4Addr, route_len: u8) -> u8 {
+        let _ = (from, destination);
         route_len
     }
 
@@ -59,13 +60,13 @@ pub enum Reach {
 
 /// No route to anything but what the server's own cache knows.
 impl Overlay for () {
-    fn lookup(&self, _: Ipv4Addr) -> Reach {
+    fn lookup(&self, _: TunnelId, _: Ipv4Addr) -> Reach {
         Reach::None
     }
 }
 
 impl<F: Fn(Ipv4Addr) -> Reach> Overlay for F {
-    fn lookup(&self, destination: Ipv4Addr) -> Reach {
+    fn lookup(&self, _: TunnelId, destination: Ipv4Addr) -> Reach {
         self(destination)
     }
 }

@@ -108,8 +108,11 @@ impl Server {
             return Err(Refusal::prohibited(why));
         }
         // Where the subnet does not tell (a /32 tunnel address), the hub's own routes must not be taken over either.
-        if self.is_own(protocol)
-            || matches!(overlay.lookup(protocol), Reach::Local | Reach::Hub { prefix_len: 32 })
+        if self.is_own(ingress.tunnel, protocol)
+            || matches!(
+                overlay.lookup(ingress.tunnel, protocol),
+                Reach::Local | Reach::Hub { prefix_len: 32 }
+            )
         {
             return Err(Refusal::prohibited("the address is the hub's own"));
         }
@@ -215,7 +218,7 @@ fn check_owner(old: &Binding, station: &Station, unique: bool) -> Result<(), Ref
 /// Whether a route leads to an address and not by this tunnel to the address itself. A default route leads everywhere,
 /// and says nothing about it.
 fn leads_elsewhere(overlay: &impl Overlay, tunnel: TunnelId, address: Ipv4Addr) -> bool {
-    match overlay.lookup(address) {
+    match overlay.lookup(tunnel, address) {
         Reach::Local => true,
         Reach::Hub { prefix_len } => prefix_len > 0,
         Reach::Spoke { tunnel: by, protocol, prefix_len } => {

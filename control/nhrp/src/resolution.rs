@@ -210,7 +210,7 @@ impl Server {
         overlay: &impl Overlay,
         actions: &mut Vec<Action>,
     ) {
-        if self.is_own(ingress.source) {
+        if self.is_own(ingress.tunnel, ingress.source) {
             if ingress.kind() == PacketType::PurgeReply && self.purge_confirmed(ingress) {
                 return;
             }

@@ -181,14 +181,15 @@ impl Server {
     /// address (FRR's `nhs dynamic`), others at the subnet's broadcast address.
     pub(crate) fn is_local(&self, ingress: &Ingress<'_>) -> bool {
         let destination = ingress.destination;
-        self.is_own(destination)
+        self.is_own(ingress.tunnel, destination)
             || destination == ingress.source
             || self.tunnel(ingress.tunnel).is_some_and(|tunnel| tunnel.broadcast() == Some(destination))
     }
 
-    /// Whether an address is one of the hub's tunnel addresses.
-    pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {
-        self.config.tunnels.iter().any(|tunnel| tunnel.address == address)
+    /// Whether an address is one of the hub's tunnel addresses, in the VRF of a tunnel.
+    pub(crate) fn is_own(&self, from: TunnelId, address: Ipv4Addr) -> bool {
+        let vrf = self.tunnel(from).map(|tunnel| tunnel.vrf);
+        self.config.tunnels.iter().any(|tunnel| tunnel.address == address && Some(tunnel.vrf) == vrf)
     }
 
     /// Emits a packet and counts it; over the tunnel's rate it is dropped.

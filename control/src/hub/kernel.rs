@@ -3,8 +3,8 @@
 use super::Hub;
 use crate::fpm;
 use crate::kernel::{Change, Interface};
-use crate::netlink::Notice;
-use crate::twins;
+use crate::netlink::{Command, Notice};
+use crate::{twins, words};
 use shm::message::PortId;
 use std::io;
 use std::net::Ipv4Addr;
@@ -31,9 +31,21 @@ impl Hub {
             Notice::Complete => complete = true,
             Notice::Broken => tracing::warn!("the kernel refused to list what it has; asking again"),
         })?;
-        let (failed, check) = (&mut self.failed, &mut self.check_twins);
+        let (failed, check, plain) = (&mut self.failed, &mut self.check_twins, &mut self.plain_tables);
         self.netlink.results(&mut |command, result| {
             *check |= !more;
+            if let (Command::Vrf { name, .. }, Err(error)) = (&command, &result)
+                && matches!(
+                    error.raw_os_error(),
+                    Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT)
+                )
+            {
+                if !*plain {
+                    words::no_vrf_devices(name, error);
+                }
+                *plain = true;
+                return;
+            }
             // A twin that vanished meanwhile is seen as gone soon enough.
             if let Err(error) = result
                 && error.raw_os_error() != Some(libc::ENODEV)
@@ -92,7 +104,7 @@ impl Hub {
         }
         self.check_twins = false;
         self.no_ipv6();
-        for command in twins::missing(&self.config, &self.state.kernel) {
+        for command in twins::missing(&self.config, &self.state.kernel, self.plain_tables) {
             if !self.failed.holds(now_ms, &command) {
                 self.netlink.send(command);
             }

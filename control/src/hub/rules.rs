@@ -15,16 +15,16 @@ pub(super) struct Rules<'a> {
 }
 
 impl Overlay for Rules<'_> {
-    fn lookup(&self, destination: Ipv4Addr) -> Reach {
-        self.state.lookup(destination)
+    fn lookup(&self, from: TunnelId, destination: Ipv4Addr) -> Reach {
+        self.state.lookup(from, destination)
     }
 
-    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
-        self.state.ways(destination)
+    fn ways(&self, from: TunnelId, destination: Ipv4Addr) -> Vec<Reach> {
+        self.state.ways(from, destination)
     }
 
-    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
-        self.state.undivided(destination, route_len)
+    fn undivided(&self, from: TunnelId, destination: Ipv4Addr, route_len: u8) -> u8 {
+        self.state.undivided(from, destination, route_len)
     }
 
     fn may_claim(

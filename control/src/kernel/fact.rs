@@ -1,7 +1,7 @@
 //! What the kernel tells, and what that changes.
 
-use crate::prefix::Prefix;
-use shm::message::{PortId, TunnelId};
+use crate::prefix::{Net, Prefix};
+use shm::message::{PortId, TunnelId, VrfId};
 use std::net::Ipv4Addr;
 
 /// What an interface is to the hub.
@@ -11,8 +11,8 @@ pub enum Interface {
     Port(PortId),
     /// TUN twin of a tunnel.
     Tunnel(TunnelId),
-    /// The loopback, whose global addresses are the hub's own.
-    Loopback,
+    /// The loopback, whose global addresses are the hub's own; of a VRF its VRF device.
+    Loopback(VrfId),
 }
 
 /// A network interface.
@@ -30,6 +30,10 @@ pub struct Link {
     pub running: bool,
     /// MAC address, where it has one.
     pub mac: Option<[u8; 6]>,
+    /// The interface that it belongs to (`IFLA_MASTER`): of one in a VRF the VRF device.
+    pub master: Option<u32>,
+    /// Of a VRF device its table.
+    pub table: Option<u32>,
 }
 
 /// A neighbour entry.
@@ -63,9 +67,11 @@ pub struct Hop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HopsId(pub u32);
 
-/// A route of the main table, as the kernel told it.
+/// A route, as the kernel told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
+    /// Its table.
+    pub table: u32,
     /// Destination.
     pub prefix: Prefix,
     /// Metric: the lowest of a prefix wins.
@@ -81,8 +87,8 @@ pub struct Route {
 /// A route as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installed<'a> {
-    /// Destination.
-    pub prefix: Prefix,
+    /// Destination, and the VRF whose table it is in.
+    pub net: Net,
     /// Metric.
     pub metric: u32,
     /// Who put it there (`RTPROT_*`).
@@ -161,7 +167,7 @@ pub enum Change {
     /// A neighbour.
     Neighbour(u32, Ipv4Addr),
     /// The routes of a prefix.
-    Route(Prefix),
+    Route(Net),
     /// The hops of a set, for all routes that have it.
     Hops(HopsId),
     /// The multicast route of a group and a source.

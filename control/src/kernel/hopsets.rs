@@ -4,24 +4,32 @@
 //! change of a next-hop object is one change of a set, and what follows from it is worked out once.
 
 use super::{Hop, HopsId, NextHopId};
-use crate::prefix::Prefix;
+use crate::prefix::Net;
+use shm::message::{MAX_VRFS, VrfId};
 use std::collections::{BTreeSet, HashMap};
 
-/// What makes two routes share a set.
+/// What makes two routes of a VRF share a set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// They name this object.
-    Object(NextHopId),
+    Object(VrfId, NextHopId),
     /// They have these next hops of their own; none: they discard.
-    Own(Vec<Hop>),
+    Own(VrfId, Vec<Hop>),
 }
 
 impl Key {
     /// The object that routes with this set name.
     pub(super) fn object(&self) -> Option<NextHopId> {
         match self {
-            Self::Object(id) => Some(*id),
-            Self::Own(_) => None,
+            Self::Object(_, id) => Some(*id),
+            Self::Own(..) => None,
+        }
+    }
+
+    /// The VRF of routes with this set.
+    pub(super) fn vrf(&self) -> VrfId {
+        match self {
+            Self::Object(vrf, _) | Self::Own(vrf, _) => *vrf,
         }
     }
 }
@@ -32,7 +40,7 @@ struct Set {
     /// What can be used at present; none: packets are discarded.
     hops: Vec<Hop>,
     /// Prefixes with a route that has the set.
-    users: BTreeSet<Prefix>,
+    users: BTreeSet<Net>,
 }
 
 /// All sets that a route has.
@@ -86,13 +94,24 @@ impl HopSets {
         self.sets.get(&id)?.key.object()
     }
 
+    /// The VRF of its routes.
+    pub(super) fn vrf(&self, id: HopsId) -> Option<VrfId> {
+        self.sets.get(&id).map(|set| set.key.vrf())
+    }
+
+    /// The sets that name an object, one for each VRF that does.
+    pub(super) fn naming(&self, object: NextHopId) -> Vec<HopsId> {
+        let vrfs = 0..MAX_VRFS as VrfId;
+        vrfs.filter_map(|vrf| self.id(&Key::Object(vrf, object))).collect()
+    }
+
     /// Prefixes with a route that has the set.
-    pub(super) fn users(&self, id: HopsId) -> impl Iterator<Item = Prefix> + '_ {
+    pub(super) fn users(&self, id: HopsId) -> impl Iterator<Item = Net> + '_ {
         self.sets.get(&id).into_iter().flat_map(|set| set.users.iter().copied())
     }
 
     /// A prefix has a route with this set; the flag says whether its hops were others until now.
-    pub(super) fn join(&mut self, key: Key, hops: Vec<Hop>, prefix: Prefix) -> (HopsId, bool) {
+    pub(super) fn join(&mut self, key: Key, hops: Vec<Hop>, prefix: Net) -> (HopsId, bool) {
         let id = match self.by_key.get(&key) {
             Some(id) => *id,
             None => self.create(key),
@@ -105,7 +124,7 @@ impl HopSets {
     }
 
     /// The prefix has no route with this set any more.
-    pub(super) fn leave(&mut self, id: HopsId, prefix: Prefix) {
+    pub(super) fn leave(&mut self, id: HopsId, prefix: Net) {
         let Some(set) = self.sets.get_mut(&id) else { return };
         set.users.remove(&prefix);
         if set.users.is_empty()

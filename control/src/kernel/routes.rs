@@ -1,35 +1,42 @@
-//! The main table's routes that concern the hub, with the next-hop objects they name.
+//! The routes that concern the hub, of the tables of all VRFs, with the next-hop objects they name.
 
 use super::hopsets::{HopSets, Key, Source};
 use super::nexthops::{NextHops, Resolved};
 use super::{Change, Hop, HopsId, Installed, NextHop, NextHopId, Route};
-use crate::prefix::{self, Prefix};
+use crate::prefix::{self, Net, Prefix};
 use crate::{hostroutes, twins};
+use shm::message::VrfId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// Where a route stands: best metric of a prefix first, and of one metric the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct At {
-    prefix: Prefix,
+    net: Net,
     metric: u32,
     order: u32,
 }
 
 impl At {
-    const LEAST: Self =
-        Self { prefix: Prefix { address: Ipv4Addr::UNSPECIFIED, len: 0 }, metric: 0, order: 0 };
-    const MOST: Self =
-        Self { prefix: Prefix { address: Ipv4Addr::BROADCAST, len: 32 }, metric: u32::MAX, order: u32::MAX };
+    const LEAST: Self = Self {
+        net: Net { vrf: VrfId::MIN, prefix: Prefix { address: Ipv4Addr::UNSPECIFIED, len: 0 } },
+        metric: 0,
+        order: 0,
+    };
+    const MOST: Self = Self {
+        net: Net { vrf: VrfId::MAX, prefix: Prefix { address: Ipv4Addr::BROADCAST, len: 32 } },
+        metric: u32::MAX,
+        order: u32::MAX,
+    };
 
     /// Where all routes of a prefix are.
-    fn all(prefix: Prefix) -> std::ops::RangeInclusive<Self> {
-        Self { prefix, metric: 0, order: 0 }..=Self { prefix, metric: u32::MAX, order: u32::MAX }
+    fn all(net: Net) -> std::ops::RangeInclusive<Self> {
+        Self { net, metric: 0, order: 0 }..=Self { net, metric: u32::MAX, order: u32::MAX }
     }
 
     /// Where those with one metric are.
-    fn with(prefix: Prefix, metric: u32) -> std::ops::RangeInclusive<Self> {
-        Self { prefix, metric, order: 0 }..=Self { prefix, metric, order: u32::MAX }
+    fn with(net: Net, metric: u32) -> std::ops::RangeInclusive<Self> {
+        Self { net, metric, order: 0 }..=Self { net, metric, order: u32::MAX }
     }
 }
 
@@ -61,8 +68,8 @@ impl Routes {
     }
 
     /// The routes of one prefix, best metric first.
-    pub(super) fn of(&self, prefix: Prefix) -> impl Iterator<Item = Installed<'_>> + '_ {
-        self.rows.range(At::all(prefix)).map(|(at, row)| self.view(at, row))
+    pub(super) fn of(&self, net: Net) -> impl Iterator<Item = Installed<'_>> + '_ {
+        self.rows.range(At::all(net)).map(|(at, row)| self.view(at, row))
     }
 
     /// All routes.
@@ -78,8 +85,8 @@ impl Routes {
     }
 
     /// All prefixes that have a route; one with several is named several times.
-    pub(super) fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
-        self.rows.keys().map(|at| at.prefix)
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = Net> + '_ {
+        self.rows.keys().map(|at| at.net)
     }
 
     /// Next-hop objects known, and not kept.
@@ -92,32 +99,37 @@ impl Routes {
         self.sets.hops(id)
     }
 
+    /// The VRF of the routes that have the set.
+    pub(super) fn vrf(&self, id: HopsId) -> Option<VrfId> {
+        self.sets.vrf(id)
+    }
+
     /// Prefixes with a route that has the set.
-    pub(super) fn users(&self, id: HopsId) -> impl Iterator<Item = Prefix> + '_ {
+    pub(super) fn users(&self, id: HopsId) -> impl Iterator<Item = Net> + '_ {
         self.sets.users(id)
     }
 
-    /// A route is there; with `replace` it takes the place of that of the same prefix and metric. Kept are those
-    /// that lead through an interface of `ours`, or discard.
+    /// A route is there in the table of a VRF; with `replace` it takes the place of that of the same prefix and metric.
+    /// Kept are those that lead through an interface of `ours`, or discard.
     pub(super) fn insert(
         &mut self,
-        route: Route,
+        (vrf, route): (VrfId, Route),
         replace: bool,
         epoch: u64,
         ours: impl Fn(u32) -> bool,
         changes: &mut Vec<Change>,
     ) {
-        let prefix = prefix::network(route.prefix.address, route.prefix.len);
+        let net = Net { vrf, prefix: prefix::network(route.prefix.address, route.prefix.len) };
         let (metric, protocol) = (route.metric, route.protocol);
         let hops = self.meaning(&route);
         let concerns = |hops: &Vec<Hop>| hops.is_empty() || hops.iter().any(|hop| ours(hop.index));
         let key = match route.nexthop {
-            Some(id) => Key::Object(id),
-            None => Key::Own(route.hops),
+            Some(id) => Key::Object(vrf, id),
+            None => Key::Own(vrf, route.hops),
         };
         let (same, mut others) = (self.sets.id(&key), Vec::new());
         let mut present = None;
-        for (at, row) in self.rows.range_mut(At::with(prefix, metric)) {
+        for (at, row) in self.rows.range_mut(At::with(net, metric)) {
             if Some(row.set) == same && row.protocol == protocol {
                 row.epoch = epoch;
                 present = Some(row.set);
@@ -135,8 +147,8 @@ impl Routes {
             }
             (Some(hops), None) => {
                 self.order = self.order.wrapping_add(1);
-                let at = At { prefix, metric, order: self.order };
-                let (set, other) = self.sets.join(key, hops, prefix);
+                let at = At { net, metric, order: self.order };
+                let (set, other) = self.sets.join(key, hops, net);
                 if other {
                     changes.push(Change::Hops(set));
                 }
@@ -150,25 +162,25 @@ impl Routes {
         }
         others.into_iter().for_each(|at| self.drop_row(at));
         if changed {
-            changes.push(Change::Route(prefix));
+            changes.push(Change::Route(net));
         }
     }
 
     /// A route was removed.
-    pub(super) fn remove(&mut self, route: &Route, changes: &mut Vec<Change>) {
-        let prefix = prefix::network(route.prefix.address, route.prefix.len);
+    pub(super) fn remove(&mut self, (vrf, route): (VrfId, &Route), changes: &mut Vec<Change>) {
+        let net = Net { vrf, prefix: prefix::network(route.prefix.address, route.prefix.len) };
         let key = match route.nexthop {
-            Some(id) => Key::Object(id),
-            None => Key::Own(route.hops.clone()),
+            Some(id) => Key::Object(vrf, id),
+            None => Key::Own(vrf, route.hops.clone()),
         };
         let set = self.sets.id(&key);
         // The kernel names what it removed exactly, except that next hops of an object need not be told, and that
         // hops of an interface that went down are left out.
-        let with = || self.rows.range(At::with(prefix, route.metric));
+        let with = || self.rows.range(At::with(net, route.metric));
         let exact = with().find(|(_, row)| Some(row.set) == set).map(|(at, _)| *at);
         if let Some(at) = exact.or_else(|| with().next().map(|(at, _)| *at)) {
             self.drop_row(at);
-            changes.push(Change::Route(prefix));
+            changes.push(Change::Route(net));
         }
     }
 
@@ -178,7 +190,7 @@ impl Routes {
             self.rows.iter().filter(|(_, row)| row.epoch < epoch).map(|(at, _)| *at).collect();
         for at in stale {
             self.drop_row(at);
-            changes.push(Change::Route(at.prefix));
+            changes.push(Change::Route(at.net));
         }
     }
 
@@ -242,7 +254,7 @@ impl Routes {
 
     fn view(&self, at: &At, row: &Row) -> Installed<'_> {
         Installed {
-            prefix: at.prefix,
+            net: at.net,
             metric: at.metric,
             protocol: row.protocol,
             set: row.set,
@@ -264,13 +276,14 @@ impl Routes {
 
     /// The object of some routes changed or went.
     fn follow(&mut self, id: NextHopId, changes: &mut Vec<Change>) {
-        let Some(set) = self.sets.id(&Key::Object(id)) else { return };
         let hops = match self.nexthops.resolve(id) {
             Some(Resolved::Discard) => Some(Vec::new()),
             Some(Resolved::Hops(hops)) if !hops.is_empty() => Some(hops),
             _ => None,
         };
-        self.set_hops(set, hops, changes);
+        for set in self.sets.naming(id) {
+            self.set_hops(set, hops.clone(), changes);
+        }
     }
 
     /// The hops of a set are these now; `None`: there are none any more, and the routes are gone.
@@ -281,19 +294,19 @@ impl Routes {
             }
             return;
         }
-        for prefix in self.sets.users(set).collect::<Vec<_>>() {
-            let rows = self.rows.range(At::all(prefix)).filter(|(_, row)| row.set == set);
+        for net in self.sets.users(set).collect::<Vec<_>>() {
+            let rows = self.rows.range(At::all(net)).filter(|(_, row)| row.set == set);
             let gone: Vec<At> = rows.map(|(at, _)| *at).collect();
             gone.into_iter().for_each(|at| self.drop_row(at));
-            changes.push(Change::Route(prefix));
+            changes.push(Change::Route(net));
         }
     }
 
     fn drop_row(&mut self, at: At) {
         let Some(row) = self.rows.remove(&at) else { return };
         self.own.remove(&(row.protocol, at));
-        if !self.rows.range(At::all(at.prefix)).any(|(_, other)| other.set == row.set) {
-            self.sets.leave(row.set, at.prefix);
+        if !self.rows.range(At::all(at.net)).any(|(_, other)| other.set == row.set) {
+            self.sets.leave(row.set, at.net);
         }
     }
 }
@@ -313,7 +326,14 @@ mod tests {
     }
 
     fn through(to: &str, id: NextHopId) -> Route {
-        Route { prefix: to.parse().unwrap(), metric: 20, protocol: 186, hops: vec![], nexthop: Some(id) }
+        Route {
+            table: 254,
+            prefix: to.parse().unwrap(),
+            metric: 20,
+            protocol: 186,
+            hops: vec![],
+            nexthop: Some(id),
+        }
     }
 
     #[derive(Default)]
@@ -327,7 +347,7 @@ mod tests {
             self.routes.nexthop_is(id, nexthop, 1, ours, &mut self.changes);
         }
         fn route(&mut self, route: Route) {
-            self.routes.insert(route, false, 1, ours, &mut self.changes);
+            self.routes.insert((0, route), false, 1, ours, &mut self.changes);
         }
         fn gone(&mut self, id: NextHopId) {
             self.routes.nexthop_gone(id, &mut self.changes);
@@ -363,7 +383,7 @@ mod tests {
         world.object(1, NextHop::Blackhole);
         assert_eq!(world.hops(A), Some(vec![]));
         world.changed();
-        world.routes.remove(&through(B, 1), &mut world.changes);
+        world.routes.remove((0, &through(B, 1)), &mut world.changes);
         assert_eq!(world.changed(), [changed(B)]);
         world.gone(1);
         assert_eq!((world.hops(A), world.hops(B)), (None, None));

@@ -64,6 +64,7 @@ fn interfaces() -> Vec<Interface> {
         kernel_interface: "wan0".into(),
         admin_up: true,
         line_up: true,
+        vrf: None,
         addresses: Vec::new(),
         mtu: 1500,
         traffic: traffic(10),
@@ -73,6 +74,7 @@ fn interfaces() -> Vec<Interface> {
     };
     let medium = Medium::Tunnel {
         source: Ipv4Addr::new(192, 0, 2, 1),
+        tunnel_vrf: None,
         key: None,
         ttl: 255,
         tcp_adjust_mss: None,

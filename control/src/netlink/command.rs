@@ -6,6 +6,20 @@ use std::net::Ipv4Addr;
 /// What the kernel is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
+    /// Make a VRF device.
+    Vrf {
+        /// Its name.
+        name: String,
+        /// Its table.
+        table: u32,
+    },
+    /// Put a link into a VRF, or with 0 out of any.
+    Enslave {
+        /// Interface.
+        index: u32,
+        /// The VRF device.
+        master: u32,
+    },
     /// Set a link up, with this MTU.
     LinkUp {
         /// Interface.
@@ -30,8 +44,10 @@ impl Command {
     /// The interface that the command sets up.
     pub fn interface(&self) -> Option<u32> {
         match self {
-            Self::LinkUp { index, .. } | Self::Address { index, .. } => Some(*index),
-            Self::Route(_) | Self::RouteDelete(_) => None,
+            Self::LinkUp { index, .. } | Self::Address { index, .. } | Self::Enslave { index, .. } => {
+                Some(*index)
+            }
+            Self::Vrf { .. } | Self::Route(_) | Self::RouteDelete(_) => None,
         }
     }
 }
@@ -39,6 +55,8 @@ impl Command {
 /// A route of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RouteCommand {
+    /// Table.
+    pub table: u32,
     /// Destination.
     pub prefix: Prefix,
     /// Next hop.

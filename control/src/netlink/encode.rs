@@ -8,7 +8,9 @@ use netlink_packet_core::{
     NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
@@ -52,6 +54,22 @@ pub fn command(command: &Command, sequence: u32) -> Vec<u8> {
             message.header.flags = LinkFlags::Up;
             message.header.change_mask = LinkFlags::Up;
             message.attributes.push(LinkAttribute::Mtu(*mtu));
+            request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, sequence)
+        }
+        Command::Vrf { name, table } => {
+            let mut message = LinkMessage::default();
+            message.attributes.push(LinkAttribute::IfName(name.clone()));
+            message.attributes.push(LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Vrf),
+                LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(*table)])),
+            ]));
+            let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+            request(RouteNetlinkMessage::NewLink(message), flags, sequence)
+        }
+        Command::Enslave { index, master } => {
+            let mut message = LinkMessage::default();
+            message.header.index = *index;
+            message.attributes.push(LinkAttribute::Controller(*master));
             request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, sequence)
         }
         Command::Address { index, prefix } => {
@@ -100,7 +118,13 @@ fn route_message(route: &RouteCommand) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = AddressFamily::Inet;
     message.header.destination_prefix_length = route.prefix.len;
-    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    match u8::try_from(route.table) {
+        Ok(table) => message.header.table = table,
+        Err(_) => {
+            message.header.table = RouteHeader::RT_TABLE_UNSPEC;
+            message.attributes.push(RouteAttribute::Table(route.table));
+        }
+    }
     message.header.protocol = RouteProtocol::Other(route.protocol);
     message.header.scope = if route.gateway.is_some() { RouteScope::Universe } else { RouteScope::Link };
     message.header.kind = RouteType::Unicast;
@@ -126,4 +150,52 @@ fn request(message: RouteNetlinkMessage, flags: u16, sequence: u32) -> Vec<u8> {
     let mut buffer = vec![0; message.buffer_len()];
     message.serialize(&mut buffer);
     buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attribute::attribute;
+    use super::*;
+
+    /// A message without the header of 16 octets.
+    fn body(wanted: &Command) -> Vec<u8> {
+        command(wanted, 7).split_off(16)
+    }
+
+    #[test]
+    fn a_vrf_device_and_what_is_put_into_it() {
+        let table = attribute(1, &1001_u32.to_ne_bytes());
+        let info = [attribute(1, b"vrf"), attribute(2, &table)].concat();
+        let wanted = [vec![0; 16], attribute(3, b"RED\0"), attribute(18, &info)].concat();
+        let octets = body(&Command::Vrf { name: "RED".into(), table: 1001 });
+        // The kernel takes a kind with or without the octet of zero at its end.
+        let with_zero = [attribute(1, b"vrf\0"), attribute(2, &table)].concat();
+        let other = [vec![0; 16], attribute(3, b"RED\0"), attribute(18, &with_zero)].concat();
+        assert!(octets == wanted || octets == other, "{octets:02x?}");
+        let mut header = vec![0; 16];
+        header[4..8].copy_from_slice(&5_u32.to_ne_bytes());
+        let wanted = [header, attribute(10, &9_u32.to_ne_bytes())].concat();
+        assert_eq!(body(&Command::Enslave { index: 5, master: 9 }), wanted);
+    }
+
+    #[test]
+    fn a_table_over_255_has_an_attribute() {
+        let route = |table| {
+            let route = RouteCommand {
+                table,
+                prefix: "10.1.0.0/16".parse().unwrap(),
+                gateway: None,
+                index: 3,
+                metric: 0,
+                protocol: 78,
+                onlink: false,
+            };
+            body(&Command::Route(route))
+        };
+        assert_eq!(route(100)[..8], [2, 16, 0, 0, 100, 78, 253, 1]);
+        let large = route(1001);
+        assert_eq!(large[..8], [2, 16, 0, 0, 0, 78, 253, 1]);
+        let table = attribute(15, &1001_u32.to_ne_bytes());
+        assert!(large[12..].windows(8).any(|window| window == table), "{large:02x?}");
+    }
 }

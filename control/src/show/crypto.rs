@@ -198,7 +198,7 @@ fn child(
         Mode::Transport => (view.path.local.0, view.path.remote.0),
         Mode::Tunnel { local, remote } => (local, remote),
     };
-    let path_mtu = path_mtu(hub, view.path.remote.0);
+    let path_mtu = path_mtu(hub, view.path.local.0, view.path.remote.0);
     ChildSa {
         id: child.sa,
         spi_in: child.spi_in,
@@ -227,8 +227,9 @@ fn child(
 }
 
 /// MTU of the port that leads to a peer.
-fn path_mtu(hub: &Hub, remote: Ipv4Addr) -> Option<u16> {
-    let (port, _) = hub.state.rib.underlay(remote)?;
+fn path_mtu(hub: &Hub, local: Ipv4Addr, remote: Ipv4Addr) -> Option<u16> {
+    let vrf = hub.config.vrf_of_source(local)?;
+    let (port, _) = hub.state.rib.underlay(vrf, remote)?;
     let link = hub.state.kernel.link(Interface::Port(port))?;
     Some(u16::try_from(link.mtu).unwrap_or(u16::MAX))
 }

@@ -5,7 +5,7 @@ use crate::kernel::Interface as Twin;
 use api::{Interface, KernelTraffic, Loss, Medium, Prefix, Traffic};
 use config::model::Role;
 use shm::counters::WorkerCounters;
-use shm::message::TunnelId;
+use shm::message::{TunnelId, VrfId};
 use shm::service::{Device, DeviceLoss, ServiceCounters, Twin as TwinCounters, TwinLoss};
 
 /// Ports, then tunnels; all or one.
@@ -20,7 +20,10 @@ pub fn tunnel_line(hub: &Hub, id: TunnelId, now_ms: u64) -> bool {
     let kernel = &hub.state.kernel;
     let up = |twin| kernel.link(twin).is_some_and(|link| link.up);
     let Some(tunnel) = hub.config.tunnel.get(usize::from(id)) else { return false };
-    let mut ports = kernel.addresses().filter(|(_, at)| at.address == tunnel.source).map(|(twin, _)| twin);
+    let mut ports = kernel
+        .addresses()
+        .filter(|(twin, at)| at.address == tunnel.source && kernel.vrf_of(*twin) == tunnel.tunnel_vrf)
+        .map(|(twin, _)| twin);
     up(Twin::Tunnel(id)) && alive(hub, now_ms) && ports.any(up)
 }
 
@@ -39,6 +42,7 @@ fn port(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
     let counters = service.and_then(|service| service.port_twins.get(id));
     Some(Interface {
         name: port.name.clone(),
+        vrf: vrf(hub, port.vrf),
         kernel_interface: port.name.clone(),
         admin_up: link.is_some_and(|link| link.up),
         line_up: link.is_some_and(|link| link.up && link.running) && alive(hub, now_ms),
@@ -69,6 +73,7 @@ fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
     let bound = hub.server.bindings().filter(|binding| usize::from(binding.tunnel) == id);
     Some(Interface {
         name: tunnel.name.clone(),
+        vrf: vrf(hub, tunnel.vrf),
         kernel_interface: tunnel.interface.clone(),
         admin_up: link.is_some_and(|link| link.up),
         line_up: tunnel_line(hub, id as u8, now_ms),
@@ -79,6 +84,7 @@ fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
         losses: counters.map(twin_losses).unwrap_or_default(),
         medium: Medium::Tunnel {
             source: tunnel.source,
+            tunnel_vrf: vrf(hub, tunnel.tunnel_vrf),
             key: tunnel.key,
             ttl: tunnel.ttl,
             tcp_adjust_mss: tunnel.tcp_adjust_mss,
@@ -86,6 +92,11 @@ fn tunnel(hub: &Hub, id: usize, now_ms: u64) -> Option<Interface> {
             peers_up: bound.count() as u32,
         },
     })
+}
+
+/// A VRF's name, if it is not the global one.
+pub fn vrf(hub: &Hub, id: VrfId) -> Option<String> {
+    hub.config.vrf(id).map(|vrf| vrf.name.clone())
 }
 
 fn addresses(hub: &Hub, twin: Twin) -> Vec<Prefix> {

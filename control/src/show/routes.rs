@@ -6,13 +6,13 @@
 use crate::hostroutes;
 use crate::hub::Hub;
 use crate::kernel::Interface as Twin;
-use crate::prefix::{self, Prefix};
+use crate::prefix::{self, Net, Prefix};
 use crate::rib::{Lead, OverlayHop};
 use crate::twins;
 use api::{Origin, Route, Target, Way};
-use shm::message;
+use shm::message::{self, VrfId};
 use std::net::Ipv4Addr;
-use std::ops::Bound::{self, Excluded, Unbounded};
+use std::ops::Bound::{Excluded, Included};
 
 /// Routes of one piece: about a millisecond's work.
 const PIECE: usize = 512;
@@ -20,40 +20,44 @@ const PIECE: usize = 512;
 const BEFORE: &[u8] = b"{\"kind\":\"routes\",\"data\":[";
 const BEHIND: &[u8] = b"]}\n";
 
-/// The route that an address takes.
-pub fn route_to(hub: &Hub, address: Ipv4Addr) -> Option<Route> {
+/// The route that an address takes in a VRF.
+pub fn route_to(hub: &Hub, vrf: VrfId, address: Ipv4Addr) -> Option<Route> {
     let table = &hub.state.sync.routes;
-    let mut prefixes = (0..=32).rev().map(|len| prefix::network(address, len));
-    prefixes.find_map(|prefix| table.get(&prefix).map(|target| one(hub, prefix, target)))
+    let mut nets = (0..=32).rev().map(|len| Net { vrf, prefix: prefix::network(address, len) });
+    nets.find_map(|net| table.get(&net).map(|target| one(hub, net, target)))
 }
 
-/// All routes of the data plane, on their way to a client.
+/// All routes of a VRF that the data plane has, on their way to a client.
 #[derive(Debug)]
 pub struct Listing {
-    /// Where the next piece begins.
-    from: Bound<Prefix>,
+    /// The last one that was given.
+    given: Option<Net>,
+    vrf: VrfId,
 }
 
 impl Listing {
     /// From the first one on.
-    pub fn new() -> Self {
-        Self { from: Unbounded }
+    pub fn new(vrf: VrfId) -> Self {
+        Self { given: None, vrf }
     }
 
     /// Appends the next piece of the line; `true`: it was the last.
     pub fn go_on(&mut self, hub: &Hub, line: &mut Vec<u8>) -> bool {
-        let mut routes = hub.state.sync.routes.range((self.from, Unbounded));
-        let mut first = self.from == Unbounded;
+        let least = Net { vrf: self.vrf, prefix: Prefix { address: Ipv4Addr::UNSPECIFIED, len: 0 } };
+        let most = Net::host(self.vrf, Ipv4Addr::BROADCAST);
+        let from = self.given.map_or(Included(least), Excluded);
+        let mut routes = hub.state.sync.routes.range((from, Included(most)));
+        let mut first = self.given.is_none();
         if first {
             line.extend_from_slice(BEFORE);
         }
-        for (prefix, target) in routes.by_ref().take(PIECE) {
+        for (net, target) in routes.by_ref().take(PIECE) {
             if !std::mem::take(&mut first) {
                 line.push(b',');
             }
             // Writing into memory does not fail.
-            let _ = serde_json::to_writer(&mut *line, &one(hub, *prefix, target));
-            self.from = Excluded(*prefix);
+            let _ = serde_json::to_writer(&mut *line, &one(hub, *net, target));
+            self.given = Some(*net);
         }
         let last = routes.next().is_none();
         if last {
@@ -63,21 +67,22 @@ impl Listing {
     }
 }
 
-fn one(hub: &Hub, at: Prefix, target: &message::Target) -> Route {
+fn one(hub: &Hub, at: Net, target: &message::Target) -> Route {
     let target = match (target, hub.state.rib.overlay_exact(at)) {
         (message::Target::Paths(_), Some((_, lead))) => several(hub, lead),
         (_, lead) => one_way(hub, at, lead.map(|(_, lead)| lead), target),
     };
     let recursive = hub.state.recursions.get(at).map(|recursion| recursion.nbma);
     Route {
-        prefix: api::Prefix { address: at.address, len: at.len },
+        vrf: super::interfaces::vrf(hub, at.vrf),
+        prefix: api::Prefix { address: at.prefix.address, len: at.prefix.len },
         origin: origin(hub, at),
         target,
         recursive,
     }
 }
 
-fn origin(hub: &Hub, at: Prefix) -> Origin {
+fn origin(hub: &Hub, at: Net) -> Origin {
     let target = hub.state.sync.routes.get(&at);
     if matches!(target, Some(message::Target::Tunnel(_) | message::Target::Port(_))) {
         return Origin::Local;
@@ -90,7 +95,12 @@ fn origin(hub: &Hub, at: Prefix) -> Origin {
         };
     };
     let mut routes = hub.state.kernel.routes_of(at);
-    match routes.find(|route| route.set == set).map_or(0, |route| route.protocol) {
+    let found = routes.find(|route| route.set == set);
+    match found.map_or(0, |route| route.protocol) {
+        // Of a VRF without a device, whose subnets we put into the table.
+        twins::PROTOCOL if found.is_some_and(|route| route.hops.iter().all(|hop| hop.gateway.is_none())) => {
+            Origin::Connected
+        }
         2 => Origin::Connected,
         twins::PROTOCOL => Origin::Static,
         hostroutes::PROTOCOL => Origin::Nhrp,
@@ -156,7 +166,7 @@ fn port(hub: &Hub, id: u8) -> String {
     hub.config.port.get(usize::from(id)).map_or_else(String::new, |port| port.name.clone())
 }
 
-fn one_way(hub: &Hub, at: Prefix, lead: Option<&Lead<OverlayHop>>, target: &message::Target) -> Target {
+fn one_way(hub: &Hub, at: Net, lead: Option<&Lead<OverlayHop>>, target: &message::Target) -> Target {
     let hops = || lead.into_iter().flat_map(|lead| lead.hops.iter().map(|(hop, _)| *hop));
     match *target {
         message::Target::Peer(id) => {
@@ -167,7 +177,7 @@ fn one_way(hub: &Hub, at: Prefix, lead: Option<&Lead<OverlayHop>>, target: &mess
                 }
                 OverlayHop::Lan(..) => None,
             };
-            let via = hops().find_map(spoke).unwrap_or(at.address);
+            let via = hops().find_map(spoke).unwrap_or(at.prefix.address);
             Target::Peer { interface: hub.tunnel_name(peer.tunnel), via, nbma: peer.station.nbma }
         }
         message::Target::Link(id) => match hub.state.links.key(id) {
@@ -175,21 +185,25 @@ fn one_way(hub: &Hub, at: Prefix, lead: Option<&Lead<OverlayHop>>, target: &mess
             None => Target::Discard,
         },
         message::Target::Tunnel(id) => Target::Receive { interface: owner(hub, at, hub.tunnel_name(id)) },
-        message::Target::Port(id) => Target::Receive { interface: port(hub, id) },
+        message::Target::Port(id) => Target::Receive { interface: owner(hub, at, port(hub, id)) },
         message::Target::Glean(id) => Target::Attached { interface: port(hub, id) },
         message::Target::Unresolved => match hops().next() {
             Some(hop @ OverlayHop::Tunnel(_, None)) => way(hub, hop),
-            Some(hop) => Target::Unresolved { via: hop.gateway().unwrap_or(at.address) },
-            None => Target::Unresolved { via: at.address },
+            Some(hop) => Target::Unresolved { via: hop.gateway().unwrap_or(at.prefix.address) },
+            None => Target::Unresolved { via: at.prefix.address },
         },
         // Only routes of the kernel have several ways.
         message::Target::Drop | message::Target::Paths(_) => Target::Discard,
     }
 }
 
-/// Addresses of the loopback are taken in by the first tunnel; they are shown as what they are.
-fn owner(hub: &Hub, at: Prefix, tunnel: String) -> String {
-    let lo =
-        hub.state.kernel.addresses().any(|(twin, have)| twin == Twin::Loopback && have.address == at.address);
-    if lo { "lo".into() } else { tunnel }
+/// Addresses of the loopback, or of the VRF device, are taken in by the first tunnel; they are shown as what they are.
+fn owner(hub: &Hub, at: Net, interface: String) -> String {
+    let mut all = hub.state.kernel.addresses();
+    let lo = all.any(|(twin, have)| twin == Twin::Loopback(at.vrf) && have.address == at.prefix.address);
+    match hub.config.vrf(at.vrf) {
+        _ if !lo => interface,
+        Some(vrf) => vrf.name.clone(),
+        None => "lo".into(),
+    }
 }

@@ -79,7 +79,8 @@ impl State {
 
     pub(super) fn refresh_peer(&mut self, id: PeerId) {
         let Some(&peer) = self.peers.get(id) else { return };
-        let link = self.rib.underlay(peer.station.nbma).and_then(|key| self.acquire(key)).unwrap_or(NO_LINK);
+        let way = self.rib.underlay(self.underlay_of(peer.tunnel), peer.station.nbma);
+        let link = way.and_then(|key| self.acquire(key)).unwrap_or(NO_LINK);
         let row = PeerRow {
             tunnel: peer.tunnel,
             nbma: peer.station.nbma,

@@ -7,9 +7,9 @@
 
 use super::{AT_ONCE, Effect, State};
 use crate::kernel::HopsId;
-use crate::prefix::{self, Prefix};
+use crate::prefix::{self, Net};
 use crate::rib::{Lead, OverlayHop};
-use shm::message::{LinkId, MAX_WAYS, PathsId, Target, Ways};
+use shm::message::{LinkId, MAX_WAYS, PathsId, Target, VrfId, Ways};
 use std::net::Ipv4Addr;
 
 /// A set of overlay next hops that prefixes have.
@@ -26,32 +26,32 @@ pub(super) struct Fan {
     gateways: Vec<Ipv4Addr>,
 }
 
-fn tag(prefix: Prefix) -> u64 {
-    let (network, len) = prefix::key(prefix);
-    u64::from(network) << 8 | u64::from(len)
+fn tag(net: Net) -> u64 {
+    let (network, len) = prefix::key(net.prefix);
+    u64::from(net.vrf) << 40 | u64::from(network) << 8 | u64::from(len)
 }
 
-fn untag(tag: u64) -> Prefix {
-    prefix::from_key(((tag >> 8) as u32, tag as u8))
+fn untag(tag: u64) -> Net {
+    Net { vrf: (tag >> 40) as VrfId, prefix: prefix::from_key(((tag >> 8) as u32, tag as u8)) }
 }
 
 impl State {
     /// A prefix has this set of next hops.
-    pub(super) fn join(&mut self, set: HopsId, prefix: Prefix) {
+    pub(super) fn join(&mut self, set: HopsId, net: Net) {
         let fan = self.fans.entry(set).or_default();
         fan.count += 1;
-        fan.members ^= tag(prefix);
+        fan.members ^= tag(net);
         if fan.count == 1 {
             self.index_gateways(set);
         }
-        self.share(set, Some(prefix));
+        self.share(set, Some(net));
     }
 
     /// It has not any more.
-    pub(super) fn leave(&mut self, set: HopsId, prefix: Prefix) {
+    pub(super) fn leave(&mut self, set: HopsId, net: Net) {
         let Some(fan) = self.fans.get_mut(&set) else { return };
         fan.count = fan.count.saturating_sub(1);
-        fan.members ^= tag(prefix);
+        fan.members ^= tag(net);
         if fan.count > 0 {
             return self.share(set, None);
         }
@@ -66,7 +66,10 @@ impl State {
         if turned.underlay {
             let over = |id: &_| {
                 let peer = self.peers.get(*id);
-                peer.is_some_and(|peer| self.rib.underlay_set(peer.station.nbma) == Some(set))
+                peer.is_some_and(|peer| {
+                    let vrf = self.underlay_of(peer.tunnel);
+                    self.rib.underlay_set(vrf, peer.station.nbma) == Some(set)
+                })
             };
             let peers: Vec<_> = self.peers.iter().map(|(id, _)| id).filter(over).collect();
             peers.into_iter().for_each(|id| self.refresh_peer(id));
@@ -76,11 +79,11 @@ impl State {
             self.share(set, None);
             self.refresh_fan(set);
             // Who was told about destinations behind it is to hear of it: of a few by name, of many by looking at all.
-            let users: Vec<Prefix> = self.kernel.users(set).take(AT_ONCE + 1).collect();
+            let users: Vec<Net> = self.kernel.users(set).take(AT_ONCE + 1).collect();
             match users.len() <= AT_ONCE {
-                true => users.into_iter().for_each(|prefix| {
-                    self.check_recursion(prefix);
-                    self.effects.push(Effect::Overlay(prefix));
+                true => users.into_iter().for_each(|net| {
+                    self.check_recursion(net);
+                    self.effects.push(Effect::Overlay(net.prefix));
                 }),
                 false => self.effects.push(Effect::Overlay(prefix::network(Ipv4Addr::UNSPECIFIED, 0))),
             }
@@ -107,7 +110,7 @@ impl State {
     }
 
     /// Gives a set an entry, or takes it away, and has its prefixes follow. `joined` follows by itself.
-    fn share(&mut self, set: HopsId, joined: Option<Prefix>) {
+    fn share(&mut self, set: HopsId, joined: Option<Net>) {
         let (Some(fan), Some(lead)) = (self.fans.get(&set), self.rib.lead(set)) else { return };
         let remote = lead.hops.iter().all(|(hop, _)| hop.gateway().is_some());
         let several = fan.count > 1 || lead.hops.len() > 1;
@@ -136,8 +139,8 @@ impl State {
     }
 
     fn refresh_users(&mut self, set: HopsId) {
-        for prefix in self.kernel.users(set).collect::<Vec<_>>() {
-            self.refresh_route(prefix);
+        for net in self.kernel.users(set).collect::<Vec<_>>() {
+            self.refresh_route(net);
         }
     }
 
@@ -266,8 +269,9 @@ mod tests {
 
     #[test]
     fn a_prefix_survives_folding() {
-        let all = ["0.0.0.0/0", "10.1.0.0/16", "255.255.255.255/32"].map(|p| p.parse::<Prefix>().unwrap());
-        assert!(all.into_iter().all(|prefix| untag(tag(prefix)) == prefix));
+        let all = ["0.0.0.0/0", "10.1.0.0/16", "255.255.255.255/32"].map(|p| p.parse::<Net>().unwrap());
+        let all = all.map(|net| Net { vrf: 63, ..net });
+        assert!(all.into_iter().all(|net| untag(tag(net)) == net));
         assert_eq!(untag(tag(all[0]) ^ tag(all[1]) ^ tag(all[0])), all[1]);
     }
 }

@@ -6,7 +6,7 @@ use crate::joins::{Joined, Joins, Key};
 use crate::kernel::{Interface, Mroute};
 use config::model::Role;
 use nhrp::Station;
-use shm::message::{GroupId, GroupRoute, Incoming, PeerId, TunnelId, max_groups};
+use shm::message::{GLOBAL, GroupId, GroupRoute, Incoming, PeerId, TunnelId, max_groups};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -153,14 +153,16 @@ impl State {
     /// What a route of the kernel means. Interfaces that are none of ours are the kernel's to serve.
     fn group_route(&self, route: &Mroute) -> GroupRoute {
         let lan = |port| self.rib.role(port) == Some(Role::Lan);
-        let incoming = match self.kernel.role(route.incoming) {
+        // The routes are the global VRF's: none leads into another, or comes from there.
+        let role = |index| self.kernel.role(index).filter(|role| self.kernel.vrf_of(*role) == GLOBAL);
+        let incoming = match role(route.incoming) {
             Some(Interface::Tunnel(tunnel)) => Incoming::Tunnel(tunnel),
             Some(Interface::Port(port)) if lan(port) => Incoming::Port(port),
             _ => Incoming::Kernel,
         };
         let (mut tunnels, mut ports, mut kernel) = (0, 0, false);
         for index in &route.outgoing {
-            match self.kernel.role(*index) {
+            match role(*index) {
                 Some(Interface::Tunnel(tunnel)) => tunnels |= 1 << tunnel,
                 Some(Interface::Port(port)) if lan(port) => ports |= 1 << port,
                 _ => kernel = true,

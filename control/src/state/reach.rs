@@ -1,28 +1,29 @@
 //! Where overlay addresses are, as NHRP sees it: the same as the data plane's routes, by the names of spokes.
 
 use super::State;
-use crate::prefix::{self, Prefix};
+use crate::prefix::{self, Net, Prefix};
 use crate::rib::OverlayHop;
 use nhrp::{Overlay, Reach};
 use shm::message::TunnelId;
 use std::net::Ipv4Addr;
 
 impl Overlay for State {
-    fn lookup(&self, destination: Ipv4Addr) -> Reach {
-        self.ways(destination).first().copied().unwrap_or(Reach::None)
+    fn lookup(&self, from: TunnelId, destination: Ipv4Addr) -> Reach {
+        self.ways(from, destination).first().copied().unwrap_or(Reach::None)
     }
 
     /// Ways that lead nowhere at present come in only where there is no other, as in the data plane.
-    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
-        if self.locals.contains_key(&destination) {
+    fn ways(&self, from: TunnelId, destination: Ipv4Addr) -> Vec<Reach> {
+        let vrf = self.vrf_of(from);
+        if self.locals.contains_key(&(vrf, destination)) {
             return vec![Reach::Local];
         }
-        if self.rib.overlay_exact(prefix::host(destination)).is_none()
-            && let Some((tunnel, _)) = self.host_binding(destination)
+        if self.rib.overlay_exact(Net::host(vrf, destination)).is_none()
+            && let Some((tunnel, _)) = self.host_binding(vrf, destination)
         {
             return vec![Reach::Spoke { tunnel, protocol: destination, prefix_len: 32 }];
         }
-        let Some((route, lead)) = self.rib.overlay(destination) else { return vec![Reach::None] };
+        let Some((route, lead)) = self.rib.overlay(vrf, destination) else { return vec![Reach::None] };
         let all = || lead.hops.iter().map(|(hop, _)| self.reach(destination, route, hop));
         let usable: Vec<Reach> = all().filter_map(|(reach, usable)| usable.then_some(reach)).collect();
         match usable.is_empty() {
@@ -32,11 +33,12 @@ impl Overlay for State {
     }
 
     /// Longer prefixes hold less, so the shortest without anything else in it is found by halving.
-    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
+    fn undivided(&self, from: TunnelId, destination: Ipv4Addr, route_len: u8) -> u8 {
+        let vrf = self.vrf_of(from);
         let (mut least, mut most) = (route_len.min(32), 32);
         while least < most {
             let middle = least + (most - least) / 2;
-            match self.is_divided(prefix::network(destination, middle), route_len) {
+            match self.is_divided(Net { vrf, prefix: prefix::network(destination, middle) }, route_len) {
                 true => least = middle + 1,
                 false => most = middle,
             }
@@ -64,10 +66,12 @@ impl State {
     }
 
     /// Whether a prefix holds more than one part of a route of this length: another route, or a station.
-    fn is_divided(&self, prefix: Prefix, route_len: u8) -> bool {
-        let (first, last) = prefix::range(prefix);
+    fn is_divided(&self, net: Net, route_len: u8) -> bool {
+        let (first, last) = prefix::range(net.prefix);
         let stations = (first, TunnelId::MIN)..=(last, TunnelId::MAX);
-        self.rib.overlay_within(prefix).any(|route| route.len > route_len)
-            || self.bindings.range(stations).any(|((address, tunnel), _)| self.admits(*tunnel, *address))
+        self.rib.overlay_within(net).any(|route| route.len > route_len)
+            || self.bindings.range(stations).any(|((address, tunnel), _)| {
+                self.vrf_of(*tunnel) == net.vrf && self.admits(*tunnel, *address)
+            })
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{Effect, State};
 use crate::kernel::{HopsId, Interface};
-use crate::prefix::{self, Prefix};
+use crate::prefix::{self, Net};
 use crate::rib::Refreshed;
 use crate::sync::LinkRow;
 use config::model::Role;
-use shm::message::{PeerId, Target};
+use shm::message::{PeerId, PortId, Target, TunnelId, VrfId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -20,11 +20,11 @@ impl State {
         self.todo.extend(self.rib.underlay_prefixes());
         self.refresh_locals();
         self.rebuild_mroutes();
-        let hosts: BTreeSet<Ipv4Addr> = self.hosts.keys().copied().collect();
+        let hosts: BTreeSet<(VrfId, Ipv4Addr)> = self.hosts.keys().copied().collect();
         self.hosts.clear();
         let known: Vec<_> = self.kernel.neighbours().map(|(_, n)| (n.index, n.address)).collect();
-        for address in hosts {
-            self.refresh_route(prefix::host(address));
+        for (vrf, address) in hosts {
+            self.refresh_route(Net::host(vrf, address));
         }
         for (index, address) in known {
             self.refresh_neighbour(index, address);
@@ -32,28 +32,35 @@ impl State {
     }
 
     /// Looks at the routes of a prefix; `anew`: also when they are the same, what they lead to may have changed.
-    pub(super) fn refresh_rib(&mut self, prefix: Prefix, anew: bool) {
-        let Refreshed { underlay, overlay, elsewhere } = self.rib.refresh(&self.kernel, prefix);
+    pub(super) fn refresh_rib(&mut self, net: Net, anew: bool) {
+        let Net { vrf, prefix } = net;
+        let Refreshed { underlay, overlay, elsewhere } = self.rib.refresh(&self.kernel, net);
         if underlay {
             let (first, last) = prefix::range(prefix);
-            let peers: Vec<PeerId> = self.peers.within(first, last).collect();
+            let here =
+                |id: &PeerId| self.peers.get(*id).is_some_and(|peer| self.underlay_of(peer.tunnel) == vrf);
+            let peers: Vec<PeerId> = self.peers.within(first, last).filter(here).collect();
             peers.into_iter().for_each(|id| self.refresh_peer(id));
         }
         if let Some(before) = overlay {
-            if let Some((set, _)) = self.rib.overlay_exact(prefix) {
-                self.join(set, prefix);
+            if let Some((set, _)) = self.rib.overlay_exact(net) {
+                self.join(set, net);
             }
-            self.refresh_route(prefix);
-            before.into_iter().for_each(|set| self.leave(set, prefix));
-            self.check_recursion(prefix);
+            self.refresh_route(net);
+            before.into_iter().for_each(|set| self.leave(set, net));
+            self.check_recursion(net);
         } else if anew {
-            self.check_recursion(prefix);
-            self.refresh_route(prefix);
+            self.check_recursion(net);
+            self.refresh_route(net);
         }
         if elsewhere || anew {
             let (first, last) = prefix::range(prefix);
-            let hosts: Vec<Ipv4Addr> = self.hosts.range(first..=last).map(|(host, _)| *host).collect();
-            hosts.into_iter().for_each(|host| self.refresh_route(prefix::host(host)));
+            let hosts: Vec<Net> = self
+                .hosts
+                .range((vrf, first)..=(vrf, last))
+                .map(|((_, host), _)| Net::host(vrf, *host))
+                .collect();
+            hosts.into_iter().for_each(|host| self.refresh_route(host));
         }
         if elsewhere {
             self.effects.push(Effect::Overlay(prefix));
@@ -61,8 +68,8 @@ impl State {
     }
 
     /// The host route of a spoke and the routes through it.
-    pub(super) fn refresh_via(&mut self, protocol: Ipv4Addr) {
-        self.refresh_route(prefix::host(protocol));
+    pub(super) fn refresh_via(&mut self, tunnel: TunnelId, protocol: Ipv4Addr) {
+        self.refresh_route(Net::host(self.vrf_of(tunnel), protocol));
         self.refresh_through(protocol);
     }
 
@@ -80,12 +87,13 @@ impl State {
             }
         }
         if self.rib.role(port) == Some(Role::Lan) {
+            let vrf = self.kernel.vrf_of(Interface::Port(port));
             match neighbour {
-                Some(n) if n.mac.is_some() => self.hosts.insert(address, port),
+                Some(n) if n.mac.is_some() => self.hosts.insert((vrf, address), port),
                 Some(n) if !n.failed => return,
-                _ => self.hosts.remove(&address),
+                _ => self.hosts.remove(&(vrf, address)),
             };
-            self.refresh_route(prefix::host(address));
+            self.refresh_route(Net::host(vrf, address));
         }
     }
 
@@ -93,23 +101,36 @@ impl State {
         let mut locals = BTreeMap::new();
         let mut guards = BTreeSet::new();
         for (interface, subnet) in self.kernel.addresses() {
+            let vrf = self.kernel.vrf_of(interface);
             let target = match interface {
                 Interface::Port(port) => Target::Port(port),
                 Interface::Tunnel(tunnel) => Target::Tunnel(tunnel),
-                Interface::Loopback if subnet.address.is_loopback() => continue,
-                Interface::Loopback => Target::Tunnel(0),
+                Interface::Loopback(_) if subnet.address.is_loopback() => continue,
+                Interface::Loopback(_) => match self.taker(vrf) {
+                    Some(target) => target,
+                    None => continue,
+                },
             };
-            locals.insert(subnet.address, target);
+            locals.insert((vrf, subnet.address), target);
             if matches!(interface, Interface::Port(port) if self.rib.role(port) == Some(Role::Lan))
                 && subnet.len <= 30
             {
                 let (first, last) = prefix::range(subnet);
-                guards.extend([first, last]);
+                guards.extend([(vrf, first), (vrf, last)]);
             }
         }
-        let mut touched: BTreeSet<Ipv4Addr> = locals.keys().chain(&guards).copied().collect();
+        let mut touched: BTreeSet<(VrfId, Ipv4Addr)> = locals.keys().chain(&guards).copied().collect();
         touched.extend(self.locals.keys().chain(&self.guards));
         (self.locals, self.guards) = (locals, guards);
-        touched.into_iter().for_each(|address| self.refresh_route(prefix::host(address)));
+        touched.into_iter().for_each(|(vrf, address)| self.refresh_route(Net::host(vrf, address)));
+    }
+
+    /// Whose twin takes in what is for the hub's loopback in a VRF: a tunnel's, or where there is none a port's.
+    fn taker(&self, vrf: VrfId) -> Option<Target> {
+        let tunnels = (0..self.tunnels.len()).map(|id| id as TunnelId);
+        let mut tunnels = tunnels.filter(|id| self.vrf_of(*id) == vrf).map(Target::Tunnel);
+        let ports = (0..self.rib.ports()).map(|id| id as PortId);
+        let mut ports = ports.filter(|id| self.kernel.vrf_of(Interface::Port(*id)) == vrf).map(Target::Port);
+        tunnels.next().or_else(|| ports.next())
     }
 }

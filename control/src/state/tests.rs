@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 mod multicast;
 mod reach;
+mod vrf;
 
 const CONFIG: &str = r#"
 [hub]
@@ -73,8 +74,7 @@ fn ip(text: &str) -> Ipv4Addr {
 const OUT: bool = true;
 
 /// What a resync has named so far.
-type Named =
-    (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Prefix>, BTreeSet<(SaId, bool)>, BTreeSet<PathsId>);
+type Named = (BTreeSet<LinkId>, BTreeSet<PeerId>, BTreeSet<Net>, BTreeSet<(SaId, bool)>, BTreeSet<PathsId>);
 
 /// What a data plane makes of updates; refuses those that refer to something it does not have.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,7 +82,7 @@ struct Plane {
     links: BTreeMap<LinkId, (PortId, Option<[u8; 6]>)>,
     peers: BTreeMap<PeerId, (TunnelId, Ipv4Addr, LinkId, bool, Option<Protection>)>,
     paths: BTreeMap<PathsId, Ways>,
-    routes: BTreeMap<Prefix, Target>,
+    routes: BTreeMap<Net, Target>,
     sas: BTreeMap<(SaId, bool), (Ipv4Addr, u8)>,
     named: Option<Named>,
     room: usize,
@@ -116,14 +116,14 @@ impl Outlet for Plane {
                 self.peers.insert(id, (tunnel, nbma, link, multicast, protection));
                 self.named.iter_mut().for_each(|n| n.1.extend([id]));
             }
-            Update::Route { prefix, len, target } => {
+            Update::Route { vrf, prefix, len, target } => {
                 match target {
                     Target::Peer(id) => assert!(self.peers.contains_key(&id), "route to unknown peer"),
                     Target::Link(id) => assert!(self.links.contains_key(&id), "route to unknown link"),
                     Target::Paths(id) => assert!(self.paths.contains_key(&id), "route to unknown paths"),
                     _ => {}
                 }
-                let key = Prefix { address: prefix, len };
+                let key = Net { vrf, prefix: Prefix { address: prefix, len } };
                 self.routes.insert(key, target);
                 self.named.iter_mut().for_each(|n| n.2.extend([key]));
             }
@@ -142,8 +142,8 @@ impl Outlet for Plane {
                 assert!(!self.routes.values().any(|t| *t == Target::Paths(id)), "paths still in use");
                 assert!(self.paths.remove(&id).is_some());
             }
-            Update::RouteDelete { prefix, len } => {
-                assert!(self.routes.remove(&Prefix { address: prefix, len }).is_some());
+            Update::RouteDelete { vrf, prefix, len } => {
+                assert!(self.routes.remove(&Net { vrf, prefix: Prefix { address: prefix, len } }).is_some());
             }
             Update::PeerDelete { id } => {
                 assert!(!self.routes.values().any(|t| *t == Target::Peer(id)), "peer still in use");
@@ -183,7 +183,7 @@ type PeerMeaning = (Option<links::Key>, Option<[u8; 6]>, bool, Option<Protection
 #[derive(Debug, PartialEq)]
 struct Meaning {
     peers: BTreeMap<(TunnelId, Ipv4Addr, Option<Session>), PeerMeaning>,
-    routes: BTreeMap<Prefix, String>,
+    routes: BTreeMap<Net, String>,
 }
 
 fn meaning(state: &State, plane: &Plane) -> Meaning {
@@ -227,6 +227,7 @@ fn link(index: u32, name: &str) -> Fact {
 
 fn route(to: &str, index: u32, gateway: Option<&str>) -> Route {
     Route {
+        table: 254,
         prefix: prefix(to),
         metric: 0,
         protocol: 2,
@@ -305,7 +306,7 @@ fn overlay_targets() {
     state.fact(Fact::Route(route("10.2.0.0/16", 3, Some("10.1.0.254")), false));
     state.fact(Fact::Route(Route { hops: vec![], ..route("10.66.0.0/16", 3, None) }, false));
     state.fact(Fact::Route(route("0.0.0.0/0", 2, Some("203.0.113.254")), false));
-    let want = |state: &State, p: &str| state.sync.routes.get(&prefix(p)).copied();
+    let want = |state: &State, p: &str| state.sync.routes.get(&prefix(p).into()).copied();
     assert_eq!(want(&state, "10.100.1.0/24"), Some(Target::Unresolved));
     assert_eq!(want(&state, "10.255.0.0/24"), Some(Target::Unresolved));
     assert_eq!(want(&state, "10.1.0.0/24"), Some(Target::Glean(1)));
@@ -315,22 +316,22 @@ fn overlay_targets() {
     assert_eq!(want(&state, "10.66.0.0/16"), Some(Target::Drop));
     // The underlay is no way out for overlay traffic.
     assert_eq!((want(&state, "0.0.0.0/0"), want(&state, "203.0.113.0/24")), (None, None));
-    assert_eq!(state.rib.underlay(ip("8.8.8.8")), Some((0, ip("203.0.113.254"))));
+    assert_eq!(state.rib.underlay(0, ip("8.8.8.8")), Some((0, ip("203.0.113.254"))));
     assert!(matches!(want(&state, "10.2.0.0/16"), Some(Target::Link(_))));
 
     assert_eq!(
-        state.lookup(ip("10.100.1.5")),
+        state.lookup(0, ip("10.100.1.5")),
         Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 24 }
     );
-    assert_eq!(state.lookup(ip("10.2.3.4")), Reach::Hub { prefix_len: 16 });
-    assert_eq!(state.lookup(ip("10.255.0.1")), Reach::Local);
-    assert_eq!(state.lookup(ip("10.255.0.11")), Reach::None);
-    assert_eq!(state.lookup(ip("10.66.1.1")), Reach::None);
+    assert_eq!(state.lookup(0, ip("10.2.3.4")), Reach::Hub { prefix_len: 16 });
+    assert_eq!(state.lookup(0, ip("10.255.0.1")), Reach::Local);
+    assert_eq!(state.lookup(0, ip("10.255.0.11")), Reach::None);
+    assert_eq!(state.lookup(0, ip("10.66.1.1")), Reach::None);
     state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false);
     assert_eq!(want(&state, "10.100.1.0/24"), Some(Target::Peer(0)));
     assert_eq!(want(&state, "10.255.0.11/32"), Some(Target::Peer(0)));
     assert_eq!(
-        state.lookup(ip("10.255.0.11")),
+        state.lookup(0, ip("10.255.0.11")),
         Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.11"), prefix_len: 32 }
     );
 
@@ -350,7 +351,7 @@ fn object(id: u32, gateway: &str) -> Fact {
 
 /// Where a prefix leads, by the entry that it shares.
 fn shared(state: &State, at: &str) -> Vec<Target> {
-    match state.sync.routes.get(&prefix(at)) {
+    match state.sync.routes.get(&prefix(at).into()) {
         Some(Target::Paths(id)) => state.sync.paths.get(id).unwrap().as_slice().to_vec(),
         other => panic!("{other:?}"),
     }
@@ -366,7 +367,7 @@ fn a_change_of_next_hop_is_one_update_whatever_the_number_of_prefixes() {
         |n: u8| Route { hops: vec![], nexthop: Some(1), ..route(&format!("10.200.{n}.0/24"), 0, None) };
     state.fact(Fact::Route(through(0), false));
     assert_eq!(
-        state.sync.routes.get(&prefix("10.200.0.0/24")),
+        state.sync.routes.get(&prefix("10.200.0.0/24").into()),
         Some(&Target::Unresolved),
         "alone, it has its own"
     );
@@ -387,7 +388,7 @@ fn a_change_of_next_hop_is_one_update_whatever_the_number_of_prefixes() {
     assert_eq!(shared(&state, "10.200.7.0/24"), [Target::Peer(1)]);
     assert_eq!(state.effects, [Effect::Overlay(prefix("0.0.0.0/0"))], "all answers are looked at, once");
     assert_eq!(
-        state.lookup(ip("10.200.7.1")),
+        state.lookup(0, ip("10.200.7.1")),
         Reach::Spoke { tunnel: 0, protocol: ip("10.255.0.12"), prefix_len: 24 }
     );
     settle(&mut state, &mut plane);
@@ -395,15 +396,15 @@ fn a_change_of_next_hop_is_one_update_whatever_the_number_of_prefixes() {
     state.fact(Fact::NextHop(1, NextHop::Single(Some(lan))));
     settle(&mut state, &mut plane);
     assert!(matches!(shared(&state, "10.200.7.0/24")[..], [Target::Link(_)]));
-    assert_eq!(state.lookup(ip("10.200.7.1")), Reach::Hub { prefix_len: 24 });
+    assert_eq!(state.lookup(0, ip("10.200.7.1")), Reach::Hub { prefix_len: 24 });
     // One prefix is left: it gets its own target, and the entry goes.
     (1..=255).for_each(|n| state.fact(Fact::RouteGone(through(n))));
     assert_eq!(state.paths(), (0, 0));
-    assert!(matches!(state.sync.routes.get(&prefix("10.200.0.0/24")), Some(Target::Link(_))));
+    assert!(matches!(state.sync.routes.get(&prefix("10.200.0.0/24").into()), Some(Target::Link(_))));
     settle(&mut state, &mut plane);
     state.fact(Fact::NextHopGone(1));
     settle(&mut state, &mut plane);
-    assert_eq!((plane.paths.len(), plane.routes.contains_key(&prefix("10.200.0.0/24"))), (0, false));
+    assert_eq!((plane.paths.len(), plane.routes.contains_key(&prefix("10.200.0.0/24").into())), (0, false));
     assert!(state.fans.keys().all(|set| state.kernel.hops(*set).is_some()), "no set outlives its routes");
 }
 
@@ -421,7 +422,9 @@ fn all_usable_hops_of_a_route_are_used_by_their_weights() {
     assert!(state.bind(0, ip("10.255.0.11"), ip("203.0.113.11"), false));
     let all = [Target::Peer(1), Target::Peer(0), Target::Peer(0), link(&state)];
     assert_eq!(shared(&state, "10.200.0.0/16"), all);
-    let Reach::Spoke { protocol, .. } = state.lookup(ip("10.200.1.1")) else { panic!("not behind a spoke") };
+    let Reach::Spoke { protocol, .. } = state.lookup(0, ip("10.200.1.1")) else {
+        panic!("not behind a spoke")
+    };
     assert_eq!(protocol, ip("10.255.0.11"));
     // The spoke in the middle moves: neither its prefixes nor the entry hear of it.
     let mut plane = Plane::default();
@@ -460,8 +463,8 @@ fn a_binding_outside_the_tunnel_s_subnet_draws_no_traffic() {
     let mut state = State::new(&config());
     twins(&mut state);
     state.bind(0, ip("10.1.0.9"), ip("203.0.113.11"), false);
-    assert_eq!(state.sync.routes.get(&prefix("10.1.0.9/32")), None);
-    assert_eq!(state.lookup(ip("10.1.0.9")), Reach::Hub { prefix_len: 24 });
+    assert_eq!(state.sync.routes.get(&prefix("10.1.0.9/32").into()), None);
+    assert_eq!(state.lookup(0, ip("10.1.0.9")), Reach::Hub { prefix_len: 24 });
 }
 
 #[test]
@@ -604,7 +607,7 @@ fn some_route(p: u8, hop: u8) -> Route {
         6 => vec![Hop { index: 5, gateway: None, weight: 1 }],
         _ => vec![Hop { index: 2, gateway: None, weight: 1 }],
     };
-    Route { prefix: prefix(to), metric: u32::from(hop % 3), protocol: 4, hops, nexthop: None }
+    Route { table: 254, prefix: prefix(to), metric: u32::from(hop % 3), protocol: 4, hops, nexthop: None }
 }
 
 fn lan_host(n: u8) -> Ipv4Addr {
@@ -641,7 +644,7 @@ fn run(state: &mut State, plane: &mut Plane, step: &Step, now: &mut u64) {
             state.fact(Fact::Link(Link { up: false, ..l.clone() }));
             state.fact(Fact::Link(l));
         }
-        Step::Way(n) => drop(state.way(spoke(n))),
+        Step::Way(n) => drop(state.way(0, spoke(n))),
         Step::Session(s, n) => session(state, s, n),
         Step::Claim(s, p) => {
             if state.carrier(number(s)).is_some() {
@@ -756,8 +759,8 @@ fn a_session_s_peers_follow_it_and_a_sleeping_map_has_none() {
 
 /// A route as the kernel would tell it.
 fn told(route: &Installed<'_>) -> Route {
-    let Installed { prefix, metric, protocol, hops, nexthop, .. } = *route;
-    Route { prefix, metric, protocol, hops: hops.to_vec(), nexthop }
+    let Installed { net, metric, protocol, hops, nexthop, .. } = *route;
+    Route { table: 254, prefix: net.prefix, metric, protocol, hops: hops.to_vec(), nexthop }
 }
 
 /// A state that learns the end result only.
@@ -800,7 +803,7 @@ proptest! {
         settle(&mut state, &mut empty);
         prop_assert_eq!(&increments, &empty);
         // A resync over what is there changes nothing, and sweeps what is not wanted.
-        plane.routes.insert(prefix("192.0.2.0/24"), Target::Drop);
+        plane.routes.insert(prefix("192.0.2.0/24").into(), Target::Drop);
         plane.links.insert(999, (0, None));
         state.sync.resync(10);
         settle(&mut state, &mut plane);

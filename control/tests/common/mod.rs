@@ -6,8 +6,8 @@
 pub mod initiator;
 
 use shm::message::{
-    Direction, Event, Inject, LinkId, PathsId, PeerId, PortId, Protection, SaId, SaInbound, SaOutbound,
-    SessionId, Target, TunnelId, Update, Ways,
+    Direction, Event, GLOBAL, Inject, LinkId, PathsId, PeerId, PortId, Protection, SaId, SaInbound,
+    SaOutbound, SessionId, Target, TunnelId, Update, VrfId, Ways,
 };
 use shm::{EventSender, Geometry, InjectReceiver, Segment, Side, UpdateReceiver};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,11 @@ impl World {
     pub fn no_twins(&self) {
         self.ip("link del wan0");
         self.ip("link del gre0");
+    }
+
+    /// Name of the namespace.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs `ip` inside.
@@ -349,8 +354,10 @@ pub struct State {
     pub outbound: BTreeMap<SaId, SaOutbound>,
     /// Entries with several ways.
     pub paths: BTreeMap<PathsId, Ways>,
-    /// Routes.
+    /// Routes of the global VRF.
     pub routes: BTreeMap<(Ipv4Addr, u8), Target>,
+    /// Routes of the others, which a resync does not sweep here.
+    pub vrf_routes: BTreeMap<(VrfId, Ipv4Addr, u8), Target>,
 }
 
 impl State {
@@ -412,12 +419,18 @@ impl Tables {
                 self.named.iter_mut().for_each(|named| named.4.extend([id]));
             }
             Update::PathsDelete { id } => drop(state.paths.remove(&id)),
-            Update::Route { prefix, len, target } => {
+            Update::Route { vrf, prefix, len, target } if vrf != GLOBAL => {
+                state.vrf_routes.insert((vrf, prefix, len), target);
+            }
+            Update::RouteDelete { vrf, prefix, len } if vrf != GLOBAL => {
+                state.vrf_routes.remove(&(vrf, prefix, len));
+            }
+            Update::Route { vrf: _, prefix, len, target } => {
                 let old = state.routes.insert((prefix, len), target);
                 self.changes += u64::from(old.is_some_and(|old| old != target));
                 self.named.iter_mut().for_each(|named| named.2.extend([(prefix, len)]));
             }
-            Update::RouteDelete { prefix, len } => drop(state.routes.remove(&(prefix, len))),
+            Update::RouteDelete { vrf: _, prefix, len } => drop(state.routes.remove(&(prefix, len))),
             Update::PeerDelete { id } => {
                 state.peers.remove(&id);
                 self.peers_lost += 1;

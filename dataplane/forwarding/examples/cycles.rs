@@ -63,6 +63,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
     Settings {
         ports: vec![PortSettings {
             role: Role::Underlay,
+            vrf: 0,
             mac: [2, 0, 0, 0, 0, 1],
             vlan: None,
             mtu: 1500,
@@ -70,6 +71,8 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
             addresses: vec![PortAddress { address: HUB, len: 24 }],
         }],
         tunnels: vec![TunnelSettings {
+            vrf: 0,
+            tunnel_vrf: 0,
             source: HUB,
             key: Some(KEY),
             address: Ipv4Addr::new(10, 255, 255, 254),
@@ -84,6 +87,7 @@ fn settings(spokes: u32, redirect: bool) -> Settings {
             multicast_rate: 100_000,
             protected: false,
         }],
+        vrfs: 1,
         max_peers: spokes,
         workers: 1,
         buffers: 2 * BURST as u32,
@@ -97,7 +101,7 @@ fn fill(updater: &mut Updater, spokes: u32) {
     for id in 0..spokes {
         apply(Update::Peer { id, tunnel: 0, nbma: nbma(id), link: 0, multicast: false, protection: None });
         let prefix = Ipv4Addr::from_bits(host(id).to_bits() & !0xff);
-        apply(Update::Route { prefix, len: 24, target: Target::Peer(id) });
+        apply(Update::Route { vrf: 0, prefix, len: 24, target: Target::Peer(id) });
     }
 }
 

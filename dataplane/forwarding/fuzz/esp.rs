@@ -85,7 +85,7 @@ fn updates(spoke: usize) -> Vec<Update> {
         protection: Some(Protection { session, sa: Some(id), udp: tunnel.then_some(4711) }),
     };
     let [a, b, c, _] = hub::HOST[spoke].octets();
-    let route = Update::Route { prefix: [a, b, c, 0].into(), len: 24, target: Target::Peer(id) };
+    let route = Update::Route { vrf: 0, prefix: [a, b, c, 0].into(), len: 24, target: Target::Peer(id) };
     vec![Update::SaInbound(inbound), Update::SaOutbound(outbound), peer, route]
 }
 

@@ -97,6 +97,7 @@ pub fn counters() -> (WorkerCounters, Vec<Traffic>) {
 pub fn settings(key: Option<u32>) -> Settings {
     let port = |role, mac: Mac, address: [u8; 4]| PortSettings {
         role,
+        vrf: 0,
         mac: mac.0,
         vlan: None,
         mtu: 1500,
@@ -109,6 +110,8 @@ pub fn settings(key: Option<u32>) -> Settings {
             port(Role::Lan, PORT_MAC[1], [10, 100, 254, 1]),
         ],
         tunnels: vec![TunnelSettings {
+            vrf: 0,
+            tunnel_vrf: 0,
             source: NBMA,
             key,
             address: TUNNEL,
@@ -123,6 +126,7 @@ pub fn settings(key: Option<u32>) -> Settings {
             multicast_rate: 100_000,
             protected: false,
         }],
+        vrfs: 1,
         max_peers: MAX_PEERS,
         workers: 1,
         buffers: BUFFERS as u32,
@@ -131,7 +135,7 @@ pub fn settings(key: Option<u32>) -> Settings {
 }
 
 fn updates() -> Vec<Update> {
-    let route = |prefix: Ipv4Addr, len, target| Update::Route { prefix, len, target };
+    let route = |prefix: Ipv4Addr, len, target| Update::Route { vrf: 0, prefix, len, target };
     let link = |id, port| Update::Link { id, port, mac: Some(HOP_MAC.0) };
     let mut updates = vec![
         Update::Begin { generation: 1 },

@@ -9,12 +9,13 @@
 //! | 1-3 | outer IPv4 header and first four octets of the GRE header; length, ToS, id and checksum are 0 |
 //! | 4 | GRE key as on the wire 32, one's complement sum of the IPv4 header 16, IP MTU 16 |
 //! | 5 | TCP MSS clamp 16 (0: none), remote port of UDP encapsulation 16, outbound SA 32 |
-//! | 6-7 | 0 |
+//! | 6 | VRF of the tunnel 8, 0 |
+//! | 7 | 0 |
 
 use crate::seqlock::{Draft, SeqLock};
 use crate::settings::TunnelSettings;
 use crate::zeroed::zeroed;
-use shm::message::{LinkId, Protection, SaId, TunnelId};
+use shm::message::{LinkId, Protection, SaId, TunnelId, VrfId};
 use std::net::Ipv4Addr;
 use wire::ip4::protocol;
 use zerocopy::FromZeros;
@@ -125,6 +126,7 @@ impl Adjacency {
         words[5] = u64::from(settings.adjust_mss.unwrap_or(0))
             | u64::from(udp.unwrap_or(0)) << 16
             | u64::from(sa.unwrap_or(0)) << 32;
+        words[6] = u64::from(settings.vrf);
         Self(words)
     }
 
@@ -136,6 +138,11 @@ impl Adjacency {
     #[inline(always)]
     pub(crate) fn link(&self) -> LinkId {
         (self.0[0] >> 32) as u16
+    }
+    /// VRF of its tunnel.
+    #[inline(always)]
+    pub(crate) fn vrf(&self) -> VrfId {
+        self.0[6] as u8
     }
     /// Tunnel it belongs to.
     #[inline(always)]
@@ -211,6 +218,8 @@ mod tests {
 
     fn tunnel(key: Option<u32>) -> TunnelSettings {
         TunnelSettings {
+            vrf: 0,
+            tunnel_vrf: 0,
             source: Ipv4Addr::new(192, 0, 2, 1),
             key,
             address: Ipv4Addr::new(10, 255, 0, 1),

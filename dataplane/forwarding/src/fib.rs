@@ -1,5 +1,8 @@
-//! Longest prefix match for IPv4: one table of 2^24 entries for the upper three octets, and groups of 256 entries
-//! for those /24s that hold longer prefixes. A look-up is one or two loads.
+//! Longest prefix match for IPv4: for each VRF one table of 2^24 entries for the upper three octets, and groups of 256
+//! entries for those /24s that hold longer prefixes. A look-up is one or two loads.
+//!
+//! An address in a VRF is a [`place`]; the tables stand one behind the other, so that a place is an index into all of
+//! them. A table takes memory, 64 MiB, from its VRF's first route on. The groups are for all VRFs together.
 //!
 //! One writer ([`crate::rib::Rib`]) changes entries in place while workers read. Every single entry is always a
 //! right answer of before or after the change:
@@ -8,27 +11,46 @@
 //!   another use only after every worker has passed a quiescent point since it was unlinked.
 
 use crate::leaf::Leaf;
-use crate::zeroed::zeroed;
+use crate::zeroed::{unbacked, zeroed};
+use shm::message::VrfId;
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 
-/// Entries of the first table.
+/// Entries of a VRF's first table.
 const SLOTS: usize = 1 << 24;
 /// Entries of a group.
 const GROUP: usize = 256;
 
-/// The table that workers read.
+/// An address (host order) in a VRF.
+#[inline(always)]
+pub(crate) fn place(vrf: VrfId, address: u32) -> u64 {
+    u64::from(vrf) << 32 | u64::from(address)
+}
+
+/// The tables that workers read.
 #[derive(Debug)]
 pub(crate) struct Fib {
-    slots: Box<[AtomicU32; SLOTS]>,
+    slots: Box<[AtomicU32]>,
     groups: Box<[AtomicU32]>,
 }
 
 impl Fib {
-    /// An empty table with room for `groups` groups, or `None` without memory for it.
-    pub(crate) fn new(groups: usize) -> Option<Self> {
-        let slots = zeroed(SLOTS)?.try_into().ok()?;
+    /// Empty tables for `vrfs` VRFs, with room for `groups` groups, or `None` without memory for it.
+    pub(crate) fn new(vrfs: usize, groups: usize) -> Option<Self> {
+        let slots = unbacked(vrfs.checked_mul(SLOTS)?)?;
         let groups = zeroed(groups.checked_mul(GROUP)?)?;
         Some(Self { slots, groups })
+    }
+
+    /// Writer: puts memory behind a VRF's table. `false`: there is no such VRF.
+    pub(crate) fn back(&self, vrf: VrfId) -> bool {
+        let first = usize::from(vrf) * SLOTS;
+        let table = self.slots.get(first..first + SLOTS);
+        table.map(shm::pages::populate).is_some()
+    }
+
+    /// How many VRFs there are.
+    pub(crate) fn vrf_count(&self) -> usize {
+        self.slots.len() / SLOTS
     }
 
     /// How many groups there are.
@@ -36,23 +58,23 @@ impl Fib {
         self.groups.len() / GROUP
     }
 
-    /// The best route to `address` (host order).
+    /// The best route to a place.
     #[inline(always)]
-    pub(crate) fn lookup(&self, address: u32) -> Leaf {
-        self.second(self.first(address), address)
+    pub(crate) fn lookup(&self, place: u64) -> Leaf {
+        self.second(self.first(place), place)
     }
 
     /// First half of a look-up, for callers that put other work before [`Fib::second`].
     #[inline(always)]
-    pub(crate) fn first(&self, address: u32) -> Leaf {
-        Leaf::from_raw(self.slots[(address >> 8) as usize].load(Acquire))
+    pub(crate) fn first(&self, place: u64) -> Leaf {
+        self.slot(place).map_or(Leaf::NONE, |slot| Leaf::from_raw(slot.load(Acquire)))
     }
 
     /// Second half of a look-up.
     #[inline(always)]
-    pub(crate) fn second(&self, first: Leaf, address: u32) -> Leaf {
+    pub(crate) fn second(&self, first: Leaf, place: u64) -> Leaf {
         let Some(group) = first.group() else { return first };
-        match self.groups.get(position(group, address)) {
+        match self.groups.get(position(group, place)) {
             Some(entry) => Leaf::from_raw(entry.load(Acquire)),
             None => Leaf::NONE,
         }
@@ -60,29 +82,29 @@ impl Fib {
 
     /// Starts loading what [`Fib::first`] will read.
     #[inline(always)]
-    pub(crate) fn prefetch_first(&self, address: u32) {
-        shm::cpu::prefetch_index(self.slots.as_slice(), (address >> 8) as usize);
+    pub(crate) fn prefetch_first(&self, place: u64) {
+        shm::cpu::prefetch_index(&self.slots, (place >> 8) as usize);
     }
 
     /// Starts loading what [`Fib::second`] will read.
     #[inline(always)]
-    pub(crate) fn prefetch_second(&self, first: Leaf, address: u32) {
+    pub(crate) fn prefetch_second(&self, first: Leaf, place: u64) {
         if let Some(group) = first.group() {
-            shm::cpu::prefetch_index(&self.groups, position(group, address));
+            shm::cpu::prefetch_index(&self.groups, position(group, place));
         }
     }
 
-    /// Writer: overwrites the entries of the addresses from `start` up to, not including, `end`. Where only a part
+    /// Writer: overwrites the entries of the places from `start` up to, not including, `end`. Where only a part
     /// of a /24 is meant, the /24 must have its group already.
     pub(crate) fn fill(&self, start: u64, end: u64, leaf: Leaf) {
         let mut at = start;
         while at < end {
-            let slot = &self.slots[(at >> 8) as usize & (SLOTS - 1)];
+            let Some(slot) = self.slot(at) else { return };
             let stop = end.min((at | 0xff) + 1);
             match Leaf::from_raw(slot.load(Acquire)).group() {
                 None => slot.store(leaf.raw(), Release),
                 Some(group) => {
-                    let first = position(group, at as u32);
+                    let first = position(group, at);
                     for entry in self.groups.iter().skip(first).take((stop - at) as usize) {
                         entry.store(leaf.raw(), Release);
                     }
@@ -92,9 +114,9 @@ impl Fib {
         }
     }
 
-    /// Writer: gives the /24 of `address` the group, which nobody reads, with the /24's present answer in all entries.
-    pub(crate) fn expand(&self, address: u32, group: u32) {
-        let slot = &self.slots[(address >> 8) as usize];
+    /// Writer: gives the /24 of a place the group, which nobody reads, with the /24's present answer in all entries.
+    pub(crate) fn expand(&self, place: u64, group: u32) {
+        let Some(slot) = self.slot(place) else { return };
         let leaf = slot.load(Acquire);
         for entry in self.groups.iter().skip(group as usize * GROUP).take(GROUP) {
             entry.store(leaf, Release);
@@ -102,14 +124,21 @@ impl Fib {
         slot.store(Leaf::new(crate::leaf::Kind::Group, group).raw(), Release);
     }
 
-    /// Writer: takes the group of the /24 of `address` away; all of its entries must be the same.
-    pub(crate) fn collapse(&self, address: u32) {
-        let leaf = self.lookup(address);
-        self.slots[(address >> 8) as usize].store(leaf.raw(), Release);
+    /// Writer: takes the group of the /24 of a place away; all of its entries must be the same.
+    pub(crate) fn collapse(&self, place: u64) {
+        let leaf = self.lookup(place);
+        if let Some(slot) = self.slot(place) {
+            slot.store(leaf.raw(), Release);
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&self, place: u64) -> Option<&AtomicU32> {
+        self.slots.get((place >> 8) as usize)
     }
 }
 
 #[inline(always)]
-fn position(group: u32, address: u32) -> usize {
-    (group as usize * GROUP) | (address & 0xff) as usize
+fn position(group: u32, place: u64) -> usize {
+    (group as usize * GROUP) | (place & 0xff) as usize
 }

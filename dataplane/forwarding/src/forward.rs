@@ -1,7 +1,7 @@
 //! From one interface to another: what every transit packet goes through once the FIB has answered.
 //!
 //! In: an inner packet and its leaf. Out: to a spoke or a next hop. Leaves otherwise: an ICMP error to its source.
-//! Drops: `no_adjacency`, `no_neighbour`, `ecn_invalid`, `ttl_exceeded`, `frag_needed`, `frag_too_many`, `no_buffer`. Order: ECN
+//! Drops: `no_adjacency`, `no_neighbour`, `other_vrf`, `ecn_invalid`, `ttl_exceeded`, `frag_needed`, `frag_too_many`, `no_buffer`. Order: ECN
 //! (RFC 6040 4.2), TTL (RFC 1812 5.3.1), also where there is no next hop, MTU (RFC 1191 4, RFC 4459 3.3), redirect, MSS, out.
 
 use crate::adjacency::Adjacency;
@@ -13,6 +13,7 @@ use crate::sink::Sink;
 use crate::turn::Turn;
 use crate::{ecn, mss};
 use shm::drops::DropReason;
+use shm::message::GLOBAL;
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 use wire::buffer::{BufferPool, PacketBuffer};
@@ -35,6 +36,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         let Some(to) = self.tables.adjacencies.read(meta.leaf.index()) else {
             return self.no_spoke(meta, buffer);
         };
+        if to.vrf() != meta.vrf {
+            return self.count_drop(DropReason::OtherVrf);
+        }
         bare(meta, &mut buffer);
         match self.hop(meta, &mut buffer, to.mtu()) {
             Hop::On(tos) => {
@@ -56,7 +60,11 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         let Some(link) = self.link(meta.leaf.index() as u16) else {
             return self.no_neighbour(meta, buffer);
         };
-        let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
+        let port = self.tables.interfaces.ports.get(usize::from(link.port()));
+        let (mtu, vrf) = port.map_or((0, GLOBAL), |port| (port.mtu, port.vrf));
+        if vrf != meta.vrf {
+            return self.count_drop(DropReason::OtherVrf);
+        }
         bare(meta, &mut buffer);
         match self.hop(meta, &mut buffer, mtu) {
             Hop::On(_) => {
@@ -223,6 +231,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if icmp_error::build(&mut packet, problem, Ipv4Addr::from_bits(from)).is_ok() {
             self.counters.icmp_sent.add(1);
             self.state.own.push(packet);
+            // As many as there are packets, and so there is room.
+            let _ = self.state.own_vrfs.try_push(meta.vrf);
         }
     }
 }

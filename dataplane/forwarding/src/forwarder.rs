@@ -54,16 +54,17 @@ impl<'s, P: BufferPool> Forwarder<'s, P> {
         !self.state.replicator.is_idle()
     }
 
-    /// Whether a frame that the kernel sends out of a port is its copy of multicast that workers forward themselves: then
+    /// Whether a frame that the kernel sends out of `port` is its copy of multicast that workers forward themselves: then
     /// it is counted as dropped, and must not leave.
-    pub fn is_echo(&self, frame: &[u8]) -> bool {
+    pub fn is_echo(&self, port: PortId, frame: &[u8]) -> bool {
         // Unicast is not looked into.
         if frame.first().is_none_or(|first| first & 1 == 0) {
             return false;
         }
         let Ok(header) = eth::parse(frame) else { return false };
         let packet = frame.get(header.header_len..).unwrap_or_default();
-        let echo = header.ethertype == eth::TYPE_IPV4 && multicast::is_echo(&self.reader.tables, packet);
+        let echo =
+            header.ethertype == eth::TYPE_IPV4 && multicast::is_echo(&self.reader.tables, port, packet);
         if echo {
             self.counters.drop(DropReason::MulticastEcho);
         }

@@ -5,6 +5,7 @@
 //! told): `gre_key_mismatch`, `gre_unprotected`, `sa_selector_mismatch`. RFC 2784 2.3, RFC 2890 2. A checksum that is present is verified, a sequence number is accepted
 //! and ignored, no ICMP error ever goes out to the underlay.
 
+use crate::fib::place;
 use crate::inner_input::inner_input;
 use crate::interfaces::Interfaces;
 use crate::meta::{Meta, Verdict};
@@ -23,7 +24,7 @@ pub(crate) fn gre_input<const OPENED: bool>(
         Ok(packet) => packet,
         Err(error) => return meta.drop(reason(error)),
     };
-    let Some(tunnel) = interfaces.tunnel(meta.local, packet.key, OPENED) else {
+    let Some(tunnel) = interfaces.tunnel(place(meta.vrf, meta.local), packet.key, OPENED) else {
         return no_tunnel::<OPENED>(interfaces, packet.key, meta);
     };
     meta.tunnel = tunnel;
@@ -38,7 +39,7 @@ pub(crate) fn gre_input<const OPENED: bool>(
 /// To no tunnel: with another key, or in the clear to one with protection, or out of an SA to one without.
 #[cold]
 fn no_tunnel<const OPENED: bool>(interfaces: &Interfaces, key: Option<u32>, meta: Meta) -> Meta {
-    match interfaces.tunnel(meta.local, key, !OPENED) {
+    match interfaces.tunnel(place(meta.vrf, meta.local), key, !OPENED) {
         Some(_) if OPENED => meta.is(Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source))),
         Some(_) => meta.is(Verdict::Refuse(DropReason::GreUnprotected, key)),
         None => meta.is(Verdict::Refuse(DropReason::GreKeyMismatch, key)),

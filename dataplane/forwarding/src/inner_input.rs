@@ -4,6 +4,7 @@
 //! [`crate::multicast`]. Drops: `inner_malformed`, `inner_martian`,
 //! `tunnel_recursion`. RFC 1812 5.2.2, 5.3.7.
 
+use crate::fib::place;
 use crate::interfaces::Interfaces;
 use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
 use shm::drops::DropReason;
@@ -34,7 +35,10 @@ pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], mut meta: Meta) 
     meta.source = packet.source().to_bits();
     meta.destination = packet.destination().to_bits();
     let tunnel = interfaces.tunnels.get(usize::from(meta.tunnel));
-    let (own, broadcast) = tunnel.map_or((0, 0), |tunnel| (tunnel.address, tunnel.broadcast));
+    // What came by no tunnel has its VRF already.
+    let (own, broadcast, vrf) =
+        tunnel.map_or((0, 0, meta.vrf), |tunnel| (tunnel.address, tunnel.broadcast, tunnel.vrf));
+    meta.vrf = vrf;
     let kernel = meta.from == From::Hub;
     if is_nobody(meta.source) || ((meta.source == own || meta.source == broadcast) && !kernel) {
         return meta.drop(DropReason::InnerMartian);
@@ -63,14 +67,14 @@ fn to_many(meta: Meta, broadcast: u32) -> Meta {
 }
 
 /// A tunnel within a tunnel is fine, but not one that ends at the tunnel's own source: it would be decapsulated without
-/// end.
+/// end. In a VRF that is not its transport's the address is somebody else's.
 #[cold]
 fn nested(interfaces: &Interfaces, meta: Meta) -> Meta {
-    if interfaces.is_tunnel_source(meta.destination) {
+    if interfaces.is_tunnel_source(meta.place()) {
         return meta.drop(DropReason::TunnelRecursion);
     }
     // Nor may anybody send through the hub what looks like a tunnel packet of the hub's.
-    if interfaces.is_tunnel_source(meta.source) {
+    if interfaces.is_tunnel_source(place(meta.vrf, meta.source)) {
         return meta.drop(DropReason::InnerMartian);
     }
     meta

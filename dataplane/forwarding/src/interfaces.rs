@@ -1,9 +1,10 @@
 //! Ports and tunnels in the form that packets are compared with.
 
+use crate::fib::place;
 use crate::recent::hash;
 use crate::settings::{PortSettings, Role, Settings};
 use shm::counters::MAX_TUNNELS;
-use shm::message::TunnelId;
+use shm::message::{TunnelId, VrfId};
 
 /// The 48 low bits of a word hold a MAC address.
 pub(crate) const MAC_BITS: u64 = 0xffff_ffff_ffff;
@@ -12,6 +13,7 @@ pub(crate) const MAC_BITS: u64 = 0xffff_ffff_ffff;
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) role: Role,
+    pub(crate) vrf: VrfId,
     /// Own MAC address, first octet in the lowest bits.
     pub(crate) mac: u64,
     /// VLAN on the wire.
@@ -31,10 +33,12 @@ pub(crate) struct Port {
 /// A tunnel.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
-    /// Outer source address, host order.
-    pub(crate) source: u32,
+    /// Outer source address in its VRF.
+    source: u64,
     /// Key and protection as [`key_code`] has them.
     key: u64,
+    /// VRF of what it carries.
+    pub(crate) vrf: VrfId,
     /// Own address, host order.
     pub(crate) address: u32,
     /// Broadcast address of the overlay subnet, host order; 0 when it has none.
@@ -58,8 +62,8 @@ pub(crate) struct Interfaces {
     pub(crate) seed: u64,
     /// One bit for each tunnel whose packets travel in ESP.
     protected: u64,
-    /// Source addresses of those tunnels, host order.
-    protected_sources: Vec<u32>,
+    /// Source addresses of those tunnels in their VRFs.
+    protected_sources: Vec<u64>,
 }
 
 const _: () = assert!(MAX_TUNNELS <= u64::BITS as usize);
@@ -81,10 +85,12 @@ impl Interfaces {
         let ports = settings.ports.iter().map(|port| Port::new(port, settings)).collect();
         let tunnels = settings.tunnels.iter().map(|tunnel| {
             let network = settings.tunnels.iter().enumerate();
-            let same = network.filter(|(_, other)| other.network_id == tunnel.network_id);
+            let same =
+                network.filter(|(_, other)| (other.vrf, other.network_id) == (tunnel.vrf, tunnel.network_id));
             Tunnel {
-                source: tunnel.source.to_bits(),
+                source: place(tunnel.tunnel_vrf, tunnel.source.to_bits()),
                 key: key_code(tunnel.key, tunnel.protected),
+                vrf: tunnel.vrf,
                 address: tunnel.address.to_bits(),
                 broadcast: broadcast(tunnel.address.to_bits(), tunnel.len),
                 redirects: if tunnel.redirect {
@@ -97,11 +103,11 @@ impl Interfaces {
                 unreachables: tunnel.unreachables,
             }
         });
-        let mut protected_sources: Vec<u32> = settings
+        let mut protected_sources: Vec<u64> = settings
             .tunnels
             .iter()
             .filter(|tunnel| tunnel.protected)
-            .map(|tunnel| tunnel.source.to_bits())
+            .map(|tunnel| place(tunnel.tunnel_vrf, tunnel.source.to_bits()))
             .collect();
         protected_sources.sort_unstable();
         protected_sources.dedup();
@@ -116,10 +122,10 @@ impl Interfaces {
         Self { ports, tunnels: tunnels.collect(), seed, protected, protected_sources }
     }
 
-    /// The tunnel that a GRE packet to `local` with that key belongs to, if it came out of ESP or did not as the tunnel
-    /// demands.
+    /// The tunnel that a GRE packet to `local`, an address in its VRF, with that key belongs to, if it came out of ESP or
+    /// did not as the tunnel demands.
     #[inline(always)]
-    pub(crate) fn tunnel(&self, local: u32, key: Option<u32>, opened: bool) -> Option<TunnelId> {
+    pub(crate) fn tunnel(&self, local: u64, key: Option<u32>, opened: bool) -> Option<TunnelId> {
         let key = key_code(key, opened);
         let found = self.tunnels.iter().position(|tunnel| tunnel.source == local && tunnel.key == key);
         found.map(|index| index as TunnelId)
@@ -131,15 +137,25 @@ impl Interfaces {
         self.protected >> (tunnel & 63) & 1 != 0
     }
 
-    /// Whether a tunnel with this source address has its packets in ESP.
+    /// Whether a tunnel with this source, an address in its VRF, has its packets in ESP.
     #[inline(always)]
-    pub(crate) fn is_protected_source(&self, address: u32) -> bool {
-        self.protected_sources.contains(&address)
+    pub(crate) fn is_protected_source(&self, source: u64) -> bool {
+        self.protected_sources.contains(&source)
     }
 
-    /// Whether any tunnel has this source address.
-    pub(crate) fn is_tunnel_source(&self, address: u32) -> bool {
-        self.tunnels.iter().any(|tunnel| tunnel.source == address)
+    /// Whether a tunnel with this source address, in any VRF, has its packets in ESP.
+    pub(crate) fn is_protected_anywhere(&self, address: u32) -> bool {
+        self.protected_sources.iter().any(|source| *source as u32 == address)
+    }
+
+    /// Whether any tunnel has this source, an address in its VRF.
+    pub(crate) fn is_tunnel_source(&self, source: u64) -> bool {
+        self.tunnels.iter().any(|tunnel| tunnel.source == source)
+    }
+
+    /// Whether a tunnel has this source address in any VRF.
+    pub(crate) fn is_source_anywhere(&self, address: u32) -> bool {
+        self.tunnels.iter().any(|tunnel| tunnel.source as u32 == address)
     }
 }
 
@@ -147,13 +163,16 @@ impl Port {
     fn new(port: &PortSettings, settings: &Settings) -> Self {
         let mut mac = [0; 8];
         mac[..6].copy_from_slice(&port.mac);
-        let owns_source = port
-            .addresses
-            .iter()
-            .any(|own| settings.tunnels.iter().any(|tunnel| tunnel.source == own.address));
+        let owns_source = port.addresses.iter().any(|own| {
+            settings
+                .tunnels
+                .iter()
+                .any(|tunnel| (tunnel.tunnel_vrf, tunnel.source) == (port.vrf, own.address))
+        });
         let broadcasts = port.addresses.iter().map(|own| broadcast(own.address.to_bits(), own.len));
         Self {
             role: port.role,
+            vrf: port.vrf,
             mac: u64::from_le_bytes(mac),
             vlan: port.vlan,
             mtu: port.mtu,

@@ -7,6 +7,7 @@
 
 use crate::esp_input::{esp_packet, udp_input};
 use crate::eth_input::{Frame, eth_input};
+use crate::fib::place;
 use crate::gre_input::gre_input;
 use crate::inner_input::{inner_input, is_group, is_nobody};
 use crate::interfaces::Port;
@@ -50,11 +51,13 @@ pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usiz
     meta.nbma = packet.source().to_bits();
     meta.station = meta.nbma;
     meta.local = packet.destination().to_bits();
+    meta.vrf = port.vrf;
+    let local = place(port.vrf, meta.local);
     if packet.protocol() != protocol::GRE
         || packet.is_fragment()
-        || !tables.interfaces.is_tunnel_source(meta.local)
+        || !tables.interfaces.is_tunnel_source(local)
     {
-        if tables.interfaces.is_protected_source(meta.local) && !packet.is_fragment() {
+        if tables.interfaces.is_protected_source(local) && !packet.is_fragment() {
             return protected_input(tables, port, &packet, at, meta);
         }
         return other_input(tables, port, &packet, at, meta);
@@ -90,7 +93,7 @@ fn other_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize
     if (is_nobody(meta.nbma) && meta.nbma != 0) || port.addresses.contains(&meta.nbma) {
         return meta.drop(DropReason::IpMartian);
     }
-    if packet.is_fragment() && is_ours(tables, packet.protocol(), meta.local) {
+    if packet.is_fragment() && is_ours(tables, packet.protocol(), place(port.vrf, meta.local)) {
         (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
         return meta.is(Verdict::Fragment);
     }
@@ -103,7 +106,7 @@ fn other_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize
 
 /// Whether datagrams of this protocol to `local` are looked into here, and so must be whole. UDP to any port: only the
 /// first fragment tells which.
-fn is_ours(tables: &Tables, protocol: u8, local: u32) -> bool {
+fn is_ours(tables: &Tables, protocol: u8, local: u64) -> bool {
     match protocol {
         protocol::GRE => tables.interfaces.is_tunnel_source(local),
         protocol::ESP | protocol::UDP => tables.interfaces.is_protected_source(local),
@@ -115,8 +118,8 @@ fn is_ours(tables: &Tables, protocol: u8, local: u32) -> bool {
 fn is_local(tables: &Tables, port: &Port, address: u32) -> bool {
     port.addresses.contains(&address)
         || port.broadcasts.contains(&address)
-        || tables.interfaces.is_tunnel_source(address)
-        || matches!(tables.fib.lookup(address).kind(), Kind::Port)
+        || tables.interfaces.is_tunnel_source(place(port.vrf, address))
+        || matches!(tables.fib.lookup(place(port.vrf, address)).kind(), Kind::Port)
 }
 
 /// Plain IP of the data centre.
@@ -124,12 +127,12 @@ fn is_local(tables: &Tables, port: &Port, address: u32) -> bool {
 fn lan_input(tables: &Tables, port: &Port, data: &[u8], at: usize) -> Meta {
     if port.terminates
         && let Some(header) = ip4::Header::of(data)
-        && is_ours(tables, header.protocol(), header.destination().to_bits())
+        && is_ours(tables, header.protocol(), place(port.vrf, header.destination().to_bits()))
         && port.addresses.contains(&header.destination().to_bits())
     {
         return datagram_input(tables, port, data, at);
     }
-    let mut meta = Meta::new(From::Lan, NO_TUNNEL);
+    let mut meta = Meta::new(From::Lan, NO_TUNNEL).in_vrf(port.vrf);
     meta.at = at as u16;
     meta = inner_input(&tables.interfaces, data, meta);
     if port.addresses.contains(&meta.source) {
@@ -170,7 +173,7 @@ fn not_routable(port: &Port, frame: &Frame, data: &[u8], meta: Meta) -> Meta {
 
 /// Multicast of the data centre. IGMP of a host without an address comes from 0.0.0.0 (RFC 3376 4.2.13).
 fn group_input(port: &Port, packet: &ip4::Packet<'_>, at: usize) -> Meta {
-    let mut meta = Meta::new(From::Lan, NO_TUNNEL);
+    let mut meta = Meta::new(From::Lan, NO_TUNNEL).in_vrf(port.vrf);
     // An outer packet is at most 65,535 octets long.
     (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
     (meta.source, meta.destination) = (packet.source().to_bits(), packet.destination().to_bits());

@@ -1,8 +1,9 @@
 //! What the passes of one burst know of a packet: see [`crate::path`].
 
+use crate::fib::place;
 use crate::leaf::Leaf;
 use shm::drops::DropReason;
-use shm::message::{PeerId, TunnelId};
+use shm::message::{GLOBAL, PeerId, TunnelId, VrfId};
 
 /// Where a packet came from. It decides whose rules hold for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub(crate) struct Meta {
     pub(crate) outer_tos: u8,
     /// Tunnel it came by, or [`NO_TUNNEL`].
     pub(crate) tunnel: TunnelId,
+    /// VRF whose table decides: of the tunnel, or of the LAN port, it came by; until that is known, of the port.
+    pub(crate) vrf: VrfId,
     /// Octets in front of the inner packet.
     pub(crate) at: u16,
     /// Octets of the inner packet.
@@ -93,6 +96,7 @@ impl Meta {
             from,
             outer_tos: 0,
             tunnel,
+            vrf: GLOBAL,
             at: 0,
             len: 0,
             nbma: 0,
@@ -103,6 +107,17 @@ impl Meta {
             peer: NO_PEER,
             leaf: Leaf::NONE,
         }
+    }
+    /// In a VRF.
+    #[inline(always)]
+    pub(crate) const fn in_vrf(mut self, vrf: VrfId) -> Self {
+        self.vrf = vrf;
+        self
+    }
+    /// Where it goes, as the FIB has it.
+    #[inline(always)]
+    pub(crate) fn place(&self) -> u64 {
+        place(self.vrf, self.destination)
     }
     /// Discards it.
     #[inline(always)]

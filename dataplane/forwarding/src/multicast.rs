@@ -12,6 +12,7 @@
 //! hub's: it is dropped, since the spokes have had theirs.
 
 use crate::ecn;
+use crate::fib::place;
 use crate::forward::bare;
 use crate::fragment::{self, Fragments};
 use crate::groups::Group;
@@ -23,7 +24,9 @@ use crate::sink::Sink;
 use crate::tables::Tables;
 use crate::turn::Turn;
 use shm::drops::DropReason;
-use shm::message::{Event, GroupId, Incoming, MAX_PAYLOAD, PortId, TunnelId, is_routable_group};
+use shm::message::{
+    Event, GLOBAL, GroupId, Incoming, MAX_PAYLOAD, PortId, TunnelId, VrfId, is_routable_group,
+};
 use std::net::Ipv4Addr;
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::ip4::{Header, protocol};
@@ -43,23 +46,29 @@ fn group_mac(group: u32) -> [u8; 6] {
     [0x01, 0x00, 0x5e, b & 0x7f, c, d]
 }
 
-/// Whether the address is the hub's own.
-fn is_own(tables: &Tables, address: u32) -> bool {
+/// Whether the address is the hub's own in a VRF.
+fn is_own(tables: &Tables, vrf: VrfId, address: u32) -> bool {
     let interfaces = &tables.interfaces;
-    interfaces.tunnels.iter().any(|tunnel| tunnel.address == address)
-        || interfaces.ports.iter().any(|port| port.addresses.contains(&address))
-        || matches!(tables.fib.lookup(address).kind(), Kind::Tunnel | Kind::Port)
+    interfaces.tunnels.iter().any(|tunnel| (tunnel.vrf, tunnel.address) == (vrf, address))
+        || interfaces.ports.iter().any(|port| port.vrf == vrf && port.addresses.contains(&address))
+        || matches!(tables.fib.lookup(place(vrf, address)).kind(), Kind::Tunnel | Kind::Port)
+}
+
+/// The multicast route of a packet in a VRF. Only the global one has any.
+fn route_of(tables: &Tables, vrf: VrfId, source: u32, group: u32) -> Option<(GroupId, Group)> {
+    if vrf == GLOBAL { tables.groups.find(source, group) } else { None }
 }
 
 /// Whether the kernel's packet out of a port's twin is its copy of what workers forward themselves.
-pub(crate) fn is_echo(tables: &Tables, packet: &[u8]) -> bool {
+pub(crate) fn is_echo(tables: &Tables, port: PortId, packet: &[u8]) -> bool {
     let Some(header) = Header::of(packet) else { return false };
     if !is_routable_group(header.destination()) || is_membership(header.protocol()) {
         return false;
     }
     let source = header.source().to_bits();
-    let route = tables.groups.find(source, header.destination().to_bits());
-    route.is_some_and(|(_, route)| route.incoming() != Incoming::Kernel) && !is_own(tables, source)
+    let vrf = tables.interfaces.ports.get(usize::from(port)).map_or(GLOBAL, |port| port.vrf);
+    let route = route_of(tables, vrf, source, header.destination().to_bits());
+    route.is_some_and(|(_, route)| route.incoming() != Incoming::Kernel) && !is_own(tables, vrf, source)
 }
 
 impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
@@ -73,7 +82,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.membership_event(meta, &buffer);
         }
         let route = match is_routable_group(group) && !membership {
-            true => self.tables.groups.find(meta.source, meta.destination),
+            true => route_of(self.tables, meta.vrf, meta.source, meta.destination),
             false => None,
         };
         match route {
@@ -96,8 +105,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         bare(meta, &mut buffer);
         let mut receivers = Receivers::All;
         if is_routable_group(Ipv4Addr::from_bits(meta.destination)) {
-            let own = is_own(self.tables, meta.source);
-            match self.tables.groups.find(meta.source, meta.destination) {
+            let own = is_own(self.tables, meta.vrf, meta.source);
+            match route_of(self.tables, meta.vrf, meta.source, meta.destination) {
                 Some((id, route)) if own || route.incoming() == Incoming::Kernel => {
                     self.count_group(id, &buffer);
                     receivers = Receivers::Joined(id, route.key());

@@ -34,7 +34,7 @@ use crate::turn::{Origin, Turn};
 use arrayvec::ArrayVec;
 use shm::cpu;
 use shm::drops::DropReason;
-use shm::message::TunnelId;
+use shm::message::{GLOBAL, TunnelId, VrfId};
 use wire::buffer::{BufferPool, PacketBuffer};
 
 /// Place of the time that opening takes among the stages.
@@ -98,7 +98,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
 
     /// IP packets that the kernel sent into a TUN twin.
     pub(crate) fn twin_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
-        self.hub_burst(tunnel, burst);
+        self.hub_burst(tunnel, &[], burst);
         self.follow_up();
         self.seal();
     }
@@ -111,7 +111,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
         if !self.state.own.is_empty() {
             let mut own = self.state.own.take();
-            self.hub_burst(NO_TUNNEL, &mut own);
+            let vrfs = std::mem::take(&mut self.state.own_vrfs);
+            self.hub_burst(NO_TUNNEL, &vrfs, &mut own);
         }
     }
 
@@ -138,11 +139,12 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         self.finish::<false>(&mut metas, burst);
     }
 
-    fn hub_burst(&mut self, tunnel: TunnelId, burst: &mut Burst<P::Buffer>) {
+    /// `vrfs` are those of packets that come by no tunnel.
+    fn hub_burst(&mut self, tunnel: TunnelId, vrfs: &[VrfId], burst: &mut Burst<P::Buffer>) {
         let mut metas = Metas::new();
-        for buffer in burst.iter() {
+        for (index, buffer) in burst.iter().enumerate() {
             let data = buffer.data();
-            let mut meta = Meta::new(From::Hub, tunnel);
+            let mut meta = Meta::new(From::Hub, tunnel).in_vrf(vrfs.get(index).copied().unwrap_or(GLOBAL));
             // An IPv6-enabled kernel sends router solicitations into every TUN.
             meta = match data.first() {
                 Some(first) if first >> 4 == 6 => meta.drop(DropReason::Ipv6),
@@ -158,7 +160,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     #[inline(always)]
     pub(crate) fn ask(&self, meta: &Meta) {
         match meta.verdict {
-            Verdict::Forward => self.tables.fib.prefetch_first(meta.destination),
+            Verdict::Forward => self.tables.fib.prefetch_first(meta.place()),
             Verdict::Esp(_) => return self.sas.prefetch_inbound(meta.source),
             _ => {}
         }
@@ -263,8 +265,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             meta.peer = peer;
             cpu::prefetch_index(self.peers, peer as usize);
         }
-        meta.leaf = self.tables.fib.first(meta.destination);
-        self.tables.fib.prefetch_second(meta.leaf, meta.destination);
+        meta.leaf = self.tables.fib.first(meta.place());
+        self.tables.fib.prefetch_second(meta.leaf, meta.place());
     }
 
     /// Where to? And what came from a known spoke counts as received, wherever it goes. `true`: the flow decides.
@@ -273,7 +275,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if meta.peer != NO_PEER {
             self.count_rx(meta.tunnel, meta.peer, meta.len);
         }
-        meta.leaf = self.tables.fib.second(meta.leaf, meta.destination);
+        meta.leaf = self.tables.fib.second(meta.leaf, meta.place());
         if meta.leaf.is_peer() {
             self.ask_receiver(meta.leaf);
         } else if meta.leaf.is_paths() {

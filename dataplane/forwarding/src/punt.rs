@@ -212,6 +212,6 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     }
 
     fn is_own(&self, address: u32) -> bool {
-        self.tables.interfaces.is_tunnel_source(address)
+        self.tables.interfaces.is_source_anywhere(address)
     }
 }

@@ -5,6 +5,7 @@
 //! errors, link-local addresses, or a source that is not routed to the sender (who forges sources must not make us
 //! send to others). One per ingress peer and pair of /24s in the tunnel's `redirect_timeout`, and a bound for all.
 
+use crate::fib::place;
 use crate::leaf::{Kind, Leaf};
 use crate::meta::{From, Meta};
 use crate::now::Now;
@@ -43,9 +44,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         }
     }
 
-    /// Whether packets to the address go, or may go, to that peer.
-    fn leads_to(&self, address: u32, peer: PeerId) -> bool {
-        let (leaf, peer) = (self.tables.fib.lookup(address), Leaf::new(Kind::Peer, peer));
+    /// Whether packets to the place go, or may go, to that peer.
+    fn leads_to(&self, place: u64, peer: PeerId) -> bool {
+        let (leaf, peer) = (self.tables.fib.lookup(place), Leaf::new(Kind::Peer, peer));
         leaf == peer || (leaf.is_paths() && self.tables.paths.contains(leaf.index(), peer))
     }
 
@@ -61,7 +62,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return false;
         }
         // A pair that fails here rests as well, or a forger would cost a look-up for each of its packets.
-        if !self.leads_to(meta.source, meta.peer) {
+        if !self.leads_to(place(meta.vrf, meta.source), meta.peer) {
             return true;
         }
         self.state.redirect_bucket.take(REDIRECT_RATE, self.now);

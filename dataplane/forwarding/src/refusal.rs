@@ -18,6 +18,9 @@ pub enum Refusal {
     /// Peer, link, port or tunnel beyond its bound.
     #[error("index beyond its bound")]
     Index,
+    /// An interface of another VRF than the route's.
+    #[error("interface of another VRF")]
+    Vrf,
     /// An NBMA or MAC address that no peer can have.
     #[error("address that no neighbour can have")]
     Address,

@@ -4,6 +4,7 @@ use crate::epoch::Epochs;
 use crate::fib::Fib;
 use crate::leaf::Leaf;
 use crate::refusal::{ApplyError, Refusal};
+use shm::message::{MAX_VRFS, VrfId};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Included};
 
@@ -14,11 +15,13 @@ struct Route {
     generation: u64,
 }
 
-/// All routes by network address (host order) and length: an order in which a prefix stands before the longer ones
-/// within it.
+/// All routes of all VRFs by the [`place`](crate::fib::place) of their network address and length: an order in which a
+/// prefix stands before the longer ones within it.
 #[derive(Debug)]
 pub(crate) struct Rib {
-    routes: BTreeMap<(u32, u8), Route>,
+    routes: BTreeMap<(u64, u8), Route>,
+    /// VRFs whose table has memory, one bit each.
+    backed: u64,
     /// Most routes.
     limit: usize,
     /// Groups of the FIB that nobody uses.
@@ -29,11 +32,17 @@ pub(crate) struct Rib {
     members: Vec<u16>,
 }
 
-/// First and last address of a prefix, as a half-open range.
-fn range(prefix: u32, len: u8) -> (u64, u64) {
-    let start = u64::from(prefix);
+/// First and last place of a prefix, as a half-open range.
+fn range(start: u64, len: u8) -> (u64, u64) {
     (start, start + (1 << (32 - len)))
 }
+
+/// The place of the network address for a length, in the same VRF.
+fn within(place: u64, len: u8) -> u64 {
+    place >> 32 << 32 | u64::from(network(place as u32, len))
+}
+
+const _: () = assert!(MAX_VRFS <= u64::BITS as usize);
 
 /// The network address of `address` for a length.
 pub(crate) fn network(address: u32, len: u8) -> u32 {
@@ -48,7 +57,14 @@ impl Rib {
     pub(crate) fn new(fib: &Fib, limit: usize) -> Self {
         let groups = fib.group_count();
         let free = (0..groups as u32).rev().collect();
-        Self { routes: BTreeMap::new(), limit, free, retired: VecDeque::new(), members: vec![0; groups] }
+        Self {
+            routes: BTreeMap::new(),
+            backed: 0,
+            limit,
+            free,
+            retired: VecDeque::new(),
+            members: vec![0; groups],
+        }
     }
 
     /// Number of routes.
@@ -61,11 +77,11 @@ impl Rib {
         self.members.len() - self.free.len()
     }
 
-    /// Adds or changes a route; `prefix` has no host bits and `len` is at most 32.
+    /// Adds or changes a route; the place at its start has no host bits, and `len` is at most 32.
     pub(crate) fn insert(
         &mut self,
         (fib, epochs): (&Fib, &Epochs),
-        prefix: u32,
+        prefix: u64,
         len: u8,
         leaf: Leaf,
         generation: u64,
@@ -75,6 +91,7 @@ impl Rib {
             if self.routes.len() >= self.limit {
                 return Err(Refusal::Full.into());
             }
+            self.back(fib, (prefix >> 32) as VrfId)?;
             if len > 24 {
                 let group = self.group(fib, epochs, prefix)?;
                 if let Some(members) = self.members.get_mut(group as usize) {
@@ -90,7 +107,7 @@ impl Rib {
     }
 
     /// Removes a route; its addresses fall to the next shorter prefix. `false`: there is no such route.
-    pub(crate) fn remove(&mut self, (fib, epochs): (&Fib, &Epochs), prefix: u32, len: u8) -> bool {
+    pub(crate) fn remove(&mut self, (fib, epochs): (&Fib, &Epochs), prefix: u64, len: u8) -> bool {
         if self.routes.remove(&(prefix, len)).is_none() {
             return false;
         }
@@ -120,15 +137,15 @@ impl Rib {
     }
 
     /// What the longest prefix that contains this one and is shorter says.
-    fn covering(&self, prefix: u32, len: u8) -> Leaf {
-        let found = (0..len).rev().find_map(|len| self.routes.get(&(network(prefix, len), len)));
+    fn covering(&self, prefix: u64, len: u8) -> Leaf {
+        let found = (0..len).rev().find_map(|len| self.routes.get(&(within(prefix, len), len)));
         found.map_or(Leaf::NONE, |route| route.leaf)
     }
 
     /// Writes `leaf` to all addresses of the prefix that no longer prefix within it claims.
-    fn paint(&self, fib: &Fib, prefix: u32, len: u8, leaf: Leaf) {
+    fn paint(&self, fib: &Fib, prefix: u64, len: u8, leaf: Leaf) {
         let (mut at, end) = range(prefix, len);
-        let within = (Excluded((prefix, len)), Included(((end - 1) as u32, 32)));
+        let within = (Excluded((prefix, len)), Included((end - 1, 32)));
         for &(inner, inner_len) in self.routes.range(within).map(|(key, _)| key) {
             let (inner_start, inner_end) = range(inner, inner_len);
             // A prefix that starts before `at` lies within one that was stepped over.
@@ -140,9 +157,21 @@ impl Rib {
         fib.fill(at, end, leaf);
     }
 
-    /// The group of the /24 that contains `address`, a new one if it has none.
-    fn group(&mut self, fib: &Fib, epochs: &Epochs, address: u32) -> Result<u32, ApplyError> {
-        if let Some(group) = fib.first(address).group() {
+    /// Puts memory behind a VRF's table, once.
+    fn back(&mut self, fib: &Fib, vrf: VrfId) -> Result<(), ApplyError> {
+        let bit = 1_u64.checked_shl(vrf.into()).ok_or(Refusal::Index)?;
+        if self.backed & bit == 0 {
+            if !fib.back(vrf) {
+                return Err(Refusal::Index.into());
+            }
+            self.backed |= bit;
+        }
+        Ok(())
+    }
+
+    /// The group of the /24 that contains a place, a new one if it has none.
+    fn group(&mut self, fib: &Fib, epochs: &Epochs, place: u64) -> Result<u32, ApplyError> {
+        if let Some(group) = fib.first(place).group() {
             return Ok(group);
         }
         self.reclaim(epochs);
@@ -150,7 +179,7 @@ impl Rib {
             true => ApplyError::Refused(Refusal::Full),
             false => ApplyError::Busy,
         })?;
-        fib.expand(address, group);
+        fib.expand(place, group);
         Ok(group)
     }
 
@@ -170,45 +199,46 @@ mod tests {
     use proptest::prelude::*;
 
     const GROUPS: usize = 8;
+    const VRFS: usize = 2;
 
     struct World {
         fib: Fib,
         epochs: Epochs,
         rib: Rib,
-        oracle: BTreeMap<(u8, u32), Leaf>,
+        oracle: BTreeMap<(u8, u64), Leaf>,
     }
 
     impl World {
         fn new() -> Self {
-            let fib = Fib::new(GROUPS).expect("memory");
+            let fib = Fib::new(VRFS, GROUPS).expect("memory");
             let rib = Rib::new(&fib, 1000);
             Self { fib, epochs: Epochs::new(1), rib, oracle: BTreeMap::new() }
         }
-        fn insert(&mut self, prefix: u32, len: u8, leaf: Leaf, generation: u64) -> Result<(), ApplyError> {
+        fn insert(&mut self, prefix: u64, len: u8, leaf: Leaf, generation: u64) -> Result<(), ApplyError> {
             let result = self.rib.insert((&self.fib, &self.epochs), prefix, len, leaf, generation);
             if result.is_ok() {
                 self.oracle.insert((len, prefix), leaf);
             }
             result
         }
-        fn remove(&mut self, prefix: u32, len: u8) -> bool {
+        fn remove(&mut self, prefix: u64, len: u8) -> bool {
             let was = self.oracle.remove(&(len, prefix)).is_some();
             assert_eq!(self.rib.remove((&self.fib, &self.epochs), prefix, len), was);
             was
         }
         /// Longest match the slow way.
-        fn naive(&self, address: u32) -> Leaf {
-            let best = self.oracle.iter().filter(|((len, prefix), _)| network(address, *len) == *prefix);
+        fn naive(&self, address: u64) -> Leaf {
+            let best = self.oracle.iter().filter(|((len, prefix), _)| within(address, *len) == *prefix);
             best.max_by_key(|((len, _), _)| *len).map_or(Leaf::NONE, |(_, leaf)| *leaf)
         }
     }
 
-    /// Prefixes that lie in each other: few addresses, all lengths.
-    fn prefix() -> impl Strategy<Value = (u32, u8)> {
-        let address = (0_u32..4, 0_u32..4, prop::bits::u32::masked(0xff))
-            .prop_map(|(b, c, d)| 10 << 24 | b << 16 | c << 8 | d);
+    /// Prefixes that lie in each other, in two VRFs: few addresses, all lengths.
+    fn prefix() -> impl Strategy<Value = (u64, u8)> {
+        let address = (0_u64..2, 0_u32..4, 0_u32..4, prop::bits::u32::masked(0xff))
+            .prop_map(|(vrf, b, c, d)| vrf << 32 | u64::from(10 << 24 | b << 16 | c << 8 | d));
         (address, prop_oneof![1 => Just(0_u8), 40 => 10..=32_u8])
-            .prop_map(|(address, len)| (network(address, len), len))
+            .prop_map(|(address, len)| (within(address, len), len))
     }
 
     proptest! {
@@ -232,7 +262,7 @@ mod tests {
                 }
                 world.epochs.quiescent(0);
                 let (start, end) = range(prefix, len);
-                touched.extend([start as u32, (end - 1) as u32, start.wrapping_sub(1) as u32, end as u32, start as u32 ^ 7]);
+                touched.extend([start, end - 1, start.saturating_sub(1), end, start ^ 7, start ^ 1 << 32]);
                 for address in &touched {
                     prop_assert_eq!(world.fib.lookup(*address), world.naive(*address), "{:#x}", address);
                 }
@@ -253,7 +283,7 @@ mod tests {
     fn a_group_is_used_again_only_after_all_workers_polled() {
         let mut world = World::new();
         let leaf = Leaf::new(Kind::Peer, 1);
-        for slot in 0..GROUPS as u32 {
+        for slot in 0..GROUPS as u64 {
             world.insert(slot << 8, 32, leaf, 0).expect("room");
         }
         assert_eq!(world.insert(0x0a00_0000, 32, leaf, 0), Err(Refusal::Full.into()));
@@ -285,7 +315,7 @@ mod tests {
     #[test]
     fn readers_see_before_or_after() {
         use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-        let fib = Fib::new(2).expect("memory");
+        let fib = Fib::new(1, 2).expect("memory");
         let epochs = Epochs::new(1);
         let mut rib = Rib::new(&fib, 100);
         let [outer, inner, other] = [1, 2, 3].map(|index| Leaf::new(Kind::Peer, index));
@@ -308,7 +338,7 @@ mod tests {
                 }
                 epochs.leave(0);
             });
-            let mut apply = |add: bool, prefix: u32, leaf| {
+            let mut apply = |add: bool, prefix: u64, leaf| {
                 while add && rib.insert((&fib, &epochs), prefix, 32, leaf, 0) == Err(ApplyError::Busy) {
                     std::thread::yield_now();
                 }

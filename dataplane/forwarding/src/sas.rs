@@ -52,7 +52,7 @@ impl Sas {
         if !(MIN_WINDOW..=MAX_WINDOW).contains(&sa.window) || !sa.window.is_power_of_two() {
             return Err(Refusal::Window.into());
         }
-        if !tables.interfaces.is_protected_source(sa.local.to_bits()) {
+        if !tables.interfaces.is_protected_anywhere(sa.local.to_bits()) {
             return Err(Refusal::Protection.into());
         }
         if !cells.inbound.is_armed(sa.tag) {

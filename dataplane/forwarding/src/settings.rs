@@ -2,6 +2,7 @@
 
 use crate::police::ControlPlane;
 use shm::counters::{MAX_PORTS, MAX_TUNNELS};
+use shm::message::{MAX_VRFS, VrfId};
 use std::net::Ipv4Addr;
 
 /// What a port is for.
@@ -9,7 +10,7 @@ use std::net::Ipv4Addr;
 pub enum Role {
     /// Carries GRE to and from spokes; nothing else is forwarded.
     Underlay,
-    /// Carries plain IP of the data centre, in the same table as the tunnels.
+    /// Carries plain IP of the data centre, in the table of its VRF, as the tunnels of that VRF.
     Lan,
 }
 
@@ -27,6 +28,8 @@ pub struct PortAddress {
 pub struct PortSettings {
     /// What it is for.
     pub role: Role,
+    /// VRF that it is in.
+    pub vrf: VrfId,
     /// Its own MAC address: source of what it sends, destination of what it takes.
     pub mac: [u8; 6],
     /// 802.1Q VLAN on the wire, 1 to 4094; `None`: untagged.
@@ -42,6 +45,10 @@ pub struct PortSettings {
 /// One tunnel interface, in the order that gives it its index.
 #[derive(Clone, Debug)]
 pub struct TunnelSettings {
+    /// VRF of what it carries.
+    pub vrf: VrfId,
+    /// VRF of the underlay: where its GRE comes from and goes to.
+    pub tunnel_vrf: VrfId,
     /// Outer source address.
     pub source: Ipv4Addr,
     /// GRE key; `None`: none on the wire, and a packet with one is refused.
@@ -88,6 +95,8 @@ pub struct Settings {
     pub ports: Vec<PortSettings>,
     /// Tunnels by index.
     pub tunnels: Vec<TunnelSettings>,
+    /// How many VRFs there are, the global one among them.
+    pub vrfs: usize,
     /// Most peers.
     pub max_peers: u32,
     /// Workers that will read the tables.
@@ -107,6 +116,9 @@ pub enum SettingsError {
     /// Too many tunnels.
     #[error("{0} tunnels configured, at most {MAX_TUNNELS} are possible")]
     Tunnels(usize),
+    /// None, too many, or one of them named that is not there.
+    #[error("{0} VRFs configured, at most {MAX_VRFS} are possible, and ports and tunnels are in one of them")]
+    Vrfs(usize),
     /// `max_peers` is zero or does not fit a table entry.
     #[error("max-peers is {0}, it must lie between 1 and 16,777,215")]
     Peers(u32),
@@ -131,13 +143,18 @@ pub enum SettingsError {
 pub(crate) const PEER_LIMIT: u32 = 1 << 24;
 
 impl Settings {
-    /// Checks bounds and that every two tunnels can be told apart by source address and key.
+    /// Checks bounds and that every two tunnels can be told apart by VRF, source address and key.
     pub fn check(&self) -> Result<(), SettingsError> {
         if self.ports.len() > MAX_PORTS {
             return Err(SettingsError::Ports(self.ports.len()));
         }
         if self.tunnels.len() > MAX_TUNNELS {
             return Err(SettingsError::Tunnels(self.tunnels.len()));
+        }
+        let ports = self.ports.iter().map(|port| port.vrf);
+        let mut named = ports.chain(self.tunnels.iter().flat_map(|tunnel| [tunnel.vrf, tunnel.tunnel_vrf]));
+        if !(1..=MAX_VRFS).contains(&self.vrfs) || named.any(|vrf| usize::from(vrf) >= self.vrfs) {
+            return Err(SettingsError::Vrfs(self.vrfs));
         }
         if self.max_peers == 0 || self.max_peers >= PEER_LIMIT {
             return Err(SettingsError::Peers(self.max_peers));
@@ -147,7 +164,7 @@ impl Settings {
         }
         for (i, a) in self.tunnels.iter().enumerate() {
             for (j, b) in self.tunnels.iter().enumerate().skip(i + 1) {
-                if a.source == b.source && a.key == b.key {
+                if (a.tunnel_vrf, a.source, a.key) == (b.tunnel_vrf, b.source, b.key) {
                     return Err(SettingsError::Ambiguous(i, j));
                 }
             }

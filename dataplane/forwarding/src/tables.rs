@@ -139,7 +139,7 @@ fn build(settings: Settings, secured: Option<Secured>) -> Option<Tables> {
     let peers = settings.max_peers;
     Some(Tables {
         secured,
-        fib: Fib::new(peers.clamp(MIN_GROUPS, MAX_GROUPS) as usize)?,
+        fib: Fib::new(settings.vrfs, peers.clamp(MIN_GROUPS, MAX_GROUPS) as usize)?,
         paths: Paths::new()?,
         adjacencies: Adjacencies::new(peers)?,
         links: Links::new()?,

@@ -2,7 +2,7 @@
 
 use crate::crypto::Crypto;
 use crate::esp_output::Unsealed;
-use crate::forwarder::Burst;
+use crate::forwarder::{BURST, Burst};
 use crate::limiter::{Bucket, Limiter, Rate, Sources};
 use crate::link::Link;
 use crate::now::Now;
@@ -12,10 +12,11 @@ use crate::replicate::Replicator;
 use crate::sa_table::SaTable;
 use crate::settings::Settings;
 use crate::tables::Tables;
+use arrayvec::ArrayVec;
 use shm::class::Class;
 use shm::counters::{GroupCounters, Traffic, WorkerCounters};
 use shm::drops::DropReason;
-use shm::message::{LinkId, PeerId, PortId, TunnelId, max_groups};
+use shm::message::{LinkId, PeerId, PortId, TunnelId, VrfId, max_groups};
 use wire::buffer::BufferPool;
 
 /// NHRP packets to control from one NBMA address: a site with a thousand spokes behind one NAT address gets through,
@@ -80,6 +81,8 @@ pub(crate) struct State<P: BufferPool> {
     pub(crate) whole: Burst<P::Buffer>,
     /// Packets of the hub's own (ICMP errors), for the next pass.
     pub(crate) own: Burst<P::Buffer>,
+    /// The VRF of each.
+    pub(crate) own_vrfs: ArrayVec<VrfId, BURST>,
     /// Protected packets that lack their encryption; empty between turns.
     pub(crate) unsealed: Unsealed<P::Buffer>,
 }
@@ -114,6 +117,7 @@ impl<P: BufferPool> State<P> {
             replicator: Replicator::new(settings.tunnels.iter().map(|tunnel| tunnel.multicast_rate)),
             whole: Burst::new(),
             own: Burst::new(),
+            own_vrfs: ArrayVec::new(),
             unsealed: Unsealed::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! The only writer of the tables.
 
+use crate::fib::place;
 use crate::joins::Joins;
 use crate::leaf::Leaf;
 use crate::link::Link;
@@ -9,7 +10,9 @@ use crate::rib::{Rib, network};
 use crate::sas::Sas;
 use crate::tables::Tables;
 use crate::ways::Entries;
-use shm::message::{LinkId, MAX_LINKS, MAX_PATHS, PathsId, PeerId, PortId, SaOutbound, Target, Update, Ways};
+use shm::message::{
+    LinkId, MAX_LINKS, MAX_PATHS, PathsId, PeerId, PortId, SaOutbound, Target, Update, VrfId, Ways,
+};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -106,10 +109,10 @@ impl Updater {
             Update::GroupDelete { id } => self.joins.remove(&self.tables, id),
             Update::GroupMember { id, peer } => self.joins.join(&self.tables, id, peer, self.generation),
             Update::GroupMemberDelete { id, peer } => self.joins.leave(&self.tables, id, peer),
-            Update::Route { prefix, len, target } => self.route(prefix, len, target),
+            Update::Route { vrf, prefix, len, target } => self.route(vrf, prefix, len, target),
             Update::Paths { id, ref ways } => self.paths(id, ways),
             Update::PathsDelete { id } => self.entries.remove(&self.tables, id),
-            Update::RouteDelete { prefix, len } => self.route_delete(prefix, len),
+            Update::RouteDelete { vrf, prefix, len } => self.route_delete(vrf, prefix, len),
         };
         if matches!(result, Err(ApplyError::Refused(_))) {
             self.refused += 1;
@@ -232,11 +235,27 @@ impl Updater {
         }
     }
 
-    fn route(&mut self, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
-        if !self.is_bounded(target) {
+    /// Whether the hub itself is in the VRF there. Of links and peers, which come and go, workers see for themselves.
+    fn is_within(&self, vrf: VrfId, target: Target) -> bool {
+        let settings = &self.tables.settings;
+        let of = match target {
+            Target::Tunnel(tunnel) => settings.tunnels.get(usize::from(tunnel)).map(|tunnel| tunnel.vrf),
+            Target::Port(port) | Target::Glean(port) => {
+                settings.ports.get(usize::from(port)).map(|port| port.vrf)
+            }
+            Target::Peer(_) | Target::Link(_) | Target::Paths(_) | Target::Unresolved | Target::Drop => None,
+        };
+        of.is_none_or(|of| of == vrf)
+    }
+
+    fn route(&mut self, vrf: VrfId, prefix: Ipv4Addr, len: u8, target: Target) -> Result<(), ApplyError> {
+        if !self.is_bounded(target) || usize::from(vrf) >= self.tables.fib.vrf_count() {
             return Err(Refusal::Index.into());
         }
-        let prefix = checked(prefix, len)?;
+        if !self.is_within(vrf, target) {
+            return Err(Refusal::Vrf.into());
+        }
+        let prefix = place(vrf, checked(prefix, len)?);
         self.rib.insert(
             (&self.tables.fib, &self.tables.epochs),
             prefix,
@@ -246,8 +265,8 @@ impl Updater {
         )
     }
 
-    fn route_delete(&mut self, prefix: Ipv4Addr, len: u8) -> Result<(), ApplyError> {
-        let prefix = checked(prefix, len)?;
+    fn route_delete(&mut self, vrf: VrfId, prefix: Ipv4Addr, len: u8) -> Result<(), ApplyError> {
+        let prefix = place(vrf, checked(prefix, len)?);
         match self.rib.remove((&self.tables.fib, &self.tables.epochs), prefix, len) {
             true => Ok(()),
             false => Err(Refusal::Absent.into()),
@@ -278,6 +297,7 @@ mod tests {
     fn hub_for(max_peers: u32) -> (Updater, Reader) {
         let port = |mtu| PortSettings {
             role: Role::Underlay,
+            vrf: 0,
             mac: [2; 6],
             vlan: None,
             mtu,
@@ -285,6 +305,8 @@ mod tests {
             addresses: Vec::new(),
         };
         let tunnel = |key| TunnelSettings {
+            vrf: 0,
+            tunnel_vrf: 0,
             source: Ipv4Addr::new(192, 0, 2, 1),
             key: Some(key),
             address: Ipv4Addr::new(10, 255, 0, 1),
@@ -302,6 +324,7 @@ mod tests {
         let settings = Settings {
             ports: vec![port(1500), port(1400)],
             tunnels: vec![tunnel(1), tunnel(2)],
+            vrfs: 2,
             max_peers,
             workers: 1,
             buffers: 1024,
@@ -320,14 +343,14 @@ mod tests {
     }
 
     fn route(third: u8, target: Target) -> Update {
-        Update::Route { prefix: Ipv4Addr::new(10, 0, third, 0), len: 24, target }
+        Update::Route { vrf: 0, prefix: Ipv4Addr::new(10, 0, third, 0), len: 24, target }
     }
 
     #[test]
     fn what_is_wrong_is_refused_and_changes_nothing() {
         let (mut updater, reader) = hub();
-        let route = |target| Update::Route { prefix: A, len: 32, target };
-        let prefix = |prefix, len| Update::Route { prefix, len, target: Target::Drop };
+        let route = |target| Update::Route { vrf: 0, prefix: A, len: 32, target };
+        let prefix = |prefix, len| Update::Route { vrf: 0, prefix, len, target: Target::Drop };
         let mac = |mac| Update::Link { id: 0, port: 0, mac: Some(mac) };
         let cases = [
             (peer(16, A), Refusal::Index),
@@ -368,8 +391,8 @@ mod tests {
             (Update::End { generation: 7 }, Refusal::Generation),
             (Update::PeerDelete { id: 0 }, Refusal::Absent),
             (Update::LinkDelete { id: 0 }, Refusal::Absent),
-            (Update::RouteDelete { prefix: A, len: 32 }, Refusal::Absent),
-            (Update::RouteDelete { prefix: A, len: 200 }, Refusal::Prefix),
+            (Update::RouteDelete { vrf: 0, prefix: A, len: 32 }, Refusal::Absent),
+            (Update::RouteDelete { vrf: 0, prefix: A, len: 200 }, Refusal::Prefix),
         ];
         let count = cases.len() as u64;
         for (update, refusal) in cases {
@@ -377,7 +400,7 @@ mod tests {
         }
         assert_eq!(updater.sizes(), TableSizes { refused: count, ..TableSizes::default() });
         assert_eq!(reader.tables.nbma.find(key(0, A)), None);
-        assert_eq!(reader.tables.fib.lookup(A.to_bits()), Leaf::NONE);
+        assert_eq!(reader.tables.fib.lookup(A.to_bits().into()), Leaf::NONE);
     }
 
     #[test]

@@ -41,12 +41,12 @@ fn churn(updater: &mut Updater, round: u64) {
                     Update::Peer { id, tunnel: 0, nbma, link: 0, multicast: true, protection: None },
                 );
                 let prefix = Ipv4Addr::new(10, 2, 0, id as u8);
-                apply(updater, Update::Route { prefix, len: 32, target: Target::Peer(id) });
+                apply(updater, Update::Route { vrf: 0, prefix, len: 32, target: Target::Peer(id) });
             }
         }
         apply(updater, update);
     }
-    let longer = Update::Route { prefix: HOST[2], len: 32, target: Target::Peer(2) };
+    let longer = Update::Route { vrf: 0, prefix: HOST[2], len: 32, target: Target::Peer(2) };
     apply(updater, longer);
 }
 

@@ -154,7 +154,7 @@ fn what_the_kernel_sends_on_is_not_sent_twice() {
     assert_eq!(receivers(&mut world), []);
     assert_eq!(world.drops(), [("multicast_echo", 1)]);
     let frame = |packet: &[u8]| ethernet(GROUP_MAC, LAN_MAC, 0x0800, packet);
-    assert!(world.forwarder.is_echo(&frame(&copy)));
+    assert!(world.forwarder.is_echo(LAN, &frame(&copy)));
     // Not the kernel's own, nor what workers do not forward, nor unicast, nor garbage.
     for other in [
         frame(&udp(HUB_LAN, GROUP, 64)),
@@ -164,7 +164,7 @@ fn what_the_kernel_sends_on_is_not_sent_twice() {
         frame(&[]),
         vec![1],
     ] {
-        assert!(!world.forwarder.is_echo(&other), "{other:02x?}");
+        assert!(!world.forwarder.is_echo(LAN, &other), "{other:02x?}");
     }
     // Into a tunnel without a route of ours it goes nowhere: nobody could say to whom.
     world.twin(0, &[udp(SERVER, Ipv4Addr::new(239, 9, 9, 9), 64)]);

@@ -19,7 +19,7 @@ fn paths(id: u32, ways: &[Target]) -> Update {
 }
 
 fn route(third: u8, target: Target) -> Update {
-    Update::Route { prefix: Ipv4Addr::new(10, 77, third, 0), len: 24, target }
+    Update::Route { vrf: 0, prefix: Ipv4Addr::new(10, 77, third, 0), len: 24, target }
 }
 
 fn world(ways: &[Target]) -> World {
@@ -233,8 +233,12 @@ impl Oracle {
             Update::PeerDelete { id } => drop(self.peers.remove(&id)),
             Update::Paths { id, ways } => drop(self.paths.insert(id, ways.as_slice().to_vec())),
             Update::PathsDelete { id } => drop(self.paths.remove(&id)),
-            Update::Route { prefix, target, .. } => drop(self.routes.insert(prefix.octets()[2], target)),
-            Update::RouteDelete { prefix, .. } => drop(self.routes.remove(&prefix.octets()[2])),
+            Update::Route { vrf: 0, prefix, target, .. } => {
+                self.routes.insert(prefix.octets()[2], target);
+            }
+            Update::RouteDelete { vrf: 0, prefix, .. } => {
+                self.routes.remove(&prefix.octets()[2]);
+            }
             _ => unreachable!(),
         }
     }
@@ -280,7 +284,7 @@ fn anything() -> impl Strategy<Value = Update> {
         1 => (0..4_u32).prop_map(|id| Update::PathsDelete { id }),
         3 => (0..4_u8, prop_oneof![3 => (0..4_u32).prop_map(Target::Paths), 1 => way()])
             .prop_map(|(third, target)| route(third, target)),
-        1 => (0..4_u8).prop_map(|third| Update::RouteDelete { prefix: Ipv4Addr::new(10, 77, third, 0), len: 24 }),
+        1 => (0..4_u8).prop_map(|third| Update::RouteDelete { vrf: 0, prefix: Ipv4Addr::new(10, 77, third, 0), len: 24 }),
     ]
 }
 

@@ -68,7 +68,7 @@ fn synchronise(segment: &Segment, updates: &mut UpdateSender, generation: u64) {
         };
         send(updates, &peer);
         let prefix = Ipv4Addr::from(spoke.tunnel());
-        send(updates, &Update::Route { prefix, len: 32, target: Target::Peer(id as u32) });
+        send(updates, &Update::Route { vrf: 0, prefix, len: 32, target: Target::Peer(id as u32) });
     }
     send(updates, &Update::End { generation });
     wait_for("the tables", || (segment.life(Side::Dataplane).generation == generation).then_some(()));

@@ -124,7 +124,7 @@ fn synchronise(segment: &Segment, updates: &mut UpdateSender, generation: u64, p
     let peer = Update::Peer { id: 0, tunnel: 0, nbma, link: 0, multicast: false, protection: protection() };
     send(updates, &peer);
     let prefix = Ipv4Addr::from(SPOKE2.tunnel());
-    send(updates, &Update::Route { prefix, len: 32, target: Target::Peer(0) });
+    send(updates, &Update::Route { vrf: 0, prefix, len: 32, target: Target::Peer(0) });
     send(updates, &Update::End { generation });
     wait_for("the tables", || (segment.life(Side::Dataplane).generation == generation).then_some(()));
 }

@@ -27,7 +27,7 @@ pub fn change(
     count: u32,
 ) -> Result<Vec<f64>, Error> {
     let (prefix, len) = prefixes.last();
-    let update = |peer| Some(Update::Route { prefix, len, target: Target::Peer(peer) });
+    let update = |peer| Some(Update::Route { vrf: 0, prefix, len, target: Target::Peer(peer) });
     let before = update(TARGET).into_iter();
     toggle(tables, worker, prefixes, count, before, update)
 }
@@ -40,7 +40,7 @@ pub fn change_all(
     count: u32,
 ) -> Result<Vec<f64>, Error> {
     let update = |peer| Some(Update::Paths { id: SHARED, ways: Ways::new([Target::Peer(peer)])? });
-    let named = |(prefix, len)| Update::Route { prefix, len, target: Target::Paths(SHARED) };
+    let named = |(prefix, len)| Update::Route { vrf: 0, prefix, len, target: Target::Paths(SHARED) };
     let before = update(TARGET).into_iter().chain(prefixes.iter().map(named));
     let took = toggle(tables, worker, prefixes, count, before, update)?;
     // That is only a figure if all have moved. Within a /24 there is no network of a spoke's.

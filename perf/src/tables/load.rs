@@ -41,7 +41,7 @@ pub fn load(tables: &mut Tables<'_>, worker: &mut Worker<'_>, prefixes: &Prefixe
             for (number, (prefix, len)) in prefixes.iter().enumerate() {
                 let target =
                     if prefix == last && len == 24 { TARGET } else { target(number, scenario.spokes) };
-                let update = Update::Route { prefix, len, target: Target::Peer(target) };
+                let update = Update::Route { vrf: 0, prefix, len, target: Target::Peer(target) };
                 if send(&mut sender, &update, &stop).is_none() {
                     return;
                 }

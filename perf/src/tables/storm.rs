@@ -80,7 +80,8 @@ pub fn storm(
                     while done < due {
                         let Some((prefix, len)) = prefixes.any(&mut random) else { return };
                         let target = Target::Peer(random.below(spokes));
-                        if send(&mut sender, &Update::Route { prefix, len, target }, &stop).is_none() {
+                        if send(&mut sender, &Update::Route { vrf: 0, prefix, len, target }, &stop).is_none()
+                        {
                             return;
                         }
                         done += 1;

@@ -3,7 +3,7 @@
 
 use super::{Malformed, UPDATE_WORDS, below, group, paths, sa, target, udp, udp_of};
 use crate::counters::{MAX_PORTS, MAX_TUNNELS};
-use crate::message::{MAX_LINKS, Protection, SessionId, Update, max_sas};
+use crate::message::{MAX_LINKS, MAX_VRFS, Protection, SessionId, Update, VrfId, max_sas};
 use std::net::Ipv4Addr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -105,8 +105,10 @@ pub struct Slot {
     pub sa: u32,
     /// Port of UDP encapsulation; 0: plain ESP.
     pub port: u16,
+    /// VRF of a route.
+    pub vrf: u8,
     /// Zero.
-    pub zero: [u8; 2],
+    pub zero: u8,
 }
 
 const _: () = assert!(size_of::<Slot>() == 40 && size_of::<Slot>() / 8 < UPDATE_WORDS);
@@ -142,12 +144,12 @@ impl Slot {
                 }
             }
             Update::PeerDelete { id } => Self { kind: PEER_DELETE, peer: id, ..zero },
-            Update::Route { prefix, len, target } => {
+            Update::Route { vrf, prefix, len, target } => {
                 let (target, peer) = target::raw(target);
-                Self { kind: ROUTE, index: len, address: prefix.octets(), target, peer, ..zero }
+                Self { kind: ROUTE, index: len, address: prefix.octets(), target, peer, vrf, ..zero }
             }
-            Update::RouteDelete { prefix, len } => {
-                Self { kind: ROUTE_DELETE, index: len, address: prefix.octets(), ..zero }
+            Update::RouteDelete { vrf, prefix, len } => {
+                Self { kind: ROUTE_DELETE, index: len, address: prefix.octets(), vrf, ..zero }
             }
             Update::SaInbound(_)
             | Update::SaOutbound(_)
@@ -182,11 +184,12 @@ impl Slot {
             PEER_DELETE => Update::PeerDelete { id: self.peer(max_peers)? },
             ROUTE => {
                 let (prefix, len) = self.prefix()?;
-                Update::Route { prefix, len, target: target::decode(self.target, self.peer, max_peers)? }
+                let target = target::decode(self.target, self.peer, max_peers)?;
+                Update::Route { vrf: self.vrf()?, prefix, len, target }
             }
             ROUTE_DELETE => {
                 let (prefix, len) = self.prefix()?;
-                Update::RouteDelete { prefix, len }
+                Update::RouteDelete { vrf: self.vrf()?, prefix, len }
             }
             kind => return Err(Malformed::Kind(kind)),
         };
@@ -203,6 +206,10 @@ impl Slot {
 
     fn link(&self) -> Result<u16, Malformed> {
         below("link", self.link, MAX_LINKS)
+    }
+
+    fn vrf(&self) -> Result<VrfId, Malformed> {
+        below("VRF", self.vrf, MAX_VRFS)
     }
 
     fn peer(&self, max_peers: u32) -> Result<u32, Malformed> {
@@ -247,6 +254,7 @@ pub(crate) mod tests {
 
     pub(crate) fn update() -> impl Strategy<Value = Update> {
         let link = 0..MAX_LINKS as u16;
+        let vrf = 0..MAX_VRFS as VrfId;
         prop_oneof![
             (1..=u64::MAX).prop_map(|generation| Update::Begin { generation }),
             (1..=u64::MAX).prop_map(|generation| Update::End { generation }),
@@ -266,12 +274,9 @@ pub(crate) mod tests {
                     protection
                 }),
             (0..MAX_PEERS).prop_map(|id| Update::PeerDelete { id }),
-            (prefix(), target::tests::target(MAX_PEERS)).prop_map(|((prefix, len), target)| Update::Route {
-                prefix,
-                len,
-                target
-            }),
-            prefix().prop_map(|(prefix, len)| Update::RouteDelete { prefix, len }),
+            (vrf.clone(), prefix(), target::tests::target(MAX_PEERS))
+                .prop_map(|(vrf, (prefix, len), target)| Update::Route { vrf, prefix, len, target }),
+            (vrf, prefix()).prop_map(|(vrf, (prefix, len))| Update::RouteDelete { vrf, prefix, len }),
             sa::tests::update(MAX_PEERS),
             sa::tests::update(MAX_PEERS),
             paths::tests::update(MAX_PEERS),
@@ -330,10 +335,13 @@ pub(crate) mod tests {
         assert_eq!(bound(Update::Link { id: 0, port: MAX_PORTS as u8, mac: None }), "port");
         assert_eq!(bound(Update::Begin { generation: 0 }), "generation");
         let prefix = Ipv4Addr::new(10, 0, 0, 1);
-        assert_eq!(bound(Update::RouteDelete { prefix, len: 24 }), "prefix");
-        assert_eq!(bound(Update::RouteDelete { prefix, len: 33 }), "prefix length");
+        assert_eq!(bound(Update::RouteDelete { vrf: 0, prefix, len: 24 }), "prefix");
+        assert_eq!(bound(Update::RouteDelete { vrf: 0, prefix, len: 33 }), "prefix length");
         let target = Target::Tunnel(MAX_TUNNELS as u8);
-        assert_eq!(bound(Update::Route { prefix, len: 32, target }), "tunnel");
+        assert_eq!(bound(Update::Route { vrf: 0, prefix, len: 32, target }), "tunnel");
+        let vrf = MAX_VRFS as VrfId;
+        assert_eq!(bound(Update::Route { vrf, prefix, len: 32, target: Target::Drop }), "VRF");
+        assert_eq!(bound(Update::RouteDelete { vrf, prefix, len: 32 }), "VRF");
         let peer = |sa, udp| {
             let protection = Some(Protection { session: SessionId::MIN, sa, udp });
             bound(Update::Peer { id: 0, tunnel: 0, nbma: prefix, link: 0, multicast: true, protection })

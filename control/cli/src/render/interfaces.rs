@@ -16,6 +16,9 @@ fn block(interface: &Interface) -> Vec<String> {
     let admin = if interface.admin_up { "up" } else { "administratively down" };
     let mut out = vec![format!("{} is {admin}, line protocol is {}", interface.name, up(interface.line_up))];
     out.extend(medium(interface));
+    if let Some(vrf) = &interface.vrf {
+        out.push(format!("  VPN Routing/Forwarding \"{vrf}\""));
+    }
     for address in &interface.addresses {
         out.push(format!("  Internet address is {address}"));
     }
@@ -46,12 +49,13 @@ fn medium(interface: &Interface) -> Vec<String> {
                 format!("  Role is {role}, {vlan}, link is {link}{speed}"),
             ]
         }
-        Medium::Tunnel { source, key, ttl, tcp_adjust_mss, network_id, peers_up } => {
+        Medium::Tunnel { source, tunnel_vrf, key, ttl, tcp_adjust_mss, network_id, peers_up } => {
             let key = key.map_or("disabled".into(), |key| format!("{key:#X}"));
             let mss = tcp_adjust_mss.map_or("off".into(), |mss| mss.to_string());
+            let vrf = tunnel_vrf.as_deref().map_or(String::new(), |vrf| format!(" (via vrf {vrf})"));
             vec![
                 "  Hardware is Tunnel".into(),
-                format!("  Tunnel source {source}, destination multipoint"),
+                format!("  Tunnel source {source}{vrf}, destination multipoint"),
                 "  Tunnel protocol/transport multi-GRE/IP".into(),
                 format!("  Key {key}, tunnel TTL {ttl}, tcp adjust-mss {mss}"),
                 format!("  NHRP network-id {network_id}, {} up", plural((*peers_up).into(), "peer", "peers")),

@@ -15,7 +15,11 @@ pub fn routes(routes: &[Route]) -> String {
     }
     let width = routes.iter().map(|route| route.prefix.to_string().len()).max().unwrap_or(0);
     let all = routes.iter().flat_map(|route| rows(route, width));
-    format!("{CODES}\n{}", lines(all.collect()))
+    let heading = match routes.first().and_then(|route| route.vrf.as_deref()) {
+        Some(vrf) => format!("Routing Table: {}\n", foreign(vrf)),
+        None => String::new(),
+    };
+    format!("{heading}{CODES}\n{}", lines(all.collect()))
 }
 
 fn code(origin: &Origin) -> char {

@@ -57,15 +57,15 @@ struct World {
 }
 
 impl Overlay for World {
-    fn lookup(&self, destination: Ipv4Addr) -> Reach {
-        self.ways(destination).first().copied().unwrap()
+    fn lookup(&self, from: TunnelId, destination: Ipv4Addr) -> Reach {
+        self.ways(from, destination).first().copied().unwrap()
     }
 
-    fn ways(&self, destination: Ipv4Addr) -> Vec<Reach> {
+    fn ways(&self, _: TunnelId, destination: Ipv4Addr) -> Vec<Reach> {
         best(&self.routes, destination)
     }
 
-    fn undivided(&self, destination: Ipv4Addr, route_len: u8) -> u8 {
+    fn undivided(&self, _: TunnelId, destination: Ipv4Addr, route_len: u8) -> u8 {
         let others = self.routes.iter().filter(|(_, len, _)| *len > route_len);
         let common = others
             .map(|(at, len, _)| ((at.to_bits() ^ destination.to_bits()).leading_zeros() as u8 + 1).min(*len));

@@ -28,13 +28,13 @@ fn all_ways_that_lead_somewhere() {
     let hops = [(4, "10.255.0.99"), (4, "10.255.0.12"), (5, "10.254.0.13"), (3, "10.1.0.254")];
     state.fact(Fact::Route(multipath("10.100.1.0/24", &hops), false));
     let (two, three) = (via(0, "10.255.0.12", 24), via(1, "10.254.0.13", 24));
-    assert_eq!(state.ways(ip("10.100.1.5")), [two, three, Reach::Hub { prefix_len: 24 }]);
-    assert_eq!(state.lookup(ip("10.100.1.5")), two);
+    assert_eq!(state.ways(0, ip("10.100.1.5")), [two, three, Reach::Hub { prefix_len: 24 }]);
+    assert_eq!(state.lookup(0, ip("10.100.1.5")), two);
     // When nobody is there, the first is as good as any.
     state.fact(Fact::Route(multipath("10.100.2.0/24", &[(4, "10.255.0.98"), (4, "10.255.0.99")]), false));
-    assert_eq!(state.ways(ip("10.100.2.5")), [via(0, "10.255.0.98", 24)]);
-    assert_eq!(state.ways(ip("10.255.0.1")), [Reach::Local]);
-    assert_eq!(state.ways(ip("172.16.0.1")), [Reach::None]);
+    assert_eq!(state.ways(0, ip("10.100.2.5")), [via(0, "10.255.0.98", 24)]);
+    assert_eq!(state.ways(0, ip("10.255.0.1")), [Reach::Local]);
+    assert_eq!(state.ways(0, ip("172.16.0.1")), [Reach::None]);
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn a_host_route_to_the_spoke_itself_hides_nothing() {
     for host in ["10.255.0.11/32", "10.255.0.99/32"] {
         state.fact(Fact::Route(route(host, 4, None), false));
     }
-    assert_eq!(state.lookup(ip("10.255.0.11")), via(0, "10.255.0.11", 32));
-    assert_eq!(state.lookup(ip("10.255.0.99")), Reach::None);
+    assert_eq!(state.lookup(0, ip("10.255.0.11")), via(0, "10.255.0.11", 32));
+    assert_eq!(state.lookup(0, ip("10.255.0.99")), Reach::None);
 }
 
 #[test]
@@ -55,22 +55,22 @@ fn the_most_specific_route_wins_and_divides_the_others() {
     state.fact(Fact::Route(route("10.0.0.0/8", 3, Some("10.1.0.254")), false));
     state.fact(Fact::Route(route("10.100.1.0/24", 4, Some("10.255.0.11")), false));
     state.fact(Fact::Route(route("10.100.1.128/25", 4, Some("10.255.0.12")), false));
-    assert_eq!(state.lookup(ip("10.100.1.5")), via(0, "10.255.0.11", 24));
-    assert_eq!(state.lookup(ip("10.100.1.200")), via(0, "10.255.0.12", 25));
-    assert_eq!(state.lookup(ip("10.100.2.5")), Reach::Hub { prefix_len: 8 });
-    assert_eq!(state.lookup(ip("9.9.9.9")), via(0, "10.255.0.12", 0));
+    assert_eq!(state.lookup(0, ip("10.100.1.5")), via(0, "10.255.0.11", 24));
+    assert_eq!(state.lookup(0, ip("10.100.1.200")), via(0, "10.255.0.12", 25));
+    assert_eq!(state.lookup(0, ip("10.100.2.5")), Reach::Hub { prefix_len: 8 });
+    assert_eq!(state.lookup(0, ip("9.9.9.9")), via(0, "10.255.0.12", 0));
     // 10.100.1.128/25 is another's, 10.100.1.0/25 is not.
-    assert_eq!(state.undivided(ip("10.100.1.5"), 24), 25);
-    assert_eq!(state.undivided(ip("10.100.1.200"), 25), 25);
+    assert_eq!(state.undivided(0, ip("10.100.1.5"), 24), 25);
+    assert_eq!(state.undivided(0, ip("10.100.1.200"), 25), 25);
     // 10.100.2.0 and 10.100.1.0 part at the 23rd bit.
-    assert_eq!(state.undivided(ip("10.100.2.5"), 8), 23);
+    assert_eq!(state.undivided(0, ip("10.100.2.5"), 8), 23);
     // 10.1.0.0/24 is the LAN, 10.255.0.0/24 the tunnel.
-    assert_eq!(state.undivided(ip("10.1.1.7"), 8), 24);
-    assert_eq!(state.undivided(ip("10.0.0.1"), 8), 16);
-    assert_eq!(state.undivided(ip("9.9.9.9"), 0), 7);
+    assert_eq!(state.undivided(0, ip("10.1.1.7"), 8), 24);
+    assert_eq!(state.undivided(0, ip("10.0.0.1"), 8), 16);
+    assert_eq!(state.undivided(0, ip("9.9.9.9"), 0), 7);
     // Nothing else in it: as the route has it.
     state.fact(Fact::RouteGone(route("10.100.1.128/25", 4, Some("10.255.0.12"))));
-    assert_eq!(state.undivided(ip("10.100.1.5"), 24), 24);
+    assert_eq!(state.undivided(0, ip("10.100.1.5"), 24), 24);
 }
 
 #[test]
@@ -80,10 +80,10 @@ fn a_station_s_address_divides_a_route_as_well() {
     let mut state = State::new(&config);
     twins(&mut state);
     state.fact(Fact::Route(route("10.200.0.0/16", 3, Some("10.1.0.254")), false));
-    assert_eq!(state.undivided(ip("10.200.0.9"), 16), 16);
+    assert_eq!(state.undivided(0, ip("10.200.0.9"), 16), 16);
     state.bind(0, ip("10.200.0.8"), ip("203.0.113.11"), false);
-    assert_eq!(state.undivided(ip("10.200.0.9"), 16), 32);
-    assert_eq!(state.undivided(ip("10.200.128.9"), 16), 17);
+    assert_eq!(state.undivided(0, ip("10.200.0.9"), 16), 32);
+    assert_eq!(state.undivided(0, ip("10.200.128.9"), 16), 17);
 }
 
 proptest! {
@@ -102,14 +102,14 @@ proptest! {
             state.fact(Fact::Route(route(&format!("{}/{}", to.address, len), 4, Some(&gateway)), true));
         }
         let asked = at(address);
-        let (found, _) = state.rib.overlay(asked).unwrap();
-        let len = state.undivided(asked, found.len);
+        let (found, _) = state.rib.overlay(0, asked).unwrap();
+        let len = state.undivided(0, asked, found.len);
         prop_assert!(len >= found.len);
         let same = |len: u8| {
             let within = net::network(asked, len);
             (0..64).map(at).filter(|other| net::contains(within, *other)).all(|other| {
-                state.rib.overlay(other).unwrap().0 == found
-            }) && state.rib.overlay_within(within).all(|route| route.len <= found.len)
+                state.rib.overlay(0, other).unwrap().0 == found
+            }) && state.rib.overlay_within(within.into()).all(|route| route.len <= found.len)
         };
         prop_assert!(same(len));
         prop_assert!(len == found.len || !same(len - 1));

@@ -172,6 +172,8 @@ fn sums_up(octets: &[u8]) -> bool {
 
 pub fn tunnel(key: Option<u32>, address: Ipv4Addr, network_id: u32) -> TunnelSettings {
     TunnelSettings {
+        vrf: 0,
+        tunnel_vrf: 0,
         source: HUB,
         key,
         address,
@@ -194,6 +196,7 @@ pub fn settings() -> Settings {
         ports: vec![
             PortSettings {
                 role: Role::Underlay,
+                vrf: 0,
                 mac: HUB_MAC,
                 vlan: None,
                 mtu: 1500,
@@ -202,6 +205,7 @@ pub fn settings() -> Settings {
             },
             PortSettings {
                 role: Role::Lan,
+                vrf: 0,
                 mac: LAN_MAC,
                 vlan: None,
                 mtu: 1500,
@@ -210,6 +214,7 @@ pub fn settings() -> Settings {
             },
         ],
         tunnels: vec![tunnel(Some(KEY0), TUNNEL0, 1), tunnel(None, TUNNEL1, 1)],
+        vrfs: 1,
         max_peers: 64,
         workers: 1,
         buffers: BUFFERS,
@@ -245,7 +250,7 @@ pub struct World {
 
 /// What control would say about the hub of [`settings`].
 pub fn updates() -> Vec<Update> {
-    let route = |prefix: [u8; 4], len, target| Update::Route { prefix: prefix.into(), len, target };
+    let route = |prefix: [u8; 4], len, target| Update::Route { vrf: 0, prefix: prefix.into(), len, target };
     let peer = |id: u32, tunnel| Update::Peer {
         id,
         tunnel,

@@ -121,8 +121,8 @@ impl Hub {
         self.apply(&peer(spoke, sa, Some(sa.id)));
         let [_, second, third, _] = HOST[spoke as usize].octets();
         let prefix = Ipv4Addr::new(10, second, third, 0);
-        self.apply(&Update::Route { prefix, len: 24, target: Target::Peer(spoke) });
-        self.apply(&Update::Route { prefix: TUNNEL0, len: 32, target: Target::Tunnel(0) });
+        self.apply(&Update::Route { vrf: 0, prefix, len: 24, target: Target::Peer(spoke) });
+        self.apply(&Update::Route { vrf: 0, prefix: TUNNEL0, len: 32, target: Target::Tunnel(0) });
     }
 
     pub fn tick(&mut self) {

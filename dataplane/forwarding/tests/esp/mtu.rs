@@ -67,9 +67,9 @@ fn the_mtu_follows_the_sa() {
     settings.tunnels[0].ip_mtu = 1500;
     let mut hub = Hub::on(Segment::private(&geometry(1)).expect("segment"), settings);
     hub.apply(&peer(2, &two, Some(two.id)));
-    hub.apply(&Update::Route { prefix: HOST[2], len: 32, target: shm::message::Target::Peer(2) });
+    hub.apply(&Update::Route { vrf: 0, prefix: HOST[2], len: 32, target: shm::message::Target::Peer(2) });
     let packet = |len| with_header(udp(TUNNEL0, HOST[2], len), |packet| packet[6] = 0x40);
-    hub.apply(&Update::Route { prefix: TUNNEL0, len: 32, target: shm::message::Target::Tunnel(0) });
+    hub.apply(&Update::Route { vrf: 0, prefix: TUNNEL0, len: 32, target: shm::message::Target::Tunnel(0) });
     hub.twin(&[packet(1394), packet(1395)]);
     assert_eq!(hub.drops(), [(DropReason::FragNeeded.name(), 1), (DropReason::EspNoSa.name(), 1)]);
     hub.install(&two);

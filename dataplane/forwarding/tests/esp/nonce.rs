@@ -55,7 +55,7 @@ fn live(segment: &Segment, sa: &Sa, least: u64, seen: &Seen) {
             sa.inbound(),
             sa.outbound(),
             peer(2, sa, Some(sa.id)),
-            Update::Route { prefix: HOST[2], len: 32, target: Target::Peer(2) },
+            Update::Route { vrf: 0, prefix: HOST[2], len: 32, target: Target::Peer(2) },
         ];
         for update in updates {
             while updater.apply(&update) == Err(ApplyError::Busy) {
