@@ -12,6 +12,9 @@ NAMED=
 BFD=0
 PIM=0
 GRACEFUL=1
+EOR=1
+RESTART_TIME=30
+DEFER_TIME=40
 TUNNEL_IF=$1
 TUNNEL_NET=$(cloud_net)
 END
@@ -140,7 +143,8 @@ through_hub_then_shortcut() {
 }
 
 # A router in the data centre, beside its host: FRR with prefixes that are all that host's.
-# dc_router_up COUNT SECOND [HUB-ADDRESS...]: AS 65100 with COUNT prefixes of 28 bits in 172.SECOND.0.0/16.
+# dc_router_up COUNT SECOND [HUB-ADDRESS...]: AS 65100 with COUNT prefixes of 28 bits in 172.SECOND.0.0/16; DC_EOR=0: it
+# never says End-of-RIB.
 dc_router_up() {
     local many="$1 $2" daemon
     ip -n "$NET_ID-dc" route replace local "172.$2.0.0/16" dev lo
@@ -153,7 +157,7 @@ dc_router_up() {
             . "$GUEST_FILES/routing"
             eval "$(routing_words eth0)"
             # shellcheck disable=SC2034  # bgpd_conf reads them
-            ROUTING=ebgp ROLE=spoke ASN=65100 TUNNEL=10.0.0.10 LAN='' HUB_TUNNELS=${*:-10.0.0.1} MANY=$many GRACEFUL=$([ $# -gt 1 ] && echo 0 || echo 1)
+            ROUTING=ebgp ROLE=spoke ASN=65100 TUNNEL=10.0.0.10 LAN='' HUB_TUNNELS=${*:-10.0.0.1} MANY=$many GRACEFUL=$([ $# -gt 1 ] && echo 0 || echo 1) EOR=${DC_EOR:-1}
             "${daemon}_conf"
         ) | frr_file dc "$daemon"
         frr_daemon dc "$daemon"
