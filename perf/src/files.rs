@@ -36,11 +36,18 @@ pub struct Args {
     hugepages: bool,
 }
 
+impl Args {
+    fn hub(&self) -> Hub<'_> {
+        let Self { ref device, spokes, key, core, hugepages, .. } = *self;
+        Hub { device, spokes, key, core, hugepages, idle_sleep: 0, protected: false }
+    }
+}
+
 /// Writes the files.
 pub fn run(args: &Args) -> std::io::Result<ExitCode> {
     std::fs::create_dir_all(&args.directory)?;
     let write = |name: &str, content: &[u8]| std::fs::write(args.directory.join(name), content);
-    write("hub.toml", configuration(args, &std::path::absolute(&args.directory)?).as_bytes())?;
+    write("hub.toml", args.hub().configuration(&std::path::absolute(&args.directory)?).as_bytes())?;
     write("tables.toml", tables(args).as_bytes())?;
     write("frames.pcap", &capture(args))?;
     println!("hub-dataplane --config {0}/hub.toml --static {0}/tables.toml", args.directory.display());
@@ -51,13 +58,35 @@ fn mac(octets: [u8; 6]) -> String {
     octets.map(|octet| format!("{octet:02x}")).join(":")
 }
 
-fn configuration(args: &Args, directory: &Path) -> String {
-    let Args { device, spokes, core, hugepages, .. } = args;
-    let key = args.key.map_or(String::new(), |key| format!("key = {key}\n"));
-    let mac = mac(HUB_MAC.0);
-    let directory = directory.display();
-    format!(
-        r#"[hub]
+/// A hub for the spokes of the benchmarks.
+#[derive(Clone, Debug)]
+pub struct Hub<'a> {
+    /// DPDK device of its port.
+    pub device: &'a str,
+    /// Most spokes.
+    pub spokes: u32,
+    /// GRE key.
+    pub key: Option<u32>,
+    /// Core of its worker.
+    pub core: usize,
+    /// Whether it uses hugepages.
+    pub hugepages: bool,
+    /// Microseconds that its worker sleeps when idle; 0: never.
+    pub idle_sleep: u32,
+    /// Whether its tunnel is protected.
+    pub protected: bool,
+}
+
+impl Hub<'_> {
+    /// `hub.toml` of it, with all that it makes in that directory.
+    pub fn configuration(&self, directory: &Path) -> String {
+        let Self { device, spokes, core, hugepages, idle_sleep, .. } = self;
+        let key = self.key.map_or(String::new(), |key| format!("key = {key}\n"));
+        let (protection, profile) = if self.protected { (PROTECTED, PROFILE) } else { ("", "") };
+        let mac = mac(HUB_MAC.0);
+        let directory = directory.display();
+        format!(
+            r#"[hub]
 name = "benchmark"
 run-dir = "{directory}"
 state-dir = "{directory}"
@@ -67,6 +96,7 @@ max-peers = {spokes}
 cores = [{core}]
 hugepages = {hugepages}
 memory = 512
+idle-sleep = {idle_sleep}
 
 [[port]]
 name = "wan0"
@@ -82,13 +112,26 @@ interface = "tunnel0"
 source = "{HUB}"
 {key}address = "{HUB_TUNNEL}/16"
 ip-mtu = 1476
-
+{protection}
 [tunnel.nhrp]
 network-id = 1
 phase = 2
-"#
-    )
+{profile}"#
+        )
+    }
 }
+
+/// Line of a tunnel that is protected.
+const PROTECTED: &str = "protection = \"esp\"\n";
+/// What it is protected with. Nobody negotiates: the SAs are brought ready-made.
+const PROFILE: &str = r#"
+[[protection]]
+name = "esp"
+
+[[ike.key]]
+address = "0.0.0.0/0"
+pre-shared-key = "nobody asks for it"
+"#;
 
 fn tables(args: &Args) -> String {
     let gateway = mac(ROUTER_MAC.0);
@@ -138,9 +181,12 @@ mod tests {
             core: 0,
             hugepages: false,
         };
-        let text = configuration(&args, Path::new("/tmp"));
-        let config = text.parse::<toml::Table>().unwrap();
-        assert_eq!(config["tunnel"][0]["key"].as_integer(), Some(42));
+        for protected in [false, true] {
+            let text = Hub { protected, ..args.hub() }.configuration(Path::new("/tmp"));
+            let config = text.parse::<toml::Table>().unwrap();
+            assert_eq!(config["tunnel"][0]["key"].as_integer(), Some(42));
+            assert_eq!(config.contains_key("protection"), protected);
+        }
         let tables = tables(&args).parse::<toml::Table>().unwrap();
         assert_eq!(tables["peer"].as_array().unwrap().len(), 3);
         let file = capture(&args);

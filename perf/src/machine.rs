@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub struct Machine {
     /// Processor.
     pub cpu: String,
+    /// What it can that matters here.
+    pub flags: Vec<String>,
     /// Logical processors.
     pub cpus: usize,
     /// Kernel.
@@ -20,24 +22,33 @@ pub struct Machine {
     pub load: String,
     /// Version and profile of this program.
     pub program: String,
+    /// Commit of the source tree that the command ran in, with `-dirty` if there were changes; empty outside of one.
+    pub commit: String,
     /// Command line.
     pub command: String,
 }
+
+/// Extensions of the processor that change what packets and ciphers cost.
+const EXTENSIONS: &[&str] = &["aes", "vaes", "pclmulqdq", "vpclmulqdq", "sha_ni", "gfni", "avx2", "avx512f"];
 
 impl Machine {
     /// Describes this one. Takes a tenth of a second to measure the counter.
     pub fn describe() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let info = read("/proc/cpuinfo");
-        let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+        let field = |name| info.lines().find_map(|line| line.strip_prefix(name)?.split(':').nth(1));
+        let has =
+            |flag: &str| field("flags").is_some_and(|all| all.split_whitespace().any(|has| has == flag));
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         Self {
-            cpu: model.unwrap_or("unknown").trim().to_owned(),
+            cpu: field("model name").unwrap_or("unknown").trim().to_owned(),
+            flags: EXTENSIONS.iter().filter(|flag| has(flag)).map(|flag| (*flag).to_owned()).collect(),
             cpus: std::thread::available_parallelism().map_or(1, Into::into),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             tsc_hz: tsc_hz(),
             load: read("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" "),
             program: format!("hub-perf {} ({profile})", env!("CARGO_PKG_VERSION")),
+            commit: commit(),
             command: std::env::args().collect::<Vec<_>>().join(" "),
         }
     }
@@ -45,11 +56,18 @@ impl Machine {
 
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { cpu, cpus, kernel, tsc_hz, load, program, command } = self;
+        let Self { cpu, cpus, kernel, tsc_hz, load, program, command, .. } = self;
         let ghz = *tsc_hz as f64 / 1e9;
         writeln!(f, "{cpu}, {cpus} CPUs, TSC {ghz:.4} GHz, Linux {kernel}, load {load}")?;
         write!(f, "{program}: {command}")
     }
+}
+
+fn commit() -> String {
+    let git =
+        std::process::Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output();
+    let said = git.ok().filter(|git| git.status.success());
+    said.map(|git| String::from_utf8_lossy(&git.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 fn tsc_hz() -> u64 {

@@ -8,12 +8,14 @@ mod ike;
 mod instructions;
 mod machine;
 mod port;
+mod probe;
 mod replicate;
 mod scenario;
 mod sent;
 mod spokes;
 mod spread;
 mod tables;
+mod wired;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ enum Command {
     Replicate(replicate::Args),
     /// Measures latency and loss through a running hub, and through dpdk-testpmd beside it.
     Port(port::Args),
+    /// Measures throughput and latency of a hub process that it starts, over software wires.
+    Wire(Box<wired::Args>),
     /// Writes configuration and tables of a hub that knows the benchmark's spokes, and a capture of their frames.
     HubFiles(files::Args),
 }
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Tables(args) => tables::run(&args).map_err(Into::into),
         Command::Replicate(args) => replicate::run(&args).map_err(Into::into),
         Command::Port(args) => port::run(&args).map_err(Into::into),
+        Command::Wire(args) => wired::run(&args).map_err(Into::into),
         Command::HubFiles(args) => files::run(&args).map_err(Into::into),
     };
     match done {

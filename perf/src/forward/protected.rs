@@ -5,18 +5,19 @@
 
 use super::Error;
 use crate::crypto::Named;
-use crate::scenario::{HUB, Scenario, esp_text_len, nbma};
+use crate::scenario::{HUB, HUB_MAC, ROUTER_MAC, Scenario, esp_text_len, nbma};
+use arrayvec::ArrayVec;
 use forwarding::crypto::{
     Choice, Context, Crypto, Direction, HEADER, Job, Keys, SEED, Status, Transform, overhead,
 };
-use forwarding::{ApplyError, Security, Updater};
+use forwarding::{ApplyError, BURST, Security, Updater};
 use shm::Segment;
 use shm::message::{Encap, Mode, Protection, SaInbound, SaOutbound, Update, spi};
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
 use wire::{esp, eth, gre, ip4};
 
-/// Octets of the longest frame.
-const ROOM: usize = 1_664;
+/// Octets before ESP.
+const OUTER: usize = eth::LEN + ip4::LEN;
 /// Of all inbound SPIs.
 const GENERATION: NonZeroU8 = NonZeroU8::MIN;
 /// SPI of spoke 0's end; the others follow.
@@ -78,46 +79,55 @@ impl Protected {
             }
             Err(ApplyError::Busy.into())
         };
-        let [to_hub, from_hub] = &self.keys;
         for id in 0..scenario.spokes {
-            let tag = NonZeroU64::MIN.saturating_add(id.into());
-            let session = NonZeroU32::MIN.saturating_add(id);
-            segment.arm(id, tag);
-            let inbound = SaInbound {
-                id,
-                spi: spi(GENERATION, id),
-                tag,
-                session,
-                local: HUB,
-                nbma: nbma(id),
-                udp: None,
-                encap: Encap::Plain,
-                mode: Mode::Transport,
-                esn: false,
-                window: WINDOW,
-                keys: to_hub.clone(),
-            };
-            let outbound = SaOutbound {
-                id,
-                spi: SPOKE_SPI + id,
-                tag,
-                mode: Mode::Transport,
-                esn: false,
-                hard_packets: u64::MAX,
-                keys: from_hub.clone(),
-            };
-            apply(updater, Update::SaInbound(inbound))?;
-            apply(updater, Update::SaOutbound(outbound))?;
-            for update in scenario.spoke(id, Some(Protection { session, sa: Some(id), udp: None })) {
+            for update in self.spoke(scenario, segment, id) {
                 apply(updater, update)?;
             }
         }
         Ok(())
     }
 
+    /// Arms the slot of a spoke's SA, and gives what makes the spoke a peer that is protected by it.
+    pub fn spoke(&self, scenario: &Scenario, segment: &Segment, id: u32) -> [Update; 4] {
+        let [to_hub, from_hub] = &self.keys;
+        let tag = NonZeroU64::MIN.saturating_add(id.into());
+        let session = NonZeroU32::MIN.saturating_add(id);
+        segment.arm(id, tag);
+        let inbound = SaInbound {
+            id,
+            spi: spi(GENERATION, id),
+            tag,
+            session,
+            local: HUB,
+            nbma: nbma(id),
+            udp: None,
+            encap: Encap::Plain,
+            mode: Mode::Transport,
+            esn: false,
+            window: WINDOW,
+            keys: to_hub.clone(),
+        };
+        let outbound = SaOutbound {
+            id,
+            spi: SPOKE_SPI + id,
+            tag,
+            mode: Mode::Transport,
+            esn: false,
+            hard_packets: u64::MAX,
+            keys: from_hub.clone(),
+        };
+        let [peer, route] = scenario.spoke(id, Some(Protection { session, sa: Some(id), udp: None }));
+        [Update::SaInbound(inbound), Update::SaOutbound(outbound), peer, route]
+    }
+
     /// Octets of the frame of an inner packet.
     pub fn frame_len(&self, scenario: &Scenario, size: u16) -> usize {
         eth::LEN + ip4::LEN + overhead(self.transform) + esp_text_len(self.transform, scenario.key, size)
+    }
+
+    /// Octets between the outer IP header and GRE: ESP's header and IV.
+    pub fn before_text(&self) -> usize {
+        HEADER + self.transform.iv_len()
     }
 
     /// Writes the frame of an inner packet of `size` octets from one spoke to another into a room of its length.
@@ -129,12 +139,24 @@ impl Protected {
         size: u16,
         out: &mut [u8],
     ) -> Option<()> {
-        let mut clear = [0; ROOM];
-        let clear = clear.get_mut(..scenario.overhead() + usize::from(size))?;
-        scenario.frame(from, to, size, clear)?;
+        let sequence = self.fill(scenario, from, to, size, out)?;
+        self.seal([(out, sequence)]).then_some(())
+    }
+
+    /// The same, not yet sealed; gives the sequence number that sealing needs.
+    pub fn fill(
+        &mut self,
+        scenario: &Scenario,
+        from: u32,
+        to: u32,
+        size: u16,
+        out: &mut [u8],
+    ) -> Option<u32> {
         let total = out.len();
-        let (ethernet, packet) = out.split_at_mut_checked(eth::LEN)?;
-        ethernet.copy_from_slice(clear.get(..eth::LEN)?);
+        // In the clear, with GRE where ESP has its text; what comes before it is written over.
+        let before = self.before_text();
+        let clear = scenario.frame(from, to, size, out.get_mut(before..)?)?;
+        eth::emit(out, HUB_MAC, ROUTER_MAC, None, eth::TYPE_IPV4)?;
         let header = ip4::Fields {
             tos: 0,
             total_len: u16::try_from(total - eth::LEN).ok()?,
@@ -145,20 +167,26 @@ impl Protected {
             source: nbma(from),
             destination: HUB,
         };
-        let at = header.emit(packet)?;
-        let packet = packet.get_mut(at..)?;
+        header.emit(out.get_mut(eth::LEN..)?)?;
         let sequence = self.sequences.get_mut(from as usize)?;
         *sequence += 1;
-        let sequence = *sequence;
-        esp::emit(packet, spi(GENERATION, from), sequence)?;
-        let text = HEADER + self.transform.iv_len()..packet.len() - self.transform.icv_len();
-        let payload = clear.get(eth::LEN + ip4::LEN..)?;
-        let (body, trailer) = packet.get_mut(text)?.split_at_mut_checked(payload.len())?;
-        body.copy_from_slice(payload);
-        esp::put_trailer(trailer, esp::next_header::GRE)?;
-        let mut jobs = [Job::new(&self.outbound, packet, sequence.into())];
+        esp::emit(out.get_mut(OUTER..)?, spi(GENERATION, from), *sequence)?;
+        let end = total.checked_sub(self.transform.icv_len())?;
+        esp::put_trailer(out.get_mut(before + clear..end)?, esp::next_header::GRE)?;
+        Some(*sequence)
+    }
+
+    /// Seals filled frames, at most [`BURST`] of them, with their sequence numbers; `false`: one was not.
+    pub fn seal<'f>(&mut self, frames: impl IntoIterator<Item = (&'f mut [u8], u32)>) -> bool {
+        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
+        for (frame, sequence) in frames {
+            let Some(packet) = frame.get_mut(OUTER..) else { return false };
+            if jobs.try_push(Job::new(&self.outbound, packet, sequence.into())).is_err() {
+                return false;
+            }
+        }
         self.crypto.seal(&mut jobs);
-        jobs.iter().all(|job| job.status == Status::Done).then_some(())
+        jobs.iter().all(|job| job.status == Status::Done)
     }
 
     /// Whether a frame of the hub's is the inner packet for a spoke, TTL one less, under that spoke's SA.
@@ -168,19 +196,32 @@ impl Protected {
 
     /// TTL of the inner packet of a frame for a spoke.
     pub fn opened(&mut self, frame: &[u8], to: u32) -> Option<u8> {
+        let mut frame = frame.to_vec();
+        if self.open(&mut frame)? != to {
+            return None;
+        }
+        let text = frame.get(OUTER + self.before_text()..frame.len() - self.transform.icv_len())?;
+        let inner = gre::parse(text).ok()?;
+        ip4::parse_unsummed(inner.payload).ok().map(|inner| inner.ttl())
+    }
+
+    /// Opens a frame of the hub's in place; gives the spoke that it is for, to whose address it goes.
+    pub fn open(&mut self, frame: &mut [u8]) -> Option<u32> {
         let outer = ip4::parse(frame.get(eth::LEN..)?).ok()?;
+        let header = esp::parse(outer.payload())?;
+        let to = header.spi.get().checked_sub(SPOKE_SPI)?;
         if (outer.source(), outer.destination(), outer.protocol()) != (HUB, nbma(to), ip4::protocol::ESP) {
             return None;
         }
-        let mut packet = outer.payload().to_vec();
-        let header = esp::parse(&packet).filter(|header| header.spi.get() == SPOKE_SPI + to)?;
-        let mut jobs = [Job::new(&self.inbound, &mut packet, header.sequence.get().into())];
+        let (sequence, octets) = (header.sequence.get().into(), outer.payload().len());
+        let mut jobs = [Job::new(&self.inbound, frame.get_mut(OUTER..OUTER + octets)?, sequence)];
         self.crypto.open(&mut jobs);
-        if jobs.iter().any(|job| job.status != Status::Done) {
-            return None;
-        }
-        let text = packet.get(HEADER + self.transform.iv_len()..packet.len() - self.transform.icv_len())?;
-        let inner = gre::parse(text).ok()?;
-        ip4::parse_unsummed(inner.payload).ok().map(|inner| inner.ttl())
+        jobs.iter().all(|job| job.status == Status::Done).then_some(to)
+    }
+
+    /// Whether a frame is the hub's ESP, by its addresses alone.
+    pub fn is_from_hub(&self, frame: &[u8]) -> bool {
+        let outer = frame.get(eth::LEN..).and_then(|outer| ip4::parse_unsummed(outer).ok());
+        outer.is_some_and(|outer| outer.source() == HUB && outer.protocol() == ip4::protocol::ESP)
     }
 }

@@ -5,13 +5,14 @@
 //!
 //! The hub must have the spokes of `hub-perf hub-files`, which are in the frames.
 
-mod probe;
-mod reference;
+mod figures;
+pub mod reference;
 
 use crate::machine::{Machine, pin};
+use crate::probe::Probe;
 use crate::scenario::{MAX_SPOKES, Scenario, Size};
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError, Port, PortConfig, PortError};
-use probe::{Figures, Probe};
+use figures::Figures;
 use reference::Testpmd;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -147,15 +148,18 @@ impl Bench<'_> {
         };
         // After our end: a client needs its server to be there.
         let Args { reference_core, hugepages, .. } = *self.args;
-        let reference = peer.map(|peer| Testpmd::start(peer, reference_core, hugepages)).transpose()?;
+        let reference = peer.map(|peer| Testpmd::start(peer, reference_core, hugepages)).transpose();
+        let reference = reference.map_err(Error::Reference)?;
         let through = if reference.is_some() { "testpmd" } else { "hub" };
         let mut probe = Probe::new(self.scenario, self.args.size, self.pool, rx, tx, tsc_hz);
         if !probe.wait_for_answer(PATIENCE) {
             return Err(Error::Silent(through));
         }
         for &rate in &self.args.rate {
-            let figures = probe.run(rate.max(1), Duration::from_secs(self.args.seconds));
-            self.rows.push(Row { through, rate, figures });
+            let Some(trial) = probe.run(Some(rate.max(1)), Duration::from_secs(self.args.seconds)) else {
+                break;
+            };
+            self.rows.push(Row { through, rate, figures: Figures::of(&trial, tsc_hz) });
         }
         drop((port, reference));
         Ok(())

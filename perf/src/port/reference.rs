@@ -1,6 +1,5 @@
 //! `dpdk-testpmd` that sends every frame back by the port it came in by.
 
-use super::Error;
 use std::process::{Child, Command, Stdio};
 
 /// A running testpmd; ends when dropped.
@@ -10,7 +9,7 @@ pub struct Testpmd {
 
 impl Testpmd {
     /// Starts it on one device, forwarding on `core`.
-    pub fn start(device: &str, core: usize, hugepages: bool) -> Result<Self, Error> {
+    pub fn start(device: &str, core: usize, hugepages: bool) -> std::io::Result<Self> {
         let main = if core == 0 { 1 } else { core - 1 };
         let mut command = Command::new("dpdk-testpmd");
         command.arg(format!("--lcores={main},{core}")).arg(format!("--main-lcore={main}"));
@@ -27,12 +26,7 @@ impl Testpmd {
             "--no-lsc-interrupt",
         ]);
         command.args(["--total-num-mbufs=16384", "--stats-period=3600"]);
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(Error::Reference)?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Self { child })
     }
 }

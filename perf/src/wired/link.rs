@@ -1,0 +1,52 @@
+//! Software wires: two DPDK devices of two processes that share memory.
+
+use clap::ValueEnum;
+use serde::Serialize;
+use std::path::Path;
+
+/// Kinds of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Link {
+    /// memif: both ends copy.
+    Memif,
+    /// vhost-user, the hub being the host's end, which copies.
+    Vhost,
+    /// vhost-user, the hub being the guest's end, as in a virtual machine: the generator copies.
+    Virtio,
+}
+
+impl Link {
+    /// Arguments of the device under test and of ours, with a socket in that directory and rings of 2^`ring` frames.
+    pub fn ends(self, directory: &Path, ring: u8) -> [String; 2] {
+        let socket = directory.join("wire").display().to_string();
+        let slots = 1_u32 << ring;
+        match self {
+            Link::Memif => ["server", "client"].map(|role| {
+                format!("net_memif0,role={role},socket={socket},socket-abstract=no,rsize={ring}")
+            }),
+            Link::Vhost => [
+                format!("net_vhost0,iface={socket},queues=1"),
+                format!("net_virtio_user0,path={socket},queues=1,queue_size={slots}"),
+            ],
+            Link::Virtio => [
+                format!("net_virtio_user0,path={socket},queues=1,queue_size={slots}"),
+                format!("net_vhost0,iface={socket},queues=1"),
+            ],
+        }
+    }
+
+    /// Whether our end has to be there first.
+    pub fn is_ours_first(self) -> bool {
+        self == Link::Virtio
+    }
+
+    /// How it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Link::Memif => "memif",
+            Link::Vhost => "vhost",
+            Link::Virtio => "virtio",
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! `hub-perf wire`: throughput and latency of a running hub on a machine without a NIC.
+//!
+//! Generator and sink are one thread of this process; the hub is a process of its own, started here in a network name
+//! space of its own, whose one worker has another core. Between them is a software wire. Frames go from random spokes to
+//! random others, so that each comes back by the wire that it went out by.
+
+mod bench;
+mod hub;
+mod link;
+mod plot;
+mod plots;
+mod report;
+mod row;
+mod search;
+
+use crate::crypto::Named;
+use crate::files;
+use crate::forward::protected::Protected;
+use crate::machine::{Machine, pin};
+use crate::probe::Probe;
+use crate::scenario::{MAX_SPOKES, Scenario, Size};
+use bench::Bench;
+use dpdk::{Eal, EalConfig, EalError, Pool, PoolError, Port, PortConfig, PortError};
+use forwarding::crypto::{Choice, EngineError, Wish};
+use hub::{Hub, HubError, Scratch};
+use link::Link;
+use report::Report;
+use row::Row;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Buffers of the pool: a generator's rings and bursts, both ways, at the largest rings.
+const BUFFERS: u32 = 1 << 16;
+/// IP MTU of the device: a frame of the longest inner packet under ESP fits.
+const MTU: u16 = 1_600;
+/// How long the wire may take to come up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Options of `hub-perf wire`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Wires.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "memif")]
+    over: Vec<Link>,
+    /// Numbers of spokes; the first with every size, the others with the first size only.
+    #[arg(long, value_delimiter = ',', default_value = "1000,2,100,10000,100000",
+          value_parser = clap::value_parser!(u32).range(2..=MAX_SPOKES as i64))]
+    spokes: Vec<u32>,
+    /// Sizes of the inner IP packet, in octets, or `imix`.
+    #[arg(long, value_delimiter = ',', default_value = "64,128,256,512,576,1024,1400,imix")]
+    sizes: Vec<Size>,
+    /// Every size with every number of spokes.
+    #[arg(long)]
+    all: bool,
+    /// GRE key.
+    #[arg(long)]
+    key: Option<u32>,
+    /// ESP on both sides with this transform, in strongSwan's words; every spoke has an SA pair.
+    #[arg(long)]
+    esp: Option<Named>,
+    /// Do not search: loss and latency at these frames a second.
+    #[arg(long, value_delimiter = ',')]
+    rate: Vec<u64>,
+    /// Seconds of the trials that a search ends with; RFC 2544 asks for 60.
+    #[arg(long, default_value_t = 0.3, value_parser = seconds)]
+    trial: f64,
+    /// Seconds of each measurement of latency; RFC 8219 asks for 120.
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    latency: f64,
+    /// A search ends when the next greater rate that fails is nearer than so many percent.
+    #[arg(long, default_value_t = 2.0)]
+    width: f64,
+    /// Searches for each figure.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// Rings of the wire have 2 to the power of so many slots.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(6..=14))]
+    ring: u8,
+    /// A look in seconds: two sizes, 100 spokes, one short search each.
+    #[arg(long)]
+    quick: bool,
+    /// Milliseconds without a frame after which what is missing counts as lost.
+    #[arg(long, default_value_t = 100)]
+    drain: u64,
+    /// The hub's program; unless given, the one beside this one.
+    #[arg(long)]
+    hub: Option<PathBuf>,
+    /// Core of the generator.
+    #[arg(long, default_value_t = 0)]
+    core: usize,
+    /// Core of the hub's worker.
+    #[arg(long, default_value_t = 1)]
+    hub_core: usize,
+    /// Microseconds that the hub's worker sleeps when idle.
+    #[arg(long, default_value_t = 0)]
+    idle_sleep: u32,
+    /// Use hugepages.
+    #[arg(long)]
+    hugepages: bool,
+    /// Do not show what is going on.
+    #[arg(long)]
+    quiet: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Write the JSON to this directory as well, and plots as SVG.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.01..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| format!("`{text}` is no number of seconds from 0.01 to 86400"))
+}
+
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// DPDK does not start.
+    #[error(transparent)]
+    Eal(#[from] EalError),
+    /// No packet buffers.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A device does not work.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The device gave no queue.
+    #[error("device `{0}` has no queue")]
+    NoQueue(String),
+    /// The hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The crypto engine is not to be had.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The spokes' ends of their SAs.
+    #[error(transparent)]
+    Spokes(#[from] crate::forward::Error),
+    /// A file.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// Nothing came back at all.
+    #[error("nothing came back over {wire}; drops of the hub: {drops}; it said:\n{log}")]
+    Silent {
+        /// The wire.
+        wire: &'static str,
+        /// The hub's drops.
+        drops: String,
+        /// Its last words.
+        log: String,
+    },
+    /// Other frames came back than should: no figure is better than a wrong one.
+    #[error(
+        "of {received} frames {wrong} looked at were wrong, and {sent} were sent; drops of the hub: {drops}"
+    )]
+    Wrong {
+        /// Of those looked at.
+        wrong: u64,
+        /// Came back.
+        received: u64,
+        /// Went out.
+        sent: u64,
+        /// The hub's drops.
+        drops: String,
+    },
+    /// No room for latencies.
+    #[error("no histogram of latencies")]
+    Histogram,
+}
+
+/// Measures and prints.
+pub fn run(args: &Args) -> Result<ExitCode, Error> {
+    let args = &if args.quick { args.shortened() } else { args.clone() };
+    let machine = Machine::describe();
+    let eal = Eal::init(&EalConfig {
+        name: format!("hub-perf-{}", std::process::id()),
+        hugepages: args.hugepages,
+        memory: 512,
+        cpus: vec![args.core],
+        pci: Vec::new(),
+        extra: Vec::new(),
+    })?;
+    pin(args.core);
+    let pool = Pool::new(eal, "wire", BUFFERS, MTU, None)?;
+    let protection = args.esp.map_or_else(|| "in the clear".to_owned(), |esp| format!("ESP {esp}"));
+    let keyed = if args.key.is_some() { ", keyed" } else { "" };
+    let mut report = Report {
+        machine,
+        case: format!("spoke to spoke through the hub, GRE{keyed} {protection}, one port, one worker"),
+        runs: args.runs,
+        trial_seconds: args.trial,
+        ring: 1 << args.ring,
+        rows: Vec::new(),
+    };
+    for &link in &args.over {
+        for (at, &spokes) in args.spokes.iter().enumerate() {
+            let sizes = if at == 0 || args.all { args.sizes.len() } else { 1 };
+            let sizes = args.sizes.iter().copied().take(sizes);
+            measure(args, eal, pool, (link, spokes), sizes, &mut report)?;
+        }
+    }
+    if let Some(directory) = &args.output {
+        save(directory, &report).map_err(|error| Error::File(directory.clone(), error))?;
+    }
+    if args.json {
+        println!("{}", report.json());
+    } else {
+        println!("{report}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The JSON and the plots.
+fn save(directory: &Path, report: &Report) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("wire.json"), report.json() + "\n")?;
+    plots::plots(report).iter().try_for_each(|(name, svg)| std::fs::write(directory.join(name), svg))
+}
+
+/// All sizes through one hub.
+fn measure(
+    args: &Args,
+    eal: Eal,
+    pool: Pool,
+    (link, spokes): (Link, u32),
+    sizes: impl Iterator<Item = Size>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let scenario = Scenario { spokes, key: args.key, redirect: false, multicast_rate: None };
+    let choice = args.esp.map(|_| Choice::new(Wish::Auto)).transpose()?;
+    let esp = args.esp.zip(choice.as_ref());
+    let protected = esp.map(|(named, choice)| Protected::new(choice, named, spokes)).transpose()?;
+    let scratch = Scratch::new("wire").map_err(|error| Error::File("scratch directory".into(), error))?;
+    let [device, ours] = link.ends(scratch.path(), args.ring);
+    let settings = files::Hub {
+        device: &device,
+        spokes,
+        key: args.key,
+        core: args.hub_core,
+        hugepages: args.hugepages,
+        idle_sleep: args.idle_sleep,
+        protected: protected.is_some(),
+    };
+    let open = || -> Result<_, Error> {
+        let config = PortConfig { workers: 1, ring_size: 1 << args.ring, mtu: MTU, mac: None };
+        let (port, rx, tx) = Port::probe(eal, &ours, 1, MTU)?.start(&config, &pool, true)?;
+        let (Some(rx), Some(tx)) = (rx.into_iter().next(), tx.into_iter().next()) else {
+            return Err(Error::NoQueue(ours.clone()));
+        };
+        Ok((port, rx, tx))
+    };
+    let early = link.is_ours_first().then(open).transpose()?;
+    let mut hub = Hub::start(&args.program(), scratch, &settings)?;
+    hub.fill(&scenario, protected.as_ref())?;
+    let (port, rx, tx) = early.map_or_else(open, Ok)?;
+    let tsc_hz = report.machine.tsc_hz;
+    let first = args.sizes.first().copied().unwrap_or(Size::Fixed(64));
+    let mut probe =
+        Probe::new(scenario, first, pool, rx, tx, tsc_hz).with(protected, Duration::from_millis(args.drain));
+    if !probe.wait_for_answer(PATIENCE) {
+        return Err(Error::Silent { wire: link.name(), drops: hub.drops(), log: hub.log() });
+    }
+    let mut bench = Bench { args, hub: &hub, probe, tsc_hz, case: String::new() };
+    for size in sizes {
+        bench.case = format!("{} {spokes} spokes, size {size}", link.name());
+        let mut row = Row::new(link, spokes, size);
+        bench.measure(size, &mut row)?;
+        row.announce(args.quiet);
+        report.rows.push(row);
+    }
+    drop((bench, port));
+    Ok(())
+}
+
+impl Args {
+    /// Of a look in seconds.
+    fn shortened(&self) -> Self {
+        let (spokes, sizes) = (vec![100], vec![Size::Fixed(64), Size::Imix]);
+        let (trial, latency) = (self.trial.min(0.1), self.latency.min(0.5));
+        Self { spokes, sizes, trial, latency, runs: 1, width: 5.0, ..self.clone() }
+    }
+
+    fn program(&self) -> PathBuf {
+        let beside = || std::env::current_exe().unwrap_or_default().with_file_name("hub-dataplane");
+        self.hub.clone().unwrap_or_else(beside)
+    }
+}

@@ -1,0 +1,161 @@
+//! Small plots as SVG: lines over a row of values, one axis from zero.
+
+use std::fmt::Write;
+
+/// Width and height of a plot, and of the room around its axes.
+const SIZE: (f64, f64) = (720.0, 400.0);
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 170.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 50.0;
+/// Lines across.
+const STEPS: u32 = 5;
+/// Told apart without colours as well, by their marks (Okabe and Ito's palette).
+const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+
+/// One line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// In the legend.
+    pub name: String,
+    /// A value for each place along the axis; `None`: not measured.
+    pub values: Vec<Option<f64>>,
+}
+
+/// A plot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// Above it.
+    pub title: String,
+    /// Below it.
+    pub across: String,
+    /// Beside it.
+    pub up: String,
+    /// Along the axis, evenly spaced.
+    pub places: Vec<String>,
+    /// What is drawn.
+    pub lines: Vec<Line>,
+}
+
+impl Plot {
+    /// As a file.
+    pub fn svg(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let (width, height) = SIZE;
+        let (right, bottom) = (width - RIGHT, height - BOTTOM);
+        let step = step(self.highest());
+        let top = step * f64::from(STEPS);
+        let x = |place: usize| LEFT + (place as f64 + 0.5) * (right - LEFT) / self.places.len().max(1) as f64;
+        let y = |value: f64| bottom - value / top * (bottom - TOP);
+        writeln!(
+            out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
+             font-size=\"12\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>"
+        )?;
+        text(out, (LEFT, TOP - 20.0), "start", "font-size=\"14\" font-weight=\"bold\"", &self.title)?;
+        text(out, ((LEFT + right) / 2.0, height - 10.0), "middle", "", &self.across)?;
+        text(out, (LEFT, TOP - 5.0), "end", "", &self.up)?;
+        for number in 0..=STEPS {
+            let value = step * f64::from(number);
+            let at = y(value);
+            writeln!(out, "<path d=\"M{LEFT} {at:.1}H{right}\" stroke=\"#ccc\" fill=\"none\"/>")?;
+            text(out, (LEFT - 6.0, at + 4.0), "end", "", &figure(value, step))?;
+        }
+        for (place, name) in self.places.iter().enumerate() {
+            text(out, (x(place), bottom + 18.0), "middle", "", name)?;
+        }
+        for (number, line) in self.lines.iter().enumerate() {
+            let colour = COLOURS.get(number % COLOURS.len()).copied().unwrap_or_default();
+            let points = line.values.iter().enumerate().filter_map(|(place, value)| Some((place, (*value)?)));
+            let points: Vec<_> = points.map(|(place, value)| (x(place), y(value))).collect();
+            let path: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+            writeln!(
+                out,
+                "<polyline points=\"{}\" stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\"/>",
+                path.join(" ")
+            )?;
+            let legend = (right + 12.0, TOP + 10.0 + 18.0 * number as f64);
+            for at in points.into_iter().chain([legend]) {
+                mark(out, number, at, colour)?;
+            }
+            text(out, (legend.0 + 10.0, legend.1 + 4.0), "start", "", &line.name)?;
+        }
+        writeln!(out, "</svg>")
+    }
+
+    fn highest(&self) -> f64 {
+        self.lines.iter().flat_map(|line| line.values.iter().flatten()).copied().fold(0.0, f64::max)
+    }
+}
+
+/// From line to line: 1, 2, 2.5 or 5 times a power of ten, and enough for the highest value.
+fn step(highest: f64) -> f64 {
+    if highest <= 0.0 {
+        return 1.0;
+    }
+    let least = highest / f64::from(STEPS);
+    let power = 10_f64.powf(least.log10().floor());
+    let fits = |times: &f64| times * power >= least * (1.0 - 1e-9);
+    [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().find(fits).unwrap_or(10.0) * power
+}
+
+/// With as many digits as the step has.
+fn figure(value: f64, step: f64) -> String {
+    let digits = (0..4).find(|digits| (step * 10_f64.powi(*digits)).fract().abs() < 1e-6).unwrap_or(4);
+    format!("{value:.*}", digits as usize)
+}
+
+fn text(out: &mut String, (x, y): (f64, f64), anchor: &str, more: &str, text: &str) -> std::fmt::Result {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" {more}>{escaped}</text>")
+}
+
+fn mark(out: &mut String, number: usize, (x, y): (f64, f64), colour: &str) -> std::fmt::Result {
+    match number % 3 {
+        0 => writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>"),
+        1 => {
+            let (x, y) = (x - 4.0, y - 4.0);
+            writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"8\" height=\"8\" fill=\"{colour}\"/>")
+        }
+        _ => {
+            let top = y - 5.0;
+            writeln!(out, "<path d=\"M{x:.1} {top:.1}l5 9h-10z\" fill=\"{colour}\"/>")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_hold_the_highest() {
+        let cases = [(0.0, 1.0), (5.0, 1.0), (5.1, 2.0), (11.0, 2.5), (0.9, 0.2), (2_500_000.0, 500_000.0)];
+        for (highest, expected) in cases {
+            let step = step(highest);
+            assert!((step - expected).abs() < 1e-9 * expected, "{highest}: {step}");
+        }
+        assert_eq!(
+            (figure(0.4, 0.2), figure(7.5, 2.5), figure(10.0, 2.0)),
+            ("0.4".into(), "7.5".into(), "10".into())
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_drawn() {
+        let lines = vec![Line { name: "a<b".into(), values: vec![Some(1.0), None, Some(4.0)] }];
+        let places = ["64", "128", "imix"].map(str::to_owned).to_vec();
+        let (title, across, up) = ("t".into(), "size".into(), "Mpps".into());
+        let svg = Plot { title, across, up, places, lines }.svg();
+        let points = svg.split("points=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert_eq!(points.split(' ').count(), 2);
+        assert!(svg.contains("a&lt;b") && svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+        assert_eq!(svg.matches("<circle").count(), 3, "two points and the legend");
+    }
+}
