@@ -29,7 +29,7 @@ pub(crate) fn esp_payload(
     let payload = text.get(..trailer.payload_len).unwrap_or_default();
     (meta.station, meta.verdict) = (sa.session, Verdict::Forward);
     match (trailer.next_header, sa.inner()) {
-        (next_header::GRE, None) => gre_input::<true>(interfaces, payload, at, meta),
+        (next_header::GRE, None) => opened_input(interfaces, payload, at, meta),
         (next_header::IPV4, Some(inner)) => tunnel_input(interfaces, inner, payload, at, meta),
         // RFC 4303 2.6.
         (next_header::NONE, _) => meta.drop(DropReason::EspDummy),
@@ -52,5 +52,11 @@ fn tunnel_input(interfaces: &Interfaces, inner: Inner, payload: &[u8], at: usize
         return meta.drop(DropReason::EcnInvalid);
     };
     meta.outer_tos = packet.tos() & !3 | ecn;
-    gre_input::<true>(interfaces, packet.payload(), at + packet.header_len(), meta)
+    opened_input(interfaces, packet.payload(), at + packet.header_len(), meta)
+}
+
+/// GRE out of an SA, which there is for a tunnel's source only.
+#[inline(always)]
+fn opened_input(interfaces: &Interfaces, data: &[u8], at: usize, meta: Meta) -> Meta {
+    gre_input::<true>(interfaces, data, at, meta).unwrap_or_else(|refused| refused)
 }

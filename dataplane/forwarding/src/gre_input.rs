@@ -12,28 +12,29 @@ use crate::meta::{Meta, Verdict};
 use shm::drops::DropReason;
 use wire::gre;
 
-/// Decapsulates `data`, which begins at `at` in its buffer. `OPENED`: it came out of ESP.
+/// Decapsulates `data`, which begins at `at` in its buffer. `OPENED`: it came out of ESP. `Err`: what becomes of it if it
+/// was sent to a tunnel's source, which nobody has looked at so far.
 #[inline(always)]
 pub(crate) fn gre_input<const OPENED: bool>(
     interfaces: &Interfaces,
     data: &[u8],
     at: usize,
     mut meta: Meta,
-) -> Meta {
+) -> Result<Meta, Meta> {
     let packet = match gre::parse(data) {
         Ok(packet) => packet,
-        Err(error) => return meta.drop(reason(error)),
+        Err(error) => return Err(meta.drop(reason(error))),
     };
     let Some(tunnel) = interfaces.tunnel(place(meta.vrf, meta.local), packet.key, OPENED) else {
-        return no_tunnel::<OPENED>(interfaces, packet.key, meta);
+        return Err(no_tunnel::<OPENED>(interfaces, packet.key, meta));
     };
     meta.tunnel = tunnel;
     // The outer packet is at most 65,535 octets long, and the Ethernet header in front of it 18.
     meta.at = (at + packet.header_len) as u16;
     if packet.protocol == gre::PROTO_IPV4 {
-        return inner_input(interfaces, packet.payload, meta);
+        return Ok(inner_input(interfaces, packet.payload, meta));
     }
-    other(packet, meta)
+    Ok(other(packet, meta))
 }
 
 /// To no tunnel: with another key, or in the clear to one with protection, or out of an SA to one without.

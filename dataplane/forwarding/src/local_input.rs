@@ -52,18 +52,26 @@ pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usiz
     meta.station = meta.nbma;
     meta.local = packet.destination().to_bits();
     meta.vrf = port.vrf;
-    let local = place(port.vrf, meta.local);
-    if packet.protocol() != protocol::GRE
-        || packet.is_fragment()
-        || !tables.interfaces.is_tunnel_source(local)
-    {
+    if packet.protocol() != protocol::GRE || packet.is_fragment() {
+        let local = place(port.vrf, meta.local);
         if tables.interfaces.is_protected_source(local) && !packet.is_fragment() {
             return protected_input(tables, port, &packet, at, meta);
         }
         return other_input(tables, port, &packet, at, meta);
     }
     meta.outer_tos = packet.tos();
-    gre_input::<false>(&tables.interfaces, packet.payload(), at + packet.header_len(), meta)
+    let begin = at + packet.header_len();
+    gre_input::<false>(&tables.interfaces, packet.payload(), begin, meta)
+        .unwrap_or_else(|refused| strange_input(tables, port, &packet, at, refused))
+}
+
+/// GRE that is no tunnel's. Only what was sent to a tunnel's source is refused as such.
+#[cold]
+fn strange_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize, refused: Meta) -> Meta {
+    match tables.interfaces.is_tunnel_source(place(port.vrf, refused.local)) {
+        true => refused,
+        false => other_input(tables, port, packet, at, refused),
+    }
 }
 
 /// What is no GRE to the source of a tunnel with protection.
