@@ -31,6 +31,13 @@ fn routes(world: &World, vrf: Option<&str>) -> Vec<Route> {
     }
 }
 
+/// The device that an interface belongs to.
+fn master(world: &World, interface: &str) -> String {
+    let shown = world.ip(&format!("-o link show {interface}"));
+    let mut words = shown.split(' ').skip_while(|word| *word != "master");
+    words.nth(1).unwrap_or_default().to_string()
+}
+
 /// The links of all peers.
 fn links(plane: &Plane) -> Vec<u16> {
     plane.tables.state.peers.values().map(|peer| peer.2).collect()
@@ -58,6 +65,13 @@ fn front_door_and_overlapping_prefixes() {
     let control = world.control();
     let mut plane = world.plane();
     wait("the twins' addresses", || world.ip("addr show gre1").contains("10.255.0.1/16").then_some(()));
+    let devices = world.has_vrf_devices();
+    if devices {
+        for (twin, vrf) in [("wan0", "FVRF"), ("gre1", "RED")] {
+            wait("a twin in its VRF", || master(&world, twin).contains(vrf).then_some(()));
+        }
+        assert_eq!(master(&world, "gre0"), "", "in none");
+    }
     // The gateway of the port is in the table of the port's VRF, and nowhere else.
     wait("the underlay's default route", || {
         // An empty table is an error to `ip` until its first route.
@@ -107,6 +121,14 @@ fn front_door_and_overlapping_prefixes() {
     match world.ask(&Request::Routes { vrf: Some("GREEN".into()), address: None }) {
         Response::Error { code: ErrorCode::NoSuchVrf, .. } => {}
         other => panic!("{other:?}"),
+    }
+    if devices {
+        // A device that somebody removed is made again, and what the hub knew of the VRF comes back with it.
+        let before = plane.tables.state.vrf_routes.clone();
+        world.ip("link del RED");
+        wait("the device again", || master(&world, "gre1").contains("RED").then_some(()));
+        world.ip("route add 10.100.9.0/24 via 10.255.1.1 dev gre1 onlink table 1001");
+        plane.until("the VRF's routes", |plane| plane.tables.state.vrf_routes == before);
     }
     // A table that is no VRF's does not concern the hub.
     world.ip("route add 10.101.0.0/16 via 10.255.1.1 dev gre1 onlink table 77");

@@ -34,17 +34,19 @@ impl Hub {
         let (failed, check, plain) = (&mut self.failed, &mut self.check_twins, &mut self.plain_tables);
         self.netlink.results(&mut |command, result| {
             *check |= !more;
-            if let (Command::Vrf { name, .. }, Err(error)) = (&command, &result)
-                && matches!(
-                    error.raw_os_error(),
-                    Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT)
-                )
-            {
-                if !*plain {
-                    words::no_vrf_devices(name, error);
+            if let (Command::Vrf { name, .. }, Err(error)) = (&command, &result) {
+                match error.raw_os_error() {
+                    // Asked for twice, before the kernel told of it.
+                    Some(libc::EEXIST) => return,
+                    Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
+                        if !*plain {
+                            words::no_vrf_devices(name, error);
+                        }
+                        *plain = true;
+                        return;
+                    }
+                    _ => {}
                 }
-                *plain = true;
-                return;
             }
             // A twin that vanished meanwhile is seen as gone soon enough.
             if let Err(error) = result

@@ -62,6 +62,16 @@ impl World {
         self.ip("link del gre0");
     }
 
+    /// Whether the kernel has VRF devices.
+    pub fn has_vrf_devices(&self) -> bool {
+        let ip = |arguments: &str| {
+            let mut ip = Command::new("ip");
+            ip.args(["-n", &self.name]).args(arguments.split(' ')).stderr(Stdio::null()).status()
+        };
+        let made = ip("link add probe type vrf table 4000").is_ok_and(|status| status.success());
+        made && ip("link del probe").is_ok()
+    }
+
     /// Name of the namespace.
     pub fn name(&self) -> &str {
         &self.name
