@@ -142,7 +142,7 @@ impl Fpm {
 }
 
 /// Takes the frames that are complete out of a buffer.
-fn frames(
+pub fn frames(
     buffer: &mut Vec<u8>,
     counters: &mut Counters,
     notice: &mut impl FnMut(Notice),
