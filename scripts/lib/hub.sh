@@ -12,13 +12,16 @@ HUB_METRICS=127.0.0.1:9177
 hub_dir() { echo "$RUN/$HUB_NS"; }
 
 # hub_config [MORE-TOML...]: a hub on two software ports; HUB_NHRP holds more lines of [tunnel.nhrp],
-# HUB_TUNNEL_WORDS one of [[tunnel]], HUB_PHASE the phase, HUB_PROTECTION the name of the [[protection]] in MORE-TOML.
+# HUB_TUNNEL_WORDS one of [[tunnel]], HUB_PHASE the phase, HUB_PROTECTION the name of the [[protection]] in MORE-TOML;
+# HUB_FVRF=NAME@TABLE the VRF of the underlay port, HUB_VRF that of tunnel and LAN port.
 hub_config() {
     {
         hub_toml_head 4096 'ring-size = 512'
-        toml_port wan net_af_packet0,iface=wan0 underlay "$HUB_NBMA/24" "gateway = \"$HUB_GATEWAY\""
-        toml_port lan net_af_packet1,iface=lan0 lan "$HUB_LAN.1/24"
-        toml_tunnel "$HUB_TUNNEL/24" "${HUB_PROTECTION:-}" 'tcp-adjust-mss = 1360' "${HUB_TUNNEL_WORDS:-}"
+        toml_vrf "${HUB_FVRF:-}"
+        toml_vrf "${HUB_VRF:-}"
+        toml_port wan net_af_packet0,iface=wan0 underlay "$HUB_NBMA/24" "gateway = \"$HUB_GATEWAY\"" "$(toml_in "${HUB_FVRF:-}")"
+        toml_port lan net_af_packet1,iface=lan0 lan "$HUB_LAN.1/24" "$(toml_in "${HUB_VRF:-}")"
+        toml_tunnel "$HUB_TUNNEL/24" "${HUB_PROTECTION:-}" 'tcp-adjust-mss = 1360' "${HUB_TUNNEL_WORDS:-}" "$(toml_in "${HUB_VRF:-}")"
         toml_nhrp "phase = ${HUB_PHASE:-3}" 'holdtime = 60' 'map-multicast-dynamic = true' "${HUB_NHRP:-}"
         printf '\n[metrics]\nlisten = "%s"\n' "$HUB_METRICS"
         printf '%s\n' "$@"
@@ -40,8 +43,8 @@ hub_toml_head() {
     toml_dataplane "$HUB_CORES" 'hugepages = false' 'memory = 256' "$@"
 }
 
-# hub_route PREFIX NEXT-HOP: one static overlay route, as TOML.
-hub_route() { printf '\n[[route]]\nprefix = "%s"\nvia = "%s"\n' "$1" "$2"; }
+# hub_route PREFIX NEXT-HOP: one static overlay route, as TOML, in HUB_VRF.
+hub_route() { printf '\n[[route]]\nprefix = "%s"\nvia = "%s"\n%s\n' "$1" "$2" "$(toml_in "${HUB_VRF:-}")"; }
 
 hub_pid() { cat "$(hub_dir)/$1.pid" 2>/dev/null; }
 hub_runs() { alive "$(hub_pid "$1")"; }

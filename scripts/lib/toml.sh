@@ -19,6 +19,10 @@ toml_dataplane() {
     [ $# = 0 ] || printf '%s\n' "$@"
 }
 
+# toml_vrf NAME@TABLE: a VRF, or with nothing none; toml_in NAME@TABLE: that something is in it.
+toml_vrf() { [ -z "$1" ] || printf '\n[[vrf]]\nname = "%s"\ntable = %d\n' "${1%@*}" "${1#*@}"; }
+toml_in() { [ -z "$1" ] || printf 'vrf = "%s"\n' "${1%@*}"; }
+
 # toml_port NAME DEVICE ROLE ADDRESS [LINE...]
 toml_port() {
     printf '\n[[port]]\nname = "%s"\ndevice = "%s"\nrole = "%s"\naddress = ["%s"]\n' "$1" "$2" "$3" "$4"

@@ -21,6 +21,12 @@ pub struct CryptoSession {
     pub interfaces: Vec<String>,
     /// Name of the `[[protection]]`.
     pub protection: String,
+    /// Name of the VRF that its packets travel in; absent: the global one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fvrf: Option<String>,
+    /// Names of the VRFs of its tunnel interfaces, but for the global one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ivrf: Vec<String>,
     /// How far it is.
     pub status: SessionStatus,
     /// Whom the peer proved to be. From the network: show it escaped. `None` while half-open.

@@ -20,6 +20,12 @@ pub struct Dmvpn {
     pub address: Prefix,
     /// Outer source address.
     pub source: Ipv4Addr,
+    /// Name of the VRF of what it carries; absent: the global one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<String>,
+    /// Name of the VRF that its packets travel in; absent: the global one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel_vrf: Option<String>,
     /// GRE key.
     pub key: Option<u32>,
     /// NHRP network id.

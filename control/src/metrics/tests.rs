@@ -139,6 +139,8 @@ fn dmvpn(peers: Vec<Peer>) -> Vec<Dmvpn> {
         line_up: true,
         address: "10.0.0.1/16".parse().unwrap_or(Prefix::host(Ipv4Addr::UNSPECIFIED)),
         source: Ipv4Addr::new(192, 0, 2, 1),
+        vrf: None,
+        tunnel_vrf: None,
         key: None,
         network_id: 1,
         phase: 3,

@@ -1,6 +1,6 @@
 //! `show crypto session`, `show crypto ikev2 sa`, `show crypto ipsec sa`, `show crypto ikev2 stats`.
 
-use super::ago;
+use super::{ago, interfaces};
 use crate::hub::Hub;
 use crate::kernel::Interface;
 use api::{
@@ -109,9 +109,13 @@ fn one(hub: &Hub, view: &SessionView, tunnels: Vec<Ipv4Addr>, now_ms: u64) -> Cr
     let mut children: Vec<ChildSa> =
         view.children.iter().map(|child| self::child(hub, view, child, protection, now_ms)).collect();
     children.sort_by_key(|child| (!child.in_use, child.age));
+    let fvrf = hub.config.vrf_of_source(local);
+    let ivrf: BTreeSet<String> = ours().filter_map(|tunnel| interfaces::vrf(hub, tunnel.vrf)).collect();
     CryptoSession {
         id: view.session.map(SessionId::get),
         interfaces: ours().filter(|t| t.protection.is_some()).map(|tunnel| tunnel.name.clone()).collect(),
+        fvrf: fvrf.and_then(|fvrf| interfaces::vrf(hub, fvrf)),
+        ivrf: ivrf.into_iter().collect(),
         protection: protection.map(|protection| protection.name.clone()).unwrap_or_default(),
         status: status(view.state, !children.is_empty()),
         identity: view.identity.clone(),

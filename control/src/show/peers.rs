@@ -110,6 +110,8 @@ fn interface(hub: &Hub, id: TunnelId, now_ms: u64) -> Option<Dmvpn> {
         line_up: interfaces::tunnel_line(hub, id, now_ms),
         address: Prefix { address: tunnel.address.address, len: tunnel.address.len },
         source: tunnel.source,
+        vrf: interfaces::vrf(hub, tunnel.vrf),
+        tunnel_vrf: interfaces::vrf(hub, tunnel.tunnel_vrf),
         key: tunnel.key,
         network_id: tunnel.nhrp.network_id,
         phase: tunnel.nhrp.phase,

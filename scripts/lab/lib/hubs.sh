@@ -12,7 +12,8 @@ lab_routes() {
 }
 
 # hub_conf [NAME=VALUE ...]: what the hub under test is to be, as shell variables: those of a guest's `router` and
-# `protection`, and for ours NHRP, more lines of [tunnel.nhrp], PHASE and COOKIE_THRESHOLD.
+# `protection`, and for ours NHRP, more lines of [tunnel.nhrp], PHASE, COOKIE_THRESHOLD, and FVRF and VRF, as hub_config
+# takes them.
 hub_conf() {
     local setting
     cat <<END
@@ -40,6 +41,8 @@ PHASE=3
 COOKIE_THRESHOLD=
 HUB_TUNNELS=
 ASN=65000
+FVRF=
+VRF=
 END
     routing_words gre1
     protection_conf
@@ -55,7 +58,7 @@ ours_write() (
     HUB_NHRP="redirect-timeout = 2
 $NHRP"
     HUB_KEY=$KEY HUB_NETWORK=$NETWORK HUB_PROTECTION=${AUTH:+DMVPN}
-    HUB_PHASE=$PHASE
+    HUB_PHASE=$PHASE HUB_FVRF=$FVRF HUB_VRF=$VRF
     # FRR's ospfd wants the same mask at both ends, and its nhrpd host prefixes on tunnels.
     case $ROUTING in ospf-multipoint) HUB_TUNNEL_WORDS="host-prefix = true" ;; esac
     hub_config "$(hub_protection_toml)" "$(lab_routes)"

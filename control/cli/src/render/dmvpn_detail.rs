@@ -29,13 +29,18 @@ fn block(interface: &Dmvpn) -> String {
     let key = interface.key.map_or("disabled".into(), |key| key.to_string());
     let mut out = vec![
         format!(
-            "Interface {} is {}/{}, Addr. is {}, VRF \"\" ",
+            "Interface {} is {}/{}, Addr. is {}, VRF \"{}\" ",
             interface.interface,
             up(interface.admin_up),
             up(interface.line_up),
-            interface.address.address
+            interface.address.address,
+            interface.vrf.as_deref().unwrap_or("")
         ),
-        format!("   Tunnel Src./Dest. addr: {}/MGRE, Tunnel VRF \"\"", interface.source),
+        format!(
+            "   Tunnel Src./Dest. addr: {}/MGRE, Tunnel VRF \"{}\"",
+            interface.source,
+            interface.tunnel_vrf.as_deref().unwrap_or("")
+        ),
         format!(
             "   Protocol/Transport: \"multi-GRE/IP\", Protect \"{}\" ",
             interface.protection.as_deref().unwrap_or("")
@@ -87,7 +92,7 @@ fn session(interface: &Dmvpn, of: &CryptoSession) -> Vec<String> {
         session::ike_sa(of),
         format!("          {}", session::capabilities(of)),
         format!("  Crypto Session Status: {}", of.status.word()),
-        format!("  fvrf: (none), Phase1_id: {}", session::identity(of)),
+        format!("  fvrf: {}, Phase1_id: {}", session::fvrf(of, "(none)"), session::identity(of)),
     ];
     out.extend(session::flow_lines(of, true));
     for child in of.children.iter().filter(|child| child.in_use) {

@@ -1,6 +1,6 @@
 //! `show crypto ikev2 sa [detail]`.
 
-use super::session::identity;
+use super::session::{self, identity};
 use super::suite::Suite;
 use crate::render::uptime::uptime;
 use crate::render::{foreign, lines, plural};
@@ -44,7 +44,7 @@ fn entry(session: &CryptoSession, number: u32, detail: bool) -> Vec<String> {
             "{number:<9} {:<21} {:<21} {:<20} {}  ",
             end(ike.local, ike.local_port),
             end(ike.remote, ike.remote_port),
-            "none/none",
+            format!("{}/{}", session::fvrf(session, "none"), session::ivrf(session, "none")),
             ike.state.word()
         ),
         format!(

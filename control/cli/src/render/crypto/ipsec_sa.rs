@@ -54,7 +54,7 @@ fn ident(session: &CryptoSession, flow: &Flow) -> Vec<String> {
     };
     let mut out = vec![
         String::new(),
-        "   protected vrf: (none)".into(),
+        format!("   protected vrf: {}", super::session::ivrf(session, "(none)")),
         format!("   local  ident (addr/mask/prot/port): ({}/255.255.255.255/47/0)", flow.local),
         format!("   remote ident (addr/mask/prot/port): ({}/255.255.255.255/47/0)", flow.remote),
         format!("   current_peer {} port {}", ike.remote, ike.remote_port),

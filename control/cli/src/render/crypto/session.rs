@@ -30,6 +30,16 @@ pub fn detail(sessions: &[CryptoSession]) -> String {
     format!("Crypto session current status\n\n{CODES}{blocks}")
 }
 
+/// The VRF that its packets travel in.
+pub fn fvrf<'a>(session: &'a CryptoSession, none: &'a str) -> &'a str {
+    session.fvrf.as_deref().unwrap_or(none)
+}
+
+/// The VRFs of what it carries.
+pub fn ivrf(session: &CryptoSession, none: &str) -> String {
+    if session.ivrf.is_empty() { none.into() } else { session.ivrf.join(" ") }
+}
+
 fn block(session: &CryptoSession, detail: bool) -> String {
     let ike = &session.ike;
     let mut out = vec![
@@ -42,7 +52,7 @@ fn block(session: &CryptoSession, detail: bool) -> String {
     out.push(format!("Session status: {}", session.status.word()));
     let peer = format!("Peer: {} port {}", ike.remote, ike.remote_port);
     if detail {
-        out.push(peer + " fvrf: (none) ivrf: (none)");
+        out.push(format!("{peer} fvrf: {} ivrf: {}", fvrf(session, "(none)"), ivrf(session, "(none)")));
         out.push(format!("      Phase1_id: {}", identity(session)));
         out.push(format!("      Desc: {}", description(session)));
     } else {
