@@ -93,19 +93,51 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
 
 /// Messages of kinds that zebra sends, each in a frame: kind, flags, length of the body, body.
 fn framed(mut data: &[u8]) -> Vec<u8> {
-    const KINDS: [u16; 5] = [24, 25, 104, 105, 3];
+    const KINDS: [u16; 5] = [NEW_ROUTE, GONE_ROUTE, NEW_HOP, GONE_HOP, 3];
     let mut octets = Vec::new();
     while let Some(([kind, flags, len], rest)) = data.split_first_chunk() {
         let (body, rest) = rest.split_at(usize::from(*len).min(rest.len()));
         data = rest;
+        let of = KINDS[usize::from(*kind & 127) % KINDS.len()];
+        let body = if *kind < 128 { body.to_vec() } else { formed(of, body) };
         let size = body.len() + 16;
         let Some(header) = wire::fpm::emit(size) else { continue };
         octets.extend_from_slice(&header);
         octets.extend_from_slice(&(size as u32).to_ne_bytes());
-        octets.extend_from_slice(&KINDS[usize::from(*kind) % KINDS.len()].to_ne_bytes());
+        octets.extend_from_slice(&of.to_ne_bytes());
         octets.extend_from_slice(&u16::from(*flags).to_ne_bytes());
         octets.extend_from_slice(&[0; 8]);
-        octets.extend_from_slice(body);
+        octets.extend_from_slice(&body);
     }
     octets
+}
+
+const NEW_ROUTE: u16 = 24;
+const GONE_ROUTE: u16 = 25;
+const NEW_HOP: u16 = 104;
+const GONE_HOP: u16 = 105;
+/// Protocol of BGP's routes.
+const BGP: u8 = 186;
+
+/// A body as zebra makes it: a good header, then attributes of which each has its kind, its length and its octets. Without
+/// that hardly an input comes as far as the mirror.
+fn formed(of: u16, data: &[u8]) -> Vec<u8> {
+    const LENGTHS: [usize; 8] = [4, 4, 4, 4, 8, 16, 3, 24];
+    let Some((first, mut data)) = data.split_first() else { return Vec::new() };
+    let mut body = match of {
+        NEW_ROUTE | GONE_ROUTE => {
+            let table = if *first & 64 == 0 { 254 } else { 10 };
+            vec![2, (*first & 63).min(32), 0, 0, table, BGP, 0, 1, 0, 0, 0, 0]
+        }
+        _ => vec![2, 0, BGP, 0, 0, 0, 0, 0],
+    };
+    while let Some(([kind, len], rest)) = data.split_first_chunk() {
+        let (value, rest) = rest.split_at(LENGTHS[usize::from(*len & 7)].min(rest.len()));
+        data = rest;
+        body.extend_from_slice(&((value.len() + 4) as u16).to_ne_bytes());
+        body.extend_from_slice(&u16::from(*kind & 31).to_ne_bytes());
+        body.extend_from_slice(value);
+        body.resize(body.len().next_multiple_of(4), 0);
+    }
+    body
 }
