@@ -49,9 +49,12 @@ fn sum_blocks(data: &[u8]) -> (u64, &[u8]) {
 /// Ones' complement sum of the ten words of an option-less IPv4 header; as [`sum`] but without a loop.
 #[inline(always)]
 pub fn sum20(header: &[u8; 20]) -> u16 {
-    let (words, _) = header.as_chunks::<4>();
-    let total = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
-    u16::from_be(fold(total))
+    let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = header;
+    let (front, carry) = u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+        .overflowing_add(u64::from_ne_bytes([i, j, k, l, m, n, o, p]));
+    let rest = u64::from(u32::from_ne_bytes([q, r, s, t])) + u64::from(carry);
+    let (total, carry) = front.overflowing_add(rest);
+    u16::from_be(fold(total + u64::from(carry)))
 }
 
 /// Joins two sums.
@@ -101,14 +104,12 @@ pub fn pseudo(
     fold(total)
 }
 
-/// Adds the carries back in until 16 bits remain.
+/// Adds the carries back in until 16 bits remain. A number and itself with its halves exchanged add up to the halves'
+/// sum in both halves, and the carry of the lower is added to the upper.
 #[inline(always)]
 fn fold(total: u64) -> u16 {
-    let total = (total & 0xffff_ffff) + (total >> 32);
-    let total = (total & 0xffff) + (total >> 16);
-    let total = (total & 0xffff) + (total >> 16);
-    let total = (total & 0xffff) + (total >> 16);
-    total as u16
+    let total = (total.wrapping_add(total.rotate_left(32)) >> 32) as u32;
+    (total.wrapping_add(total.rotate_left(16)) >> 16) as u16
 }
 
 #[cfg(test)]

@@ -127,6 +127,21 @@ pub fn put_trailer(room: &mut [u8], next_header: u8) -> Option<()> {
     Some(())
 }
 
+/// What short padding is the beginning of.
+const PADDING: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+
+/// As [`put_trailer`], at the start of `room`, with `padding` octets of padding. What stands behind the trailer is
+/// written later, and may have changed: so short padding costs no loop.
+#[inline(always)]
+pub fn put_trailer_before(room: &mut [u8], padding: usize, next_header: u8) -> Option<()> {
+    match room.first_chunk_mut() {
+        Some(front) if padding <= PADDING.len() => *front = PADDING,
+        _ => return put_trailer(room.get_mut(..padding.checked_add(TRAILER)?)?, next_header),
+    }
+    *room.get_mut(padding..)?.first_chunk_mut()? = [padding as u8, next_header];
+    Some(())
+}
+
 /// What a UDP payload from or to [`PORT_NATT`] is (RFC 3948 2, 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encapsulated<'a> {
@@ -243,6 +258,17 @@ mod tests {
             put_trailer(&mut plaintext[payload.len()..], next).unwrap();
             let expected = Trailer { payload_len: payload.len(), next_header: next };
             prop_assert_eq!(trailer(&plaintext), Ok(expected));
+        }
+
+        #[test]
+        fn a_trailer_before_something_is_the_same(padding in 0..40_usize, behind in 0..40_usize, next: u8) {
+            let mut room = vec![0xaa; padding + TRAILER + behind];
+            put_trailer_before(&mut room, padding, next).unwrap();
+            let mut alone = vec![0xaa; padding + TRAILER];
+            put_trailer(&mut alone, next).unwrap();
+            prop_assert_eq!(&room[..alone.len()], alone.as_slice());
+            let len = alone.len();
+            prop_assert_eq!(put_trailer_before(&mut alone[..len - 1], padding, next), None);
         }
 
         #[test]

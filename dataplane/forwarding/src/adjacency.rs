@@ -68,10 +68,16 @@ impl Adjacencies {
     }
 
     /// The peer's adjacency, if it has one.
-    #[inline(always)]
     pub(crate) fn read(&self, peer: u32) -> Option<Adjacency> {
-        let adjacency = Adjacency(self.lines.get(peer as usize)?.0.read(&self.draft)?);
-        (adjacency.flags() & VALID != 0).then_some(adjacency)
+        let mut adjacency = Adjacency::ABSENT;
+        self.read_into(peer, &mut adjacency).then_some(adjacency)
+    }
+
+    /// Puts the peer's adjacency into `to`, if it has one: a line that is read for every packet is not handed on.
+    #[inline(always)]
+    pub(crate) fn read_into(&self, peer: u32, to: &mut Adjacency) -> bool {
+        let line = self.lines.get(peer as usize);
+        line.is_some_and(|line| line.0.read_into(&self.draft, &mut to.0)) && to.flags() & VALID != 0
     }
 
     /// Updater: sets the peer's adjacency, or takes it away.
@@ -83,6 +89,9 @@ impl Adjacencies {
 }
 
 impl Adjacency {
+    /// To nobody.
+    pub(crate) const ABSENT: Self = Self([0; 8]);
+
     /// To `nbma` through a tunnel, by way of `link`. `mtu` is the largest inner packet in octets. Through a tunnel with
     /// protection nothing leaves without `protection`.
     pub(crate) fn new(

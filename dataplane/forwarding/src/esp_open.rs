@@ -15,6 +15,7 @@ use crate::meta::{Meta, Verdict};
 use crate::path::Metas;
 use crate::replay::Replayed;
 use crate::sa::{Inbound, place};
+use crate::sa_table::SaTable;
 use crate::sink::Sink;
 use crate::turn::{MOVED_RATE, Origin, Turn};
 use arrayvec::ArrayVec;
@@ -27,66 +28,78 @@ use std::sync::atomic::Ordering::Relaxed;
 use wire::buffer::{BufferPool, PacketBuffer};
 use wire::esp;
 
-/// A packet that may be opened.
+/// A packet whose SA was found.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct Candidate<'a> {
     /// Its place in the burst.
     index: u8,
-    /// Its whole sequence number.
-    sequence: u64,
+    sa: &'a Inbound,
+    cell: &'a InboundCell,
 }
+
+/// The packets of a burst whose SAs were found, in order.
+type Candidates<'a> = ArrayVec<Candidate<'a>, BURST>;
 
 impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// Opens the ESP packets of a burst, whose verdicts become those of what was in them. In passes, so that the memory
     /// of one packet's SA is loaded while others' is asked for.
     #[inline(never)]
     pub(crate) fn esp_burst(&mut self, metas: &mut Metas, burst: &mut Burst<P::Buffer>) {
-        if !metas.iter().any(|meta| matches!(meta.verdict, Verdict::Esp(_))) {
+        let sas = self.sas;
+        let mut candidates = Candidates::new();
+        for (index, meta) in metas.iter_mut().enumerate() {
+            if let Verdict::Esp(_) = meta.verdict {
+                find(sas, index, meta, &mut candidates);
+            }
+        }
+        if candidates.is_empty() {
             return;
         }
-        for meta in metas.iter().filter(|meta| matches!(meta.verdict, Verdict::Esp(_))) {
-            if let Some(sa) = self.sas.inbound(meta.source) {
-                cpu::prefetch(&**sa);
-            }
-            if let Some(cells) = self.sas.cells(sa_of(meta.source)) {
-                cpu::prefetch(&cells.inbound);
+        for candidate in &candidates {
+            if let Some(meta) = metas.get(usize::from(candidate.index)) {
+                candidate.sa.window.prefetch(meta.destination);
             }
         }
-        for meta in metas.iter().filter(|meta| matches!(meta.verdict, Verdict::Esp(_))) {
-            if let Some(sa) = self.sas.inbound(meta.source) {
-                sa.window.prefetch(meta.destination);
-                if let Some(crypto) = &self.crypto {
-                    crypto.prefetch(&sa.context, sa.shape.align == 4, meta.len.into());
+        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
+        let mut next = candidates.iter().peekable();
+        for ((index, meta), buffer) in metas.iter_mut().enumerate().zip(burst.iter_mut()) {
+            let Some(candidate) = next.next_if(|candidate| usize::from(candidate.index) == index) else {
+                continue;
+            };
+            let packet = usize::from(meta.at)..usize::from(meta.at) + usize::from(meta.len);
+            match (self.esp_check(meta, candidate), buffer.data_mut().get_mut(packet)) {
+                // As many at most as there are packets in the burst.
+                (Ok(sequence), Some(packet)) => {
+                    let job = Job::new(&candidate.sa.context, packet, sequence);
+                    jobs.push(job.taken_for(candidate.sa.shape.is_gcm()));
                 }
+                (Ok(_), None) => meta.verdict = Verdict::Drop(DropReason::EspShort),
+                (Err(verdict), _) => meta.verdict = verdict,
             }
         }
-        let mut candidates = ArrayVec::<Candidate, BURST>::new();
-        for (index, meta) in metas.iter_mut().enumerate() {
-            let Verdict::Esp(port) = meta.verdict else { continue };
-            match self.esp_check(meta, port) {
-                // As many as there are packets in the burst.
-                Ok(sequence) => candidates.push(Candidate { index: index as u8, sequence }),
-                Err(verdict) => meta.verdict = verdict,
-            }
+        if let Some(crypto) = self.crypto.as_mut() {
+            crypto.open(&mut jobs);
         }
-        let statuses = self.open(&candidates, metas, burst);
-        for (candidate, status) in candidates.iter().zip(statuses) {
-            let index = usize::from(candidate.index);
-            if let (Some(meta), Some(buffer)) = (metas.get_mut(index), burst.get(index)) {
-                *meta = self.opened(*meta, candidate.sequence, status, buffer.data());
+        let mut jobs = jobs.iter();
+        for candidate in &candidates {
+            let Some(meta) = metas.get_mut(usize::from(candidate.index)) else { continue };
+            // Those that were refused have no job.
+            if let Verdict::Esp(port) = meta.verdict
+                && let Some(job) = jobs.next()
+            {
+                meta.verdict = self.opened(meta, port, candidate, job);
+                self.ask(meta);
             }
         }
     }
 
     /// What can be known of a packet before it is opened: its sequence number, or else what becomes of it.
     #[inline(always)]
-    fn esp_check(&self, meta: &Meta, port: u16) -> Result<u64, Verdict> {
-        let spi = meta.source;
-        let unknown = Verdict::Refuse(DropReason::EspUnknownSpi, Some(spi));
-        let Some(sa) = self.sas.inbound(spi).filter(|sa| sa.spi == spi && sa.local == meta.local) else {
-            return Err(unknown);
-        };
-        if port == 0 && sa.only_udp {
+    fn esp_check(&self, meta: &Meta, &Candidate { sa, cell, .. }: &Candidate<'_>) -> Result<u64, Verdict> {
+        if sa.spi != meta.source || sa.local != meta.local {
+            return Err(unknown(meta));
+        }
+        if sa.only_udp && meta.verdict == Verdict::Esp(0) {
             return Err(Verdict::Drop(DropReason::EspEncapMismatch));
         }
         let owner = sa.owner(self.worker);
@@ -100,82 +113,38 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         if text & (usize::from(shape.align) - 1) != 0 {
             return Err(Verdict::Drop(DropReason::EspAlign));
         }
-        let Some(cells) = self.sas.cells(sa_of(spi)) else { return Err(unknown) };
         // A number before the first is as old as can be.
         let sequence = sa.window.extend(meta.destination).ok_or(Replayed::Old);
         let fresh = sequence.and_then(|sequence| sa.window.check(sequence).map(|()| sequence));
-        fresh.map_err(|replayed| Verdict::Drop(count_replayed(&cells.inbound, replayed)))
+        fresh.map_err(|replayed| Verdict::Drop(count_replayed(cell, replayed)))
     }
 
-    /// Opens all candidates at once.
+    /// What becomes of a packet that was opened. `port`: the UDP port that it came from, 0: plain.
     #[inline(always)]
-    fn open(
-        &mut self,
-        candidates: &[Candidate],
-        metas: &Metas,
-        burst: &mut Burst<P::Buffer>,
-    ) -> ArrayVec<Status, BURST> {
-        let sas = self.sas;
-        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        let mut next = candidates.iter();
-        let mut candidate = next.next();
-        for (index, (meta, buffer)) in metas.iter().zip(burst.iter_mut()).enumerate() {
-            let Some(Candidate { sequence, .. }) = candidate.filter(|one| usize::from(one.index) == index)
-            else {
-                continue;
-            };
-            candidate = next.next();
-            let (start, end) = (usize::from(meta.at), usize::from(meta.at) + usize::from(meta.len));
-            // Both were found a moment ago.
-            let Some(sa) = sas.inbound(meta.source) else { continue };
-            let Some(packet) = buffer.data_mut().get_mut(start..end) else { continue };
-            jobs.push(Job::new(&sa.context, packet, *sequence));
-        }
-        // Were one lacking, none could be told from the others.
-        if jobs.len() != candidates.len() {
-            return candidates.iter().map(|_| Status::Pending).collect();
-        }
-        if let Some(crypto) = self.crypto.as_mut() {
-            crypto.open(&mut jobs);
-        }
-        jobs.iter().map(|job| job.status).collect()
-    }
-
-    /// What becomes of a packet that was opened.
-    #[inline(always)]
-    fn opened(&mut self, meta: Meta, sequence: u64, status: Status, data: &[u8]) -> Meta {
-        let id = sa_of(meta.source);
-        let sas = self.sas;
-        let (Some(sa), Some(cells)) = (sas.inbound(meta.source), sas.cells(id)) else {
-            return meta.drop(DropReason::EspUnknownSpi);
-        };
-        let (sa, cell) = (&**sa, &cells.inbound);
-        if status != Status::Done {
-            return meta.drop(count_failed(cell, status));
+    fn opened(&mut self, meta: &mut Meta, port: u16, candidate: &Candidate<'_>, job: &Job<'_>) -> Verdict {
+        let &Candidate { sa, cell, .. } = candidate;
+        if job.status != Status::Done {
+            return Verdict::Drop(count_failed(cell, job.status));
         }
         // RFC 4303 3.4.3: two copies may have been opened together.
-        let newest = match sa.window.commit(sequence) {
+        let newest = match sa.window.commit(job.sequence) {
             Ok(newest) => newest,
-            Err(replayed) => return meta.drop(count_replayed(cell, replayed)),
+            Err(replayed) => return Verdict::Drop(count_replayed(cell, replayed)),
         };
-        let start = usize::from(meta.at) + esp::LEN + usize::from(sa.shape.iv);
-        let end = (usize::from(meta.at) + usize::from(meta.len)).saturating_sub(sa.shape.icv.into());
-        let text = data.get(start..end).unwrap_or_default();
         if newest {
             // Before the packet goes on: after a crash nothing up to here is taken again.
-            cell.top.set(sequence);
-            let Verdict::Esp(port) = meta.verdict else { return meta };
-            let place = place(meta.nbma, port);
-            if sa.known.load(Relaxed) != place {
-                self.moved(sa, &meta, port);
+            cell.top.set(job.sequence);
+            if sa.known.load(Relaxed) != place(meta.nbma, port) {
+                self.moved(sa, meta, port);
             }
         }
+        let start = esp::LEN + usize::from(sa.shape.iv);
+        let end = job.packet.len().saturating_sub(sa.shape.icv.into());
+        let text = job.packet.get(start..end).unwrap_or_default();
         cell.packets.add(1);
         cell.bytes.add(text.len() as u64);
         cell.last_ms.set(self.now.millis());
-        let meta = esp_payload(&self.tables.interfaces, sa, text, start, meta);
-        self.ask(&meta);
-        meta
+        esp_payload(&self.tables.interfaces, sa, text, usize::from(meta.at) + start, meta)
     }
 
     /// Tells control that the SA's peer sends from elsewhere. Until control was told, each fresh packet tries again.
@@ -209,6 +178,25 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.count_drop(DropReason::EspHandoff);
         }
     }
+}
+
+/// Whose SA is it? What is known of it is asked for.
+#[inline(always)]
+fn find<'a>(sas: &'a SaTable, index: usize, meta: &mut Meta, candidates: &mut Candidates<'a>) {
+    let (Some(sa), Some(cells)) = (sas.inbound(meta.source), sas.cells(sa_of(meta.source))) else {
+        meta.verdict = unknown(meta);
+        return;
+    };
+    let (sa, cell) = (&**sa, &cells.inbound);
+    cpu::prefetch(sa);
+    cpu::prefetch(cell);
+    // A burst has at most 64 packets.
+    candidates.push(Candidate { index: index as u8, sa, cell });
+}
+
+#[cold]
+fn unknown(meta: &Meta) -> Verdict {
+    Verdict::Refuse(DropReason::EspUnknownSpi, Some(meta.source))
 }
 
 #[cold]

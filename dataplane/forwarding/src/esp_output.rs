@@ -9,7 +9,7 @@
 
 use crate::adjacency::Adjacency;
 use crate::crypto::{Job, Status};
-use crate::esp_wrap::{Lengths, wrap};
+use crate::esp_wrap::{Around, Lengths, wrap};
 use crate::forwarder::BURST;
 use crate::fragment::{self, Fragments};
 use crate::link::Link;
@@ -60,20 +60,14 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.count_drop(DropReason::EspNoSa);
             return false;
         };
-        if let Some(crypto) = &self.crypto {
-            crypto.prefetch(&sa.context, sa.shape.align == 4, len.into());
-        }
         let lengths = Lengths::new(to, sa, len.into());
         let Ok(total) = u16::try_from(lengths.total) else {
             self.count_drop(DropReason::NoHeadroom);
             return false;
         };
-        let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
-        let exit = if total <= mtu { Exit::Frame(link.port()) } else { Exit::Fragments(to.link()) };
-        let header = link.header();
-        let ethernet = match exit {
-            Exit::Frame(_) => header.get(..link.header_len()).unwrap_or_default(),
-            Exit::Fragments(_) => &[],
+        let (exit, ethernet) = match total <= link.mtu() {
+            true => (Exit::Frame(link.port()), link.header_len()),
+            false => (Exit::Fragments(to.link()), 0),
         };
         // Taken before anything is written, so that no packet waits with a number that another SA's keys use.
         let Some(sequence) = cell.take(sa.tag, 1) else {
@@ -86,17 +80,18 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return false;
         }
         let outer = to.outer(tos, total, self.state.next_id());
-        if wrap(&mut buffer, ethernet, &outer, to, sa, sequence, &lengths).is_none() {
+        let around = Around { link: link.header(), ethernet, outer, udp: to.udp(), ttl: to.ttl(), lengths };
+        if wrap(&mut buffer, &around, sa, sequence).is_none() {
             cell.add_failed();
             self.count_drop(DropReason::NoHeadroom);
             return false;
         }
-        cell.add_bytes(lengths.text as u64);
+        cell.add_bytes(around.lengths.text as u64);
         if self.state.unsealed.is_full() {
             self.seal();
         }
         // At most a few dozen octets of headers.
-        let at = (ethernet.len() + ip4::LEN + lengths.udp) as u16;
+        let at = (ethernet + ip4::LEN + around.lengths.udp) as u16;
         self.state.unsealed.push(Packet { buffer, sequence, sa: id, at, exit });
         true
     }
@@ -117,7 +112,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             // It was there a moment ago: the table changes between turns only.
             let Some(sa) = sas.outbound(packet.sa) else { continue };
             let Some(octets) = packet.buffer.data_mut().get_mut(usize::from(packet.at)..) else { continue };
-            jobs.push(Job::new(&sa.context, octets, packet.sequence));
+            jobs.push(Job::new(&sa.context, octets, packet.sequence).taken_for(sa.shape.is_gcm()));
         }
         if let Some(crypto) = self.crypto.as_mut() {
             crypto.seal(&mut jobs);
@@ -149,9 +144,8 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
 
     /// Sends an outer packet, cut to what the port takes, as any host does.
     pub(crate) fn fragments_output(&mut self, link: &Link, packet: P::Buffer) {
-        let mtu = self.tables.interfaces.ports.get(usize::from(link.port())).map_or(0, |port| port.mtu);
         let mut pieces = Fragments::new();
-        match fragment::fragment(packet, usize::from(mtu), &mut self.state.pool, &mut pieces) {
+        match fragment::fragment(packet, usize::from(link.mtu()), &mut self.state.pool, &mut pieces) {
             Ok(()) => pieces.into_iter().for_each(|piece| self.eth_output(link, piece)),
             Err(fragment::Refusal::NoBuffer) => self.count_drop(DropReason::NoBuffer),
             Err(_) => self.count_drop(DropReason::FragTooMany),

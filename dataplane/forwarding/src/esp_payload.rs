@@ -5,7 +5,7 @@
 //! RFC 4301 5.2.
 
 use crate::ecn;
-use crate::gre_input::gre_input;
+use crate::gre_input::{gre_input, gre_refused};
 use crate::interfaces::Interfaces;
 use crate::meta::{Meta, Verdict};
 use crate::sa::{Inbound, Inner};
@@ -20,43 +20,53 @@ pub(crate) fn esp_payload(
     sa: &Inbound,
     text: &[u8],
     at: usize,
-    mut meta: Meta,
-) -> Meta {
+    meta: &mut Meta,
+) -> Verdict {
     let trailer = match esp::trailer(text) {
         Ok(trailer) => trailer,
-        Err(TrailerError::Length | TrailerError::Pattern) => return meta.drop(DropReason::EspBadPad),
+        Err(TrailerError::Length | TrailerError::Pattern) => {
+            return Verdict::Drop(DropReason::EspBadPad);
+        }
     };
     let payload = text.get(..trailer.payload_len).unwrap_or_default();
-    (meta.station, meta.verdict) = (sa.session, Verdict::Forward);
+    meta.station = sa.session;
     match (trailer.next_header, sa.inner()) {
-        (next_header::GRE, None) => opened_input(interfaces, payload, at, meta),
+        (next_header::GRE, None) => decapsulate(interfaces, payload, at, meta),
         (next_header::IPV4, Some(inner)) => tunnel_input(interfaces, inner, payload, at, meta),
         // RFC 4303 2.6.
-        (next_header::NONE, _) => meta.drop(DropReason::EspDummy),
-        _ => meta.drop(DropReason::EspBadNextHeader),
+        (next_header::NONE, _) => Verdict::Drop(DropReason::EspDummy),
+        _ => Verdict::Drop(DropReason::EspBadNextHeader),
     }
 }
 
 /// Tunnel mode: the packet within must be GRE between the addresses that were negotiated (RFC 4301 5.2 step 4). Its own
 /// length counts: padding of RFC 4303 2.7 may follow.
 #[inline(always)]
-fn tunnel_input(interfaces: &Interfaces, inner: Inner, payload: &[u8], at: usize, mut meta: Meta) -> Meta {
+fn tunnel_input(
+    interfaces: &Interfaces,
+    inner: Inner,
+    payload: &[u8],
+    at: usize,
+    meta: &mut Meta,
+) -> Verdict {
     let mismatch = Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source));
-    let Ok(packet) = ip4::parse(payload) else { return meta.is(mismatch) };
+    let Ok(packet) = ip4::parse(payload) else { return mismatch };
     let of_peer = packet.source().to_bits() == inner.remote && packet.destination().to_bits() == inner.local;
     if !of_peer || packet.protocol() != ip4::protocol::GRE || packet.is_fragment() {
-        return meta.is(mismatch);
+        return mismatch;
     }
     // RFC 6040 4.2, once for each header that is taken off.
     let Some(ecn) = ecn::decapsulated(packet.ecn(), meta.outer_tos) else {
-        return meta.drop(DropReason::EcnInvalid);
+        return Verdict::Drop(DropReason::EcnInvalid);
     };
     meta.outer_tos = packet.tos() & !3 | ecn;
-    opened_input(interfaces, packet.payload(), at + packet.header_len(), meta)
+    decapsulate(interfaces, packet.payload(), at + packet.header_len(), meta)
 }
 
-/// GRE out of an SA, which there is for a tunnel's source only.
 #[inline(always)]
-fn opened_input(interfaces: &Interfaces, data: &[u8], at: usize, meta: Meta) -> Meta {
-    gre_input::<true>(interfaces, data, at, meta).unwrap_or_else(|refused| refused)
+fn decapsulate(interfaces: &Interfaces, data: &[u8], at: usize, meta: &mut Meta) -> Verdict {
+    match gre_input::<true>(interfaces, data, at, meta) {
+        Some(verdict) => verdict,
+        None => gre_refused::<true>(interfaces, data, meta),
+    }
 }

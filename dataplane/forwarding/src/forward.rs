@@ -13,7 +13,6 @@ use crate::sink::Sink;
 use crate::turn::Turn;
 use crate::{ecn, mss};
 use shm::drops::DropReason;
-use shm::message::GLOBAL;
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 use wire::buffer::{BufferPool, PacketBuffer};
@@ -33,9 +32,10 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
     /// To the spoke that the leaf names.
     #[inline(always)]
     pub(crate) fn peer_output(&mut self, meta: &Meta, mut buffer: P::Buffer) {
-        let Some(to) = self.tables.adjacencies.read(meta.leaf.index()) else {
+        let mut to = Adjacency::ABSENT;
+        if !self.tables.adjacencies.read_into(meta.leaf.index(), &mut to) {
             return self.no_spoke(meta, buffer);
-        };
+        }
         if to.vrf() != meta.vrf {
             return self.count_drop(DropReason::OtherVrf);
         }
@@ -61,10 +61,10 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return self.no_neighbour(meta, buffer);
         };
         let port = self.tables.interfaces.ports.get(usize::from(link.port()));
-        let (mtu, vrf) = port.map_or((0, GLOBAL), |port| (port.mtu, port.vrf));
-        if vrf != meta.vrf {
+        if port.is_none_or(|port| port.vrf != meta.vrf) {
             return self.count_drop(DropReason::OtherVrf);
         }
+        let mtu = link.mtu();
         bare(meta, &mut buffer);
         match self.hop(meta, &mut buffer, mtu) {
             Hop::On(_) => {

@@ -12,50 +12,49 @@ use crate::meta::{Meta, Verdict};
 use shm::drops::DropReason;
 use wire::gre;
 
-/// Decapsulates `data`, which begins at `at` in its buffer. `OPENED`: it came out of ESP. `Err`: what becomes of it if it
-/// was sent to a tunnel's source, which nobody has looked at so far.
+/// Decapsulates `data`, which begins at `at` in its buffer. `OPENED`: it came out of ESP. `None`: it is malformed, or for
+/// no tunnel; [`gre_refused`] tells.
 #[inline(always)]
 pub(crate) fn gre_input<const OPENED: bool>(
     interfaces: &Interfaces,
     data: &[u8],
     at: usize,
-    mut meta: Meta,
-) -> Result<Meta, Meta> {
-    let packet = match gre::parse(data) {
-        Ok(packet) => packet,
-        Err(error) => return Err(meta.drop(reason(error))),
-    };
-    let Some(tunnel) = interfaces.tunnel(place(meta.vrf, meta.local), packet.key, OPENED) else {
-        return Err(no_tunnel::<OPENED>(interfaces, packet.key, meta));
-    };
-    meta.tunnel = tunnel;
+    meta: &mut Meta,
+) -> Option<Verdict> {
+    let packet = gre::parse(data).ok()?;
+    meta.tunnel = interfaces.tunnel(place(meta.vrf, meta.local), packet.key, OPENED)?;
     // The outer packet is at most 65,535 octets long, and the Ethernet header in front of it 18.
     meta.at = (at + packet.header_len) as u16;
-    if packet.protocol == gre::PROTO_IPV4 {
-        return Ok(inner_input(interfaces, packet.payload, meta));
-    }
-    Ok(other(packet, meta))
+    Some(match packet.protocol {
+        gre::PROTO_IPV4 => inner_input(interfaces, packet.payload, meta),
+        _ => other(packet, meta),
+    })
 }
 
-/// To no tunnel: with another key, or in the clear to one with protection, or out of an SA to one without.
+/// Why [`gre_input`] took nothing: malformed, or to no tunnel: with another key, or in the clear to one with protection,
+/// or out of an SA to one without.
 #[cold]
-fn no_tunnel<const OPENED: bool>(interfaces: &Interfaces, key: Option<u32>, meta: Meta) -> Meta {
+pub(crate) fn gre_refused<const OPENED: bool>(interfaces: &Interfaces, data: &[u8], meta: &Meta) -> Verdict {
+    let key = match gre::parse(data) {
+        Ok(packet) => packet.key,
+        Err(error) => return Verdict::Drop(reason(error)),
+    };
     match interfaces.tunnel(place(meta.vrf, meta.local), key, !OPENED) {
-        Some(_) if OPENED => meta.is(Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source))),
-        Some(_) => meta.is(Verdict::Refuse(DropReason::GreUnprotected, key)),
-        None => meta.is(Verdict::Refuse(DropReason::GreKeyMismatch, key)),
+        Some(_) if OPENED => Verdict::Refuse(DropReason::SaSelectorMismatch, Some(meta.source)),
+        Some(_) => Verdict::Refuse(DropReason::GreUnprotected, key),
+        None => Verdict::Refuse(DropReason::GreKeyMismatch, key),
     }
 }
 
 #[cold]
-fn other(packet: gre::Packet<'_>, mut meta: Meta) -> Meta {
+fn other(packet: gre::Packet<'_>, meta: &mut Meta) -> Verdict {
     match packet.protocol {
         gre::PROTO_NHRP => {
             meta.len = packet.payload.len() as u16;
-            meta.is(Verdict::Nhrp)
+            Verdict::Nhrp
         }
-        gre::PROTO_IPV6 => meta.drop(DropReason::Ipv6),
-        _ => meta.drop(DropReason::GreProto),
+        gre::PROTO_IPV6 => Verdict::Drop(DropReason::Ipv6),
+        _ => Verdict::Drop(DropReason::GreProto),
     }
 }
 

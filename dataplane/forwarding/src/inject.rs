@@ -48,7 +48,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             return None;
         }
         let link = self.link(link_id)?;
-        let mtu = self.tables.interfaces.ports.get(usize::from(link.port()))?.mtu;
+        let mtu = link.mtu();
         let to = Adjacency::new(id, tunnel, nbma, link_id, mtu, protection).carrying(gre::PROTO_NHRP);
         let len = u16::try_from(message.len()).ok()?;
         let mut packet = self.state.pool.allocate()?;

@@ -6,7 +6,7 @@
 
 use crate::fib::place;
 use crate::interfaces::Interfaces;
-use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use crate::meta::{From, Meta, Verdict};
 use shm::drops::DropReason;
 use wire::ip4::{self, protocol};
 
@@ -29,8 +29,8 @@ pub(crate) fn is_nobody(address: u32) -> bool {
 
 /// Checks the packet at the start of `data`.
 #[inline(always)]
-pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], mut meta: Meta) -> Meta {
-    let Ok(packet) = ip4::parse(data) else { return meta.drop(DropReason::InnerMalformed) };
+pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], meta: &mut Meta) -> Verdict {
+    let Ok(packet) = ip4::parse(data) else { return Verdict::Drop(DropReason::InnerMalformed) };
     meta.len = packet.total_len() as u16;
     meta.source = packet.source().to_bits();
     meta.destination = packet.destination().to_bits();
@@ -41,41 +41,42 @@ pub(crate) fn inner_input(interfaces: &Interfaces, data: &[u8], mut meta: Meta) 
     meta.vrf = vrf;
     let kernel = meta.from == From::Hub;
     if is_nobody(meta.source) || ((meta.source == own || meta.source == broadcast) && !kernel) {
-        return meta.drop(DropReason::InnerMartian);
+        return Verdict::Drop(DropReason::InnerMartian);
     }
-    if is_nobody(meta.destination) || (meta.destination == broadcast && meta.tunnel != NO_TUNNEL) {
+    // Without a subnet the broadcast address is 0, which is nobody's.
+    if is_nobody(meta.destination) || meta.destination == broadcast {
         return to_many(meta, broadcast);
     }
     if matches!(packet.protocol(), protocol::GRE | protocol::ESP) && !kernel {
         return nested(interfaces, meta);
     }
-    meta
+    Verdict::Forward
 }
 
 /// To a group, to all, or to nowhere.
 #[cold]
-fn to_many(meta: Meta, broadcast: u32) -> Meta {
+fn to_many(meta: &Meta, broadcast: u32) -> Verdict {
     let destination = meta.destination;
     let many = is_group(destination) || destination == u32::MAX || destination == broadcast;
     match meta.from {
-        _ if !many || destination == 0 => meta.drop(DropReason::InnerMartian),
-        From::Spoke if is_group(destination) => meta.is(Verdict::Multicast),
-        From::Spoke => meta.is(Verdict::Local),
-        From::Lan => meta.is(Verdict::PortTwin),
-        From::Hub => meta.is(Verdict::Replicate),
+        _ if !many || destination == 0 => Verdict::Drop(DropReason::InnerMartian),
+        From::Spoke if is_group(destination) => Verdict::Multicast,
+        From::Spoke => Verdict::Local,
+        From::Lan => Verdict::PortTwin,
+        From::Hub => Verdict::Replicate,
     }
 }
 
 /// A tunnel within a tunnel is fine, but not one that ends at the tunnel's own source: it would be decapsulated without
 /// end. In a VRF that is not its transport's the address is somebody else's.
 #[cold]
-fn nested(interfaces: &Interfaces, meta: Meta) -> Meta {
+fn nested(interfaces: &Interfaces, meta: &Meta) -> Verdict {
     if interfaces.is_tunnel_source(meta.place()) {
-        return meta.drop(DropReason::TunnelRecursion);
+        return Verdict::Drop(DropReason::TunnelRecursion);
     }
     // Nor may anybody send through the hub what looks like a tunnel packet of the hub's.
     if interfaces.is_tunnel_source(place(meta.vrf, meta.source)) {
-        return meta.drop(DropReason::InnerMartian);
+        return Verdict::Drop(DropReason::InnerMartian);
     }
-    meta
+    Verdict::Forward
 }

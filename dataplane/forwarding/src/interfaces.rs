@@ -18,8 +18,6 @@ pub(crate) struct Port {
     pub(crate) mac: u64,
     /// VLAN on the wire.
     pub(crate) vlan: Option<u16>,
-    /// IP MTU in octets.
-    pub(crate) mtu: u16,
     /// Whether GRE may end here: every underlay port, and a LAN port that has a tunnel's source address.
     pub(crate) terminates: bool,
     /// Whether its senders are told what cannot be reached.
@@ -175,7 +173,6 @@ impl Port {
             vrf: port.vrf,
             mac: u64::from_le_bytes(mac),
             vlan: port.vlan,
-            mtu: port.mtu,
             terminates: port.role == Role::Underlay || owns_source,
             unreachables: port.unreachables,
             addresses: port.addresses.iter().map(|own| own.address.to_bits()).collect(),

@@ -2,7 +2,7 @@
 //!
 //! | word | content |
 //! |---|---|
-//! | 0 | sequence number 32, port 8, header length 8 (0: not resolved), unused 16 |
+//! | 0 | sequence number 32, port 8, header length 8 (0: not resolved), IP MTU of the port 16 |
 //! | 1-3 | Ethernet header in wire order with EtherType IPv4, 14 or 18 octets |
 
 use crate::seqlock::{Draft, SeqLock};
@@ -14,6 +14,9 @@ use shm::message::{LinkId, MAX_LINKS, PortId};
 pub(crate) const PLAIN: usize = 14;
 /// See [`PLAIN`].
 pub(crate) const TAGGED: usize = 18;
+
+/// Octets that [`Link::header`] gives, padding among them.
+pub(crate) const ROOM: usize = 24;
 
 /// The links of all ports. Written by the updater, read by all workers.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Links {
 impl Link {
     /// Out of a port to a MAC address.
     pub(crate) fn new(port: PortId, settings: &PortSettings, mac: [u8; 6]) -> Self {
-        let mut header = [0; 24];
+        let mut header = [0; ROOM];
         header[..6].copy_from_slice(&mac);
         header[6..12].copy_from_slice(&settings.mac);
         let len = match settings.vlan {
@@ -63,7 +66,7 @@ impl Link {
         };
         header[len - 2..len].copy_from_slice(&[0x08, 0x00]);
         let mut words = [0; 4];
-        words[0] = u64::from(port) << 32 | (len as u64) << 40;
+        words[0] = u64::from(port) << 32 | (len as u64) << 40 | u64::from(settings.mtu) << 48;
         for (word, octets) in words[1..].iter_mut().zip(header.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*octets);
         }
@@ -80,10 +83,15 @@ impl Link {
     pub(crate) fn header_len(&self) -> usize {
         (self.0[0] >> 40) as u8 as usize
     }
+    /// Largest IP packet that the port takes, in octets.
+    #[inline(always)]
+    pub(crate) fn mtu(&self) -> u16 {
+        (self.0[0] >> 48) as u16
+    }
     /// The header and padding behind it.
     #[inline(always)]
-    pub(crate) fn header(&self) -> [u8; 24] {
-        let mut header = [0; 24];
+    pub(crate) fn header(&self) -> [u8; ROOM] {
+        let mut header = [0; ROOM];
         header[..8].copy_from_slice(&self.0[1].to_le_bytes());
         header[8..16].copy_from_slice(&self.0[2].to_le_bytes());
         header[16..].copy_from_slice(&self.0[3].to_le_bytes());

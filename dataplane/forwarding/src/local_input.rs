@@ -8,11 +8,11 @@
 use crate::esp_input::{esp_packet, udp_input};
 use crate::eth_input::{Frame, eth_input};
 use crate::fib::place;
-use crate::gre_input::gre_input;
+use crate::gre_input::{gre_input, gre_refused};
 use crate::inner_input::{inner_input, is_group, is_nobody};
 use crate::interfaces::Port;
 use crate::leaf::Kind;
-use crate::meta::{From, Meta, NO_TUNNEL, Verdict};
+use crate::meta::{From, Meta, Verdict};
 use crate::multicast::is_membership;
 use crate::settings::Role;
 use crate::tables::Tables;
@@ -22,93 +22,97 @@ use wire::ip4::{self, protocol};
 
 const TYPE_LLDP: u16 = 0x88cc;
 
-/// Classifies a frame received on a port.
+/// Classifies a frame received on a port, of which nothing is known yet.
 #[inline(always)]
-pub(crate) fn port_input(tables: &Tables, port: &Port, data: &[u8]) -> Meta {
-    let meta = Meta::new(From::Spoke, NO_TUNNEL);
+pub(crate) fn port_input(tables: &Tables, port: &Port, data: &[u8], meta: &mut Meta) -> Verdict {
     let frame = match eth_input(port, data) {
         Ok(frame) => frame,
-        Err(reason) => return meta.drop(reason),
+        Err(reason) => return Verdict::Drop(reason),
     };
     if frame.ethertype != eth::TYPE_IPV4 || frame.group {
         return not_routable(port, &frame, data, meta);
     }
     let packet = data.get(frame.header_len..).unwrap_or_default();
     if port.role == Role::Lan {
-        return lan_input(tables, port, packet, frame.header_len);
+        return lan_input(tables, port, packet, frame.header_len, meta);
     }
-    datagram_input(tables, port, packet, frame.header_len)
+    datagram_input(tables, port, packet, frame.header_len, meta)
 }
 
 /// Classifies an outer packet that begins at `at` in its buffer.
 #[inline(always)]
-pub(crate) fn datagram_input(tables: &Tables, port: &Port, data: &[u8], at: usize) -> Meta {
-    let mut meta = Meta::new(From::Spoke, NO_TUNNEL);
+pub(crate) fn datagram_input(
+    tables: &Tables,
+    port: &Port,
+    data: &[u8],
+    at: usize,
+    meta: &mut Meta,
+) -> Verdict {
     let packet = match ip4::parse(data) {
         Ok(packet) => packet,
-        Err(error) => return meta.drop(malformed(error)),
+        Err(error) => return Verdict::Drop(malformed(error)),
     };
     meta.nbma = packet.source().to_bits();
     meta.station = meta.nbma;
     meta.local = packet.destination().to_bits();
-    meta.vrf = port.vrf;
-    if packet.protocol() != protocol::GRE || packet.is_fragment() {
-        let local = place(port.vrf, meta.local);
-        if tables.interfaces.is_protected_source(local) && !packet.is_fragment() {
-            return protected_input(tables, port, &packet, at, meta);
-        }
-        return other_input(tables, port, &packet, at, meta);
-    }
     meta.outer_tos = packet.tos();
-    let begin = at + packet.header_len();
-    gre_input::<false>(&tables.interfaces, packet.payload(), begin, meta)
-        .unwrap_or_else(|refused| strange_input(tables, port, &packet, at, refused))
-}
-
-/// GRE that is no tunnel's. Only what was sent to a tunnel's source is refused as such.
-#[cold]
-fn strange_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize, refused: Meta) -> Meta {
-    match tables.interfaces.is_tunnel_source(place(port.vrf, refused.local)) {
-        true => refused,
-        false => other_input(tables, port, packet, at, refused),
+    meta.vrf = port.vrf;
+    if packet.protocol() == protocol::GRE && !packet.is_fragment() {
+        let at = at + packet.header_len();
+        if let Some(verdict) = gre_input::<false>(&tables.interfaces, packet.payload(), at, meta) {
+            return verdict;
+        }
     }
+    no_tunnel_input(tables, port, &packet, at, meta)
 }
 
-/// What is no GRE to the source of a tunnel with protection.
+/// What is for no tunnel without protection.
 #[inline(never)]
-fn protected_input(
+fn no_tunnel_input(
     tables: &Tables,
     port: &Port,
     packet: &ip4::Packet<'_>,
     at: usize,
-    mut meta: Meta,
-) -> Meta {
-    meta.outer_tos = packet.tos();
-    let at = at + packet.header_len();
-    match packet.protocol() {
-        protocol::ESP => esp_packet(packet.payload(), at, 0, meta),
-        protocol::UDP => match udp_input(packet.payload(), at, meta) {
-            Some(meta) => meta,
-            None => other_input(tables, port, packet, at, meta),
-        },
-        _ => other_input(tables, port, packet, at, meta),
-    }
+    meta: &mut Meta,
+) -> Verdict {
+    let local = place(port.vrf, meta.local);
+    let payload_at = at + packet.header_len();
+    let whole = !packet.is_fragment();
+    let verdict = match packet.protocol() {
+        protocol::ESP if whole && tables.interfaces.is_protected_source(local) => {
+            Some(esp_packet(packet.payload(), payload_at, 0, meta))
+        }
+        protocol::UDP if whole && tables.interfaces.is_protected_source(local) => {
+            udp_input(packet.payload(), payload_at, meta)
+        }
+        protocol::GRE if whole && tables.interfaces.is_tunnel_source(local) => {
+            Some(gre_refused::<false>(&tables.interfaces, packet.payload(), meta))
+        }
+        _ => None,
+    };
+    verdict.unwrap_or_else(|| other_input(tables, port, packet, at, meta))
 }
 
-/// What is no whole GRE packet to a tunnel source.
+/// What is no whole packet of a tunnel.
 #[cold]
-fn other_input(tables: &Tables, port: &Port, packet: &ip4::Packet<'_>, at: usize, mut meta: Meta) -> Meta {
+fn other_input(
+    tables: &Tables,
+    port: &Port,
+    packet: &ip4::Packet<'_>,
+    at: usize,
+    meta: &mut Meta,
+) -> Verdict {
     if (is_nobody(meta.nbma) && meta.nbma != 0) || port.addresses.contains(&meta.nbma) {
-        return meta.drop(DropReason::IpMartian);
+        return Verdict::Drop(DropReason::IpMartian);
     }
     if packet.is_fragment() && is_ours(tables, packet.protocol(), place(port.vrf, meta.local)) {
         (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
-        return meta.is(Verdict::Fragment);
+        return Verdict::Fragment;
     }
     match is_local(tables, port, meta.local) {
-        true if packet.protocol() == protocol::GRE => meta.drop(DropReason::GreNoTunnel),
-        true => meta.is(Verdict::PortTwin),
-        false => meta.drop(DropReason::UnderlayTransit),
+        true if packet.protocol() == protocol::GRE => Verdict::Drop(DropReason::GreNoTunnel),
+        true => Verdict::PortTwin,
+        false => Verdict::Drop(DropReason::UnderlayTransit),
     }
 }
 
@@ -132,65 +136,65 @@ fn is_local(tables: &Tables, port: &Port, address: u32) -> bool {
 
 /// Plain IP of the data centre.
 #[inline(always)]
-fn lan_input(tables: &Tables, port: &Port, data: &[u8], at: usize) -> Meta {
+fn lan_input(tables: &Tables, port: &Port, data: &[u8], at: usize, meta: &mut Meta) -> Verdict {
     if port.terminates
         && let Some(header) = ip4::Header::of(data)
         && is_ours(tables, header.protocol(), place(port.vrf, header.destination().to_bits()))
         && port.addresses.contains(&header.destination().to_bits())
     {
-        return datagram_input(tables, port, data, at);
+        return datagram_input(tables, port, data, at, meta);
     }
-    let mut meta = Meta::new(From::Lan, NO_TUNNEL).in_vrf(port.vrf);
+    (meta.from, meta.vrf) = (From::Lan, port.vrf);
     meta.at = at as u16;
-    meta = inner_input(&tables.interfaces, data, meta);
+    let verdict = inner_input(&tables.interfaces, data, meta);
     if port.addresses.contains(&meta.source) {
-        return meta.drop(DropReason::InnerMartian);
+        return Verdict::Drop(DropReason::InnerMartian);
     }
     // Own addresses are the kernel's even while there is no control process to give routes to them.
     let own = port.addresses.contains(&meta.destination) || port.broadcasts.contains(&meta.destination);
-    if own && meta.verdict == Verdict::Forward {
-        return meta.is(Verdict::PortTwin);
+    if own && verdict == Verdict::Forward {
+        return Verdict::PortTwin;
     }
-    meta
+    verdict
 }
 
 /// No IPv4, or IPv4 in a frame to a group.
 #[cold]
-fn not_routable(port: &Port, frame: &Frame, data: &[u8], meta: Meta) -> Meta {
+fn not_routable(port: &Port, frame: &Frame, data: &[u8], meta: &mut Meta) -> Verdict {
     match frame.ethertype {
-        eth::TYPE_ARP | TYPE_LLDP => meta.is(Verdict::PortTwin),
-        eth::TYPE_IPV6 => meta.drop(DropReason::Ipv6),
+        eth::TYPE_ARP | TYPE_LLDP => Verdict::PortTwin,
+        eth::TYPE_IPV6 => Verdict::Drop(DropReason::Ipv6),
         eth::TYPE_IPV4 => {
             let packet = match ip4::parse(data.get(frame.header_len..).unwrap_or_default()) {
                 Ok(packet) => packet,
-                Err(error) => return meta.drop(malformed(error)),
+                Err(error) => return Verdict::Drop(malformed(error)),
             };
             // RFC 1812 5.3.4: what was sent to many on the link must not be forwarded.
             let destination = packet.destination().to_bits();
             match is_nobody(destination) || port.broadcasts.contains(&destination) {
                 true if port.role == Role::Lan && is_group(destination) => {
-                    group_input(port, &packet, frame.header_len)
+                    group_input(port, &packet, frame.header_len, meta)
                 }
-                true => meta.is(Verdict::PortTwin),
-                false => meta.drop(DropReason::EthNotForUs),
+                true => Verdict::PortTwin,
+                false => Verdict::Drop(DropReason::EthNotForUs),
             }
         }
-        _ => meta.drop(DropReason::EthType),
+        _ => Verdict::Drop(DropReason::EthType),
     }
 }
 
 /// Multicast of the data centre. IGMP of a host without an address comes from 0.0.0.0 (RFC 3376 4.2.13).
-fn group_input(port: &Port, packet: &ip4::Packet<'_>, at: usize) -> Meta {
-    let mut meta = Meta::new(From::Lan, NO_TUNNEL).in_vrf(port.vrf);
+fn group_input(port: &Port, packet: &ip4::Packet<'_>, at: usize, meta: &mut Meta) -> Verdict {
+    (meta.from, meta.vrf) = (From::Lan, port.vrf);
     // An outer packet is at most 65,535 octets long.
     (meta.at, meta.len) = (at as u16, packet.total_len() as u16);
     (meta.source, meta.destination) = (packet.source().to_bits(), packet.destination().to_bits());
     match () {
-        () if is_membership(packet.protocol()) => meta.is(Verdict::PortTwin),
+        () if is_membership(packet.protocol()) => Verdict::PortTwin,
         () if is_nobody(meta.source) || port.addresses.contains(&meta.source) => {
-            meta.drop(DropReason::InnerMartian)
+            Verdict::Drop(DropReason::InnerMartian)
         }
-        () => meta.is(Verdict::Multicast),
+        () => Verdict::Multicast,
     }
 }
 

@@ -119,16 +119,4 @@ impl Meta {
     pub(crate) fn place(&self) -> u64 {
         place(self.vrf, self.destination)
     }
-    /// Discards it.
-    #[inline(always)]
-    pub(crate) const fn drop(mut self, reason: DropReason) -> Self {
-        self.verdict = Verdict::Drop(reason);
-        self
-    }
-    /// Decides on it.
-    #[inline(always)]
-    pub(crate) const fn is(mut self, verdict: Verdict) -> Self {
-        self.verdict = verdict;
-        self
-    }
 }

@@ -6,7 +6,7 @@
 
 use crate::adjacency::{Adjacency, OUTER, OUTER_KEYED};
 use crate::ecn;
-use crate::link::{Link, PLAIN, TAGGED};
+use crate::link::{Link, PLAIN, ROOM, TAGGED};
 use crate::sink::Sink;
 use crate::turn::Turn;
 use shm::drops::DropReason;
@@ -85,7 +85,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
 
 /// Writes both headers with lengths that the compiler knows.
 #[inline(always)]
-fn put<const L2: usize, const L3: usize>(room: &mut [u8], header: &[u8; 24], outer: &[u8; OUTER_KEYED]) {
+fn put<const L2: usize, const L3: usize>(room: &mut [u8], header: &[u8; ROOM], outer: &[u8; OUTER_KEYED]) {
     let Some((front, rest)) = room.split_first_chunk_mut::<L2>() else { return };
     let Some(back) = rest.first_chunk_mut::<L3>() else { return };
     front.copy_from_slice(&header[..L2]);

@@ -79,9 +79,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             }
             let data = buffer.data();
             octets += data.len() as u64;
-            let meta = port_input(self.tables, port, data);
-            self.ask(&meta);
-            metas.push(meta);
+            self.classify(metas, Meta::new(From::Spoke, NO_TUNNEL), |meta| {
+                port_input(self.tables, port, data, meta)
+            });
         }
         if let Some(traffic) = self.counters.ports.get(usize::from(self.port)) {
             traffic.rx_packets.add(burst.len() as u64);
@@ -131,9 +131,9 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         };
         let mut metas = Metas::new();
         for buffer in burst.iter() {
-            let meta = datagram_input(self.tables, port, buffer.data(), 0);
-            self.ask(&meta);
-            metas.push(meta);
+            self.classify(&mut metas, Meta::new(From::Spoke, NO_TUNNEL), |meta| {
+                datagram_input(self.tables, port, buffer.data(), 0, meta)
+            });
         }
         self.esp_burst(&mut metas, burst);
         self.finish::<false>(&mut metas, burst);
@@ -144,16 +144,25 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
         let mut metas = Metas::new();
         for (index, buffer) in burst.iter().enumerate() {
             let data = buffer.data();
-            let mut meta = Meta::new(From::Hub, tunnel).in_vrf(vrfs.get(index).copied().unwrap_or(GLOBAL));
-            // An IPv6-enabled kernel sends router solicitations into every TUN.
-            meta = match data.first() {
-                Some(first) if first >> 4 == 6 => meta.drop(DropReason::Ipv6),
+            let meta = Meta::new(From::Hub, tunnel).in_vrf(vrfs.get(index).copied().unwrap_or(GLOBAL));
+            self.classify(&mut metas, meta, |meta| match data.first() {
+                // An IPv6-enabled kernel sends router solicitations into every TUN.
+                Some(first) if first >> 4 == 6 => Verdict::Drop(DropReason::Ipv6),
                 _ => inner_input(&self.tables.interfaces, data, meta),
-            };
-            self.ask(&meta);
-            metas.push(meta);
+            });
         }
         self.finish::<false>(&mut metas, burst);
+    }
+
+    /// The first pass over one packet, whose place among the others it takes before anything is known of it: what is
+    /// found out is not copied again.
+    #[inline(always)]
+    fn classify(&self, metas: &mut Metas, new: Meta, input: impl FnOnce(&mut Meta) -> Verdict) {
+        metas.push(new);
+        if let Some(meta) = metas.last_mut() {
+            meta.verdict = input(meta);
+            self.ask(meta);
+        }
     }
 
     /// Asks for the lines that the second pass reads.

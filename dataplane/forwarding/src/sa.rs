@@ -102,6 +102,12 @@ impl Shape {
         }
     }
 
+    /// Whether it is AES-GCM's.
+    #[inline(always)]
+    pub(crate) fn is_gcm(self) -> bool {
+        self.align == 4
+    }
+
     /// See [`Outbound::room`].
     fn room(self, tunnel_mode: bool, mtu: u16, before: u16) -> u16 {
         let fixed = before + wire::esp::LEN as u16 + u16::from(self.iv) + u16::from(self.icv);

@@ -43,30 +43,36 @@ impl<const N: usize> SeqLock<N> {
     /// first word sees that odd number or a later one, and the read is repeated.
     #[inline(always)]
     pub(crate) fn read(&self, draft: &Draft<N>) -> Option<[u64; N]> {
-        let record = self.attempt();
-        if record.is_some() { record } else { self.read_again(draft) }
+        let mut record = [0; N];
+        self.read_into(draft, &mut record).then_some(record)
+    }
+
+    /// The same, put into `record`; `false`: that holds nothing of use.
+    #[inline(always)]
+    pub(crate) fn read_into(&self, draft: &Draft<N>, record: &mut [u64; N]) -> bool {
+        self.attempt(record) || self.read_again(draft, record)
     }
 
     #[inline(always)]
-    fn attempt(&self) -> Option<[u64; N]> {
+    fn attempt(&self, record: &mut [u64; N]) -> bool {
         let first = self.words[0].load(Acquire);
-        let mut record = [first; N];
+        record[0] = first;
         for (copy, word) in record.iter_mut().zip(&self.words).skip(1) {
             *copy = word.load(Relaxed);
         }
         fence(Acquire);
-        (first & 1 == 0 && self.words[0].load(Relaxed) == first).then_some(record)
+        first & 1 == 0 && self.words[0].load(Relaxed) == first
     }
 
     #[cold]
     #[inline(never)]
-    fn read_again(&self, draft: &Draft<N>) -> Option<[u64; N]> {
-        (0..TRIES).find_map(|_| {
-            let record = self.attempt().or_else(|| self.drafted(draft));
-            if record.is_none() {
+    fn read_again(&self, draft: &Draft<N>, record: &mut [u64; N]) -> bool {
+        (0..TRIES).any(|_| {
+            let whole = self.attempt(record) || self.drafted(draft, record);
+            if !whole {
                 spin_loop();
             }
-            record
+            whole
         })
     }
 
@@ -75,14 +81,16 @@ impl<const N: usize> SeqLock<N> {
     /// Why this is right: the odd number was released after the draft, so who acquired it reads the draft of that write
     /// or of a later one. A word of a later draft was stored after a release fence that follows the end of this
     /// write; then the second look at the first word, behind an acquire fence, sees another number.
-    fn drafted(&self, draft: &Draft<N>) -> Option<[u64; N]> {
+    fn drafted(&self, draft: &Draft<N>, record: &mut [u64; N]) -> bool {
         let first = self.words[0].load(Acquire);
         if first & 1 == 0 {
-            return None;
+            return false;
         }
-        let record = draft.0.each_ref().map(|word| word.load(Relaxed));
+        for (copy, word) in record.iter_mut().zip(draft.0.iter()) {
+            *copy = word.load(Relaxed);
+        }
         fence(Acquire);
-        (self.words[0].load(Relaxed) == first).then_some(record)
+        self.words[0].load(Relaxed) == first
     }
 
     /// One word, of whatever write: a hint.

@@ -96,13 +96,9 @@ impl Raw {
                 header.copy_from_slice(&(sequence as u32).to_be_bytes());
             }
             let Some(context) = self.sas.get(*number).and_then(|sa| sa.get(way)) else { continue };
-            jobs.push(Job::new(context, packet, sequence));
+            jobs.push(Job::new(context, packet, sequence).taken_for(self.transform.is_gcm()));
         }
         let start = cycles();
-        // As the packet path does.
-        for job in &jobs {
-            self.crypto.prefetch(job.context, self.transform.is_gcm(), job.packet.len());
-        }
         if way == 0 {
             self.crypto.seal(&mut jobs);
         } else {

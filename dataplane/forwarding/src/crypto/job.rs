@@ -37,13 +37,23 @@ pub struct Job<'a> {
     pub sequence: u64,
     /// How it ended.
     pub status: Status,
+    /// What [`Job::taken_for`] said.
+    pub(super) gcm: bool,
 }
 
 impl<'a> Job<'a> {
     /// A job not yet done.
     #[inline(always)]
     pub fn new(context: &'a Context, packet: &'a mut [u8], sequence: u64) -> Self {
-        Self { context, packet, sequence, status: Status::Pending }
+        Self { context, packet, sequence, status: Status::Pending, gcm: true }
+    }
+
+    /// Whether the transform is GCM, for who knows it without a look at the context: so that the right part of the keys
+    /// is loaded ahead of time. Said wrongly it costs time and nothing else.
+    #[inline(always)]
+    pub fn taken_for(mut self, gcm: bool) -> Self {
+        self.gcm = gcm;
+        self
     }
 }
 

@@ -9,6 +9,8 @@ use super::multi_buffer::Managers;
 use ipsec_mb::{Arch, GcmKey};
 use shm::cpu::prefetch_octets;
 
+/// Jobs whose keys are loaded ahead of the one being worked on.
+const AHEAD: usize = 6;
 /// No other engine's keys reach further into a context.
 const OTHERS: usize = 704;
 
@@ -35,20 +37,21 @@ impl Crypto {
         self.ivs.reseed(seed);
     }
 
-    /// Asks for the cache lines that a packet of `octets` will need of its context, and reads nothing of it. To be called
-    /// as soon as the SA is known: with thousands of SAs keys come from memory, and of a kilobyte of them a short packet
-    /// takes a third. `gcm`: whether the transform is GCM.
+    /// Asks for the cache lines that a job will need of its context, and reads nothing of it: with thousands of SAs keys
+    /// come from memory, and of a kilobyte of them a short packet takes a third. As many jobs ahead as hide the way
+    /// there: more would drive each other out of the first cache again.
     #[inline(always)]
-    pub fn prefetch(&self, context: &Context, gcm: bool, octets: usize) {
-        match self.gcm_wide.filter(|_| gcm) {
+    fn prefetch(&self, job: Option<&Job<'_>>) {
+        let Some(Job { context, packet, gcm, .. }) = job else { return };
+        match self.gcm_wide.filter(|_| *gcm) {
             Some(wide) => {
                 // The key comes first, all else behind it.
-                prefetch_octets(context, size_of::<GcmKey>()..size_of::<Context>());
-                for touched in GcmKey::touched(wide, octets) {
-                    prefetch_octets(context, touched);
+                prefetch_octets(*context, size_of::<GcmKey>()..size_of::<Context>());
+                for touched in GcmKey::touched(wide, packet.len()) {
+                    prefetch_octets(*context, touched);
                 }
             }
-            None => prefetch_octets(context, 0..OTHERS),
+            None => prefetch_octets(*context, 0..OTHERS),
         }
     }
 
@@ -57,7 +60,10 @@ impl Crypto {
     pub fn seal(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
-        for job in jobs.iter_mut() {
+        jobs.iter().take(AHEAD).for_each(|job| self.prefetch(Some(job)));
+        for index in 0..jobs.len() {
+            self.prefetch(jobs.get(index + AHEAD));
+            let Some(job) = jobs.get_mut(index) else { break };
             if !job.context.head().outbound {
                 job.status = Status::WrongDirection;
                 continue;
@@ -85,7 +91,10 @@ impl Crypto {
     pub fn open(&mut self, jobs: &mut [Job<'_>]) {
         let gcm = self.gcm_arch.and_then(|arch| self.managers.get(arch));
         let mut bursts = false;
-        for job in jobs.iter_mut() {
+        jobs.iter().take(AHEAD).for_each(|job| self.prefetch(Some(job)));
+        for index in 0..jobs.len() {
+            self.prefetch(jobs.get(index + AHEAD));
+            let Some(job) = jobs.get_mut(index) else { break };
             if job.context.head().outbound {
                 job.status = Status::WrongDirection;
                 continue;
