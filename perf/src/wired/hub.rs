@@ -96,8 +96,9 @@ impl Process {
         let spaces: &[&str] = if root { &["--net"] } else { &["--user", "--map-root-user", "--net"] };
         let log = File::create(log)?;
         let mut command = Command::new("unshare");
-        command.args(spaces).arg(program).args(arguments);
-        // unshare becomes the program, so its process id is the program's.
+        // Whatever ends us ends it too: a worker would poll its core for ever.
+        command.args(spaces).args(["setpriv", "--pdeathsig", "KILL"]).arg(program).args(arguments);
+        // unshare and setpriv become the program, so their process id is the program's.
         command.stdin(std::process::Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().map(Self)
     }
 
