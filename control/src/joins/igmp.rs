@@ -1,6 +1,6 @@
 //! What an IGMP message means: RFC 3376 6.4 from the querier's side, each spoke for itself.
 //!
-//! A spoke is in EXCLUDE mode while its group timer runs, the [`Want::igmp`] of the group as a whole; a source then is
+//! A spoke is in EXCLUDE mode while its group timer runs, the [`igmp`](super::Want::igmp) of the group as a whole; a source then is
 //! received unless it is blocked, which stands for a source timer that has run out. In INCLUDE mode it is received while
 //! its own timer runs. Reports and leaves of versions 1 and 2 are what 7.3.2 makes of them.
 
