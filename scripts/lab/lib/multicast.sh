@@ -43,8 +43,9 @@ all_came() {
     [ "$(came "$@")" = "$(($3 - $2)) 0" ]
 }
 none_came() { [ "$(came "$@")" = "0 0" ]; }
-# some_comes N: the stream reaches it now.
-some_comes() { [ "$(came "$1" $(($(stream_at) - 20)) "$(stream_at)")" != "0 0" ]; }
+# some_comes N FIRST: of the packets from that number on, the stream reaches it. FIRST is of before the stream began: what
+# came of an earlier one says nothing.
+some_comes() { [ "$(came "$1" "$2" "$(stream_at)")" != "0 0" ]; }
 
 # copies_to N: packets as long as the stream's that went to spoke N on the underlay.
 copies_to() { captured "$HUB_SIDE" "src host $HUB_NBMA and dst host $(spoke_nbma "$1") and greater $STREAM_LENGTH"; }

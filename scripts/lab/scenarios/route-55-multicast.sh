@@ -52,9 +52,10 @@ scenario() {
     holds_within 60 "the hub has three PIM neighbours" hub_has_pim_neighbours 3
     lan_joins $GROUP 1
     lan_joins $GROUP 2
+    first=$(stream_at)
     stream_begin $GROUP 60000 10
-    holds_within 60 "two hosts join: the stream reaches the first" some_comes 1
-    holds_within 60 "and the second" some_comes 2
+    holds_within 60 "two hosts join: the stream reaches the first" some_comes 1 "$first"
+    holds_within 60 "and the second" some_comes 2 "$first"
     holds_within 60 "show ip mroute names their spokes" mroute_members $GROUP $SOURCE 1 2
     stream_end
     holds_within 10 "it says the same as the kernel" mroutes_agree
@@ -63,7 +64,7 @@ scenario() {
     stream_begin $GROUP 60000 10
     first=$(stream_at)
     lan_joins $GROUP 3
-    holds_within 60 "the third joins" some_comes 3
+    holds_within 60 "the third joins" some_comes 3 "$first"
     holds_within 60 "show ip mroute names three" mroute_members $GROUP $SOURCE 1 2 3
     stream_goes_on 100
     none_missing_since "$first" 1 2
@@ -91,8 +92,9 @@ scenario() {
 one_source() {
     local n first
     for n in $SPOKES; do lan_joins_source $ONE $SOURCE "$n"; done
+    first=$(stream_at)
     stream_begin $ONE 60000 10
-    for n in $SPOKES; do holds_within 60 "of a group of one source spoke $n gets the stream" some_comes "$n"; done
+    for n in $SPOKES; do holds_within 60 "of a group of one source spoke $n gets the stream" some_comes "$n" "$first"; done
     first=$(stream_at)
     lan_leaves_source $ONE $SOURCE 2
     holds_within 60 "the second leaves" mroute_members $ONE $SOURCE 1 3
