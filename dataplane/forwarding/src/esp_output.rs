@@ -86,7 +86,7 @@ impl<P: BufferPool, S: Sink<P::Buffer>> Turn<'_, P, S> {
             self.count_drop(DropReason::NoHeadroom);
             return false;
         }
-        cell.add_bytes(around.lengths.text as u64);
+        cell.add_bytes(self.worker.into(), around.lengths.text as u64);
         if self.state.unsealed.is_full() {
             self.seal();
         }
