@@ -33,6 +33,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// Tables and SAs in huge pages.
+#[global_allocator]
+static HEAP: heap::Heap = heap::HEAP;
+
 /// Forwards packets of a DMVPN hub.
 #[derive(Debug, Parser)]
 #[command(version)]

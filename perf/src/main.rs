@@ -20,6 +20,10 @@ mod wired;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Tables and SAs in huge pages.
+#[global_allocator]
+static HEAP: heap::Heap = heap::HEAP;
+
 /// Benchmarks of the DMVPN hub, and a spoke emulator.
 #[derive(Parser)]
 #[command(version)]
