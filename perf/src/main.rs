@@ -3,10 +3,11 @@
 
 mod crypto;
 mod files;
-mod forward;
 mod ike;
 mod instructions;
 mod machine;
+mod path;
+mod plot;
 mod port;
 mod probe;
 mod replicate;
@@ -36,8 +37,8 @@ struct Cli {
 enum Command {
     /// Emulates DMVPN spokes in user space: registration, resolution, shortcuts, traffic.
     Spokes(Box<spokes::Args>),
-    /// Measures the hub's packet path in this process: cycles per packet, no devices.
-    Forward(forward::Args),
+    /// Measures the hub's packet path in this process, in the clear and with ESP: cycles per packet, no devices.
+    Path(path::Args),
     /// Counts the instructions of each pass of the packet path, and compares them with recorded ones.
     Instructions(instructions::Args),
     /// Forwards the packets whose instructions are counted.
@@ -63,7 +64,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let done: Result<ExitCode, Failure> = match Cli::parse().command {
         Command::Spokes(args) => spokes::run(*args).map_err(Into::into),
-        Command::Forward(args) => forward::run(&args).map_err(Into::into),
+        Command::Path(args) => path::run(&args).map_err(Into::into),
         Command::Instructions(args) => instructions::run(&args).map_err(Into::into),
         Command::Counted(args) => instructions::run_counted(&args).map_err(Into::into),
         Command::Crypto(args) => crypto::run(&args).map_err(Into::into),

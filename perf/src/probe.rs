@@ -1,7 +1,7 @@
 //! A generator and its sink over one port: frames out at a steady rate, their time of sending within; frames in, and how
 //! long they took.
 
-use crate::forward::protected::Protected;
+use crate::path::protected::Protected;
 use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
 use arrayvec::ArrayVec;
 use dpdk::{Mbuf, Pool, RxQueue, TxQueue};

@@ -145,9 +145,27 @@ impl Scenario {
         security: Option<Security>,
     ) -> Result<(Updater, Reader), ScenarioError> {
         let settings = Settings { max_peers: max_peers.max(1), ..self.settings(security.is_some()) };
+        let (updater, readers) = self.tables(settings, security)?;
+        Ok((updater, readers.into_iter().next().ok_or(ScenarioError::NoReader)?))
+    }
+
+    /// Tables without a spoke, and each worker's end of them.
+    pub fn empty_for_workers(
+        &self,
+        workers: usize,
+        security: Option<Security>,
+    ) -> Result<(Updater, Vec<Reader>), ScenarioError> {
+        self.tables(Settings { workers, ..self.settings(security.is_some()) }, security)
+    }
+
+    fn tables(
+        &self,
+        settings: Settings,
+        security: Option<Security>,
+    ) -> Result<(Updater, Vec<Reader>), ScenarioError> {
         let (mut updater, readers) = secured_tables(settings, security)?;
         updater.apply(&Update::Link { id: 0, port: 0, mac: Some(ROUTER_MAC.0) })?;
-        Ok((updater, readers.into_iter().next().ok_or(ScenarioError::NoReader)?))
+        Ok((updater, readers))
     }
 
     /// What makes a spoke a peer with a network behind it.
@@ -283,18 +301,27 @@ impl Random {
 #[derive(Clone, Debug)]
 pub struct Pairs {
     spokes: u32,
+    /// Senders are every so manieth spoke, from the first of them on.
+    step: u32,
+    first: u32,
     random: Random,
 }
 
 impl Pairs {
     /// Among so many spokes. With one, it sends to itself.
     pub fn new(spokes: u32) -> Self {
-        Self { spokes, random: Random::default() }
+        Self { spokes, step: 1, first: 0, random: Random::default() }
+    }
+
+    /// With senders that no other of so many workers has: a NIC gives what comes from one address to one of them.
+    pub fn of_worker(spokes: u32, worker: u32, workers: u32) -> Self {
+        Self { step: workers.max(1), first: worker, ..Self::new(spokes) }
     }
 
     /// Sender and receiver.
     pub fn pair(&mut self) -> (u32, u32) {
-        (self.random.below(self.spokes), self.random.below(self.spokes))
+        let from = self.random.below(self.spokes / self.step) * self.step + self.first;
+        (from, self.random.below(self.spokes))
     }
 }
 

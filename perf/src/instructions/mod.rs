@@ -7,7 +7,7 @@ mod case;
 mod profile;
 mod record;
 
-use crate::forward;
+use crate::path;
 use case::{CASES, Case};
 use profile::{Profile, ProfileError};
 use record::{Figures, Record, Verdict};
@@ -62,7 +62,7 @@ pub enum Error {
     Case(String),
     /// The packets were not forwarded.
     #[error(transparent)]
-    Forward(#[from] forward::Error),
+    Forward(#[from] path::Error),
     /// Valgrind did not run.
     #[error("valgrind: {0} (`scripts/setup` installs it)")]
     Valgrind(std::io::Error),
@@ -151,7 +151,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
 /// The process that callgrind watches: forwards the packets of a case.
 pub fn run_counted(args: &CountedArgs) -> Result<ExitCode, Error> {
     let case = Case::named(&args.case).ok_or_else(|| Error::Case(args.case.clone()))?;
-    forward::forward(case.scenario(), case.size, case.esp, PACKETS)?;
+    path::forward(case.scenario(), case.size, case.esp, PACKETS)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn every_case_is_forwarded() {
         for case in &CASES {
-            forward::forward(case.scenario(), case.size, case.esp, 256).unwrap();
+            path::forward(case.scenario(), case.size, case.esp, 256).unwrap();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A hub whose spokes all take multicast, with one worker.
 
 use super::Error;
-use crate::forward::protected::Protected;
 use crate::machine::cpu_ns;
+use crate::path::protected::Protected;
 use crate::scenario::{BUFFERS, HUB, HUB_TUNNEL, Scenario, nbma};
 use crate::sent::Sent;
 use forwarding::memory::{DATAROOM, MemoryBuffer, MemoryPool};

@@ -10,9 +10,9 @@ mod pacing;
 mod report;
 
 use crate::crypto::Named;
-use crate::forward;
-use crate::forward::protected::Protected;
 use crate::machine::{Machine, Pinned};
+use crate::path;
+use crate::path::protected::Protected;
 use crate::scenario::{MAX_SPOKES, Scenario, ScenarioError};
 use copies::copies;
 use forwarding::crypto::{Choice, EngineError, Wish};
@@ -75,7 +75,7 @@ pub enum Error {
     Engine(#[from] EngineError),
     /// SAs were not installed.
     #[error(transparent)]
-    Protection(#[from] forward::Error),
+    Protection(#[from] path::Error),
     /// No packet buffer.
     #[error("no packet buffer")]
     Buffers,

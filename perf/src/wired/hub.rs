@@ -2,7 +2,7 @@
 //! the clear and with SAs, for which there are no static tables; and its counters are read where everybody reads them.
 
 use crate::files;
-use crate::forward::protected::Protected;
+use crate::path::protected::Protected;
 use crate::scenario::{ROUTER_MAC, Scenario};
 use shm::message::Update;
 use shm::{AttachError, EndpointError, Geometry, Segment, SendError, Side, UpdateSender};

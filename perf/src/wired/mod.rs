@@ -7,7 +7,6 @@
 mod bench;
 mod hub;
 mod link;
-mod plot;
 mod plots;
 mod report;
 mod row;
@@ -15,8 +14,8 @@ mod search;
 
 use crate::crypto::Named;
 use crate::files;
-use crate::forward::protected::Protected;
 use crate::machine::{Machine, pin};
+use crate::path::protected::Protected;
 use crate::probe::Probe;
 use crate::scenario::{MAX_SPOKES, Scenario, Size};
 use bench::Bench;
@@ -137,7 +136,7 @@ pub enum Error {
     Engine(#[from] EngineError),
     /// The spokes' ends of their SAs.
     #[error(transparent)]
-    Spokes(#[from] crate::forward::Error),
+    Spokes(#[from] crate::path::Error),
     /// A file.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),

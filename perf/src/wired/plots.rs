@@ -1,8 +1,8 @@
 //! What is worth a plot: throughput and latency by size and by number of spokes.
 
-use super::plot::{Line, Plot};
 use super::report::Report;
 use super::row::Row;
+use crate::plot::{Line, Plot};
 
 /// Names of files and what is in them; those with a single place are left out.
 pub fn plots(report: &Report) -> Vec<(&'static str, String)> {

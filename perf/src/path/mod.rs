@@ -1,30 +1,36 @@
-//! `hub-perf forward`: what the hub's own packet path costs, without devices.
+//! `hub-perf path`: what the hub's own packet path costs, without devices.
 //!
 //! Frames of random pairs of spokes are written into buffers, and only the forwarder's work on them is timed, burst by
 //! burst, with the time-stamp counter: as VPP's packet generator measures its nodes. Packets are in the cache, as a
 //! NIC with DDIO leaves them; tables are as cold as that number of spokes makes them.
 
+mod case;
+mod engines;
 mod measure;
+mod plots;
 pub mod protected;
+mod protection;
 mod report;
+mod scaling;
 
-use crate::crypto::{Named, Raw, RawCost, RawError};
+use crate::crypto::{Named, RawError};
 use crate::machine::{Machine, pin};
 use crate::scenario::{BUFFERS, MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
+use case::Case;
 use clap::ValueEnum;
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError};
 use forwarding::BURST;
 use forwarding::crypto::{Choice, Engine, EngineError, Wish};
 use forwarding::memory::{DATAROOM, MemoryPool};
-use measure::{Bench, Outcome};
+use measure::Bench;
 use protected::Protected;
-use report::{Report, Row};
+use protection::Protection;
+use report::Report;
 use shm::{AttachError, Geometry, Segment};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wire::buffer::BufferPool;
-
-/// Packets of the engine alone between two repetitions of the whole path.
-const RAW_PACKETS: u32 = 1_024;
 
 /// Where packets lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,7 +43,7 @@ pub enum Buffers {
     Huge,
 }
 
-/// Options of `hub-perf forward`.
+/// Options of `hub-perf path`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Numbers of spokes.
@@ -45,7 +51,7 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(1..=MAX_SPOKES as i64))]
     spokes: Vec<u32>,
     /// Sizes of the inner IP packet, in octets, or `imix`.
-    #[arg(long, value_delimiter = ',', default_value = "64,128,256,512,1024,1400,imix")]
+    #[arg(long, value_delimiter = ',', default_value = "64,128,256,512,576,1024,1400,imix")]
     sizes: Vec<Size>,
     /// GRE key.
     #[arg(long)]
@@ -53,12 +59,12 @@ pub struct Args {
     /// Phase 3: look at each packet whether to redirect.
     #[arg(long)]
     redirect: bool,
-    /// ESP on both sides with this transform, in strongSwan's words (aes128gcm16, aes256-sha256 ...): decrypt, decap,
-    /// look up, encap, encrypt; every spoke has an SA pair. The engine alone is measured in turn with it.
-    #[arg(long)]
-    esp: Option<Named>,
+    /// Protection on both sides: `clear`, or ESP with a transform in strongSwan's words (aes128gcm16, aes256-sha256 ...):
+    /// decrypt, decap, look up, encap, encrypt; every spoke has an SA pair. Engines alone are measured in turn with it.
+    #[arg(long, value_delimiter = ',', default_value = "clear,aes128gcm16,aes256-sha256")]
+    esp: Vec<Protection>,
     /// Crypto engine: auto, portable, ring, ipsec-mb.
-    #[arg(long, default_value = "auto", requires = "esp")]
+    #[arg(long, default_value = "auto")]
     engine: Wish,
     /// Kind of packet buffers.
     #[arg(long, value_enum, default_value = "memory")]
@@ -69,15 +75,28 @@ pub struct Args {
     /// Packets of one repetition: few, so that on a busy machine some repetitions run undisturbed.
     #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
     packets: u32,
-    /// Repetitions; the first is not counted.
-    #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    /// Repetitions.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     repetitions: u16,
-    /// Core to run on.
+    /// With more than one: what a packet costs each of them beside the others, against one alone, for the first number
+    /// of spokes that is enough for all and each size; in plain memory.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    workers: u32,
+    /// Core to run on; more workers on those behind it, or from the first again.
     #[arg(long, default_value_t = 1)]
     core: usize,
+    /// A look in seconds: fewer spokes, sizes and repetitions.
+    #[arg(long)]
+    quick: bool,
+    /// Do not show what is going on.
+    #[arg(long)]
+    quiet: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Write the JSON to this directory as well, and plots as SVG.
+    #[arg(long)]
+    output: Option<PathBuf>,
 }
 
 /// Why there is no figure.
@@ -107,6 +126,12 @@ pub enum Error {
     /// No packet buffers.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// One of several workers is no more.
+    #[error("a worker's thread ended")]
+    Thread,
+    /// A file.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
     /// The forwarder did not do what is being measured: no figure is better than a wrong one.
     #[error("of {expected} packets {sent} were forwarded; drops: {drops}")]
     NotForwarded {
@@ -121,9 +146,10 @@ pub enum Error {
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
+    let args = &args.prepared();
     let mut report = Report::new(Machine::describe(), pin(args.core), args);
     if args.buffers == Buffers::Memory {
-        measure_all(args, &mut report, || Ok(MemoryPool::new(BUFFERS as usize, DATAROOM)))?;
+        measure(args, &mut report, MemoryPool::new(BUFFERS as usize, DATAROOM))?;
     } else {
         let eal = Eal::init(&EalConfig {
             name: format!("hub-perf-{}", std::process::id()),
@@ -133,14 +159,39 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
             pci: Vec::new(),
             extra: Vec::new(),
         })?;
-        let mut number = 0;
-        measure_all(args, &mut report, || {
-            number += 1;
-            Ok(Pool::new(eal, &format!("perf{number}"), BUFFERS, 1_600, None)?)
-        })?;
+        measure(args, &mut report, Pool::new(eal, "perf", BUFFERS, 1_600, None)?)?;
     }
-    report.print(args.json);
+    if let Some(directory) = &args.output {
+        save(directory, &report).map_err(|error| Error::File(directory.clone(), error))?;
+    }
+    if args.json {
+        println!("{}", report.json());
+    } else {
+        println!("{report}");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every case in turn.
+fn measure<P: BufferPool + Clone>(args: &Args, report: &mut Report, pool: P) -> Result<(), Error> {
+    for &protection in &args.esp {
+        for (at, &spokes) in args.spokes.iter().enumerate() {
+            Case { args, protection, spokes, first: at == 0 }.measure(report, &pool)?;
+        }
+        let enough = args.spokes.iter().find(|spokes| **spokes >= args.workers);
+        if let Some(&spokes) = enough.filter(|_| args.workers > 1) {
+            report.scaling.extend(scaling::measure(args, protection, spokes)?);
+            pin(args.core);
+        }
+    }
+    Ok(())
+}
+
+/// The JSON and the plots.
+fn save(directory: &Path, report: &Report) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("path.json"), report.json() + "\n")?;
+    plots::plots(report).iter().try_for_each(|(name, svg)| std::fs::write(directory.join(name), svg))
 }
 
 /// Forwards packets once, with the portable engine and a clock that stands still: the same to the instruction in every
@@ -154,56 +205,34 @@ pub fn forward(scenario: Scenario, size: Size, esp: Option<Named>, packets: u32)
         Some(_) => scenario.empty(Some(Protected::security(&choice, &segment)))?,
         None => scenario.build()?,
     };
-    let mut bench = Bench::new(scenario, reader, pool, &segment, BURST, protected).with_clock(|| 1_000_000);
-    bench.install(&mut updater, &segment)?;
+    let mut bench =
+        Bench::new(scenario, reader, pool, (&segment, 0), BURST, protected).with_clock(|| 1_000_000);
+    bench.install(&mut updater, &segment, || {})?;
     bench.repetition(size, &mut Pairs::new(scenario.spokes), packets)?;
     Ok(())
 }
 
-fn measure_all<P: BufferPool + Clone>(
-    args: &Args,
-    report: &mut Report,
-    mut pool: impl FnMut() -> Result<P, Error>,
-) -> Result<(), Error> {
-    let pool = pool()?;
-    let choice = args.esp.map(|_| Choice::new(args.engine)).transpose()?;
-    let esp = args.esp.zip(choice.as_ref());
-    if let Some((named, choice)) = esp {
-        report.protect(named, &choice.implementation(named.0));
-    }
-    for &spokes in &args.spokes {
-        let scenario = Scenario { spokes, key: args.key, redirect: args.redirect, multicast_rate: None };
-        let segment = Segment::private(&Geometry { workers: 1, max_peers: spokes })?;
-        let protected = esp.map(|(named, choice)| Protected::new(choice, named, spokes)).transpose()?;
-        let (mut updater, reader) = match esp {
-            Some((_, choice)) => scenario.empty(Some(Protected::security(choice, &segment)))?,
-            None => scenario.build()?,
-        };
-        let burst = usize::from(args.burst);
-        let mut bench = Bench::new(scenario, reader, pool.clone(), &segment, burst, protected);
-        bench.install(&mut updater, &segment)?;
-        let mut raw = esp.map(|(named, choice)| Raw::new(choice, named.0, 1, burst)).transpose()?;
-        for &size in &args.sizes {
-            let mut alone: Vec<RawCost> = Vec::new();
-            let mut measure = |timed: bool| -> Result<Vec<Outcome>, Error> {
-                bench.time_stages(timed);
-                let mut pairs = Pairs::new(spokes);
-                bench.repetition(size, &mut pairs, args.packets)?;
-                let mut outcomes = Vec::new();
-                for _ in 1..args.repetitions {
-                    outcomes.push(bench.repetition(size, &mut pairs, args.packets)?);
-                    if let Some(raw) = raw.as_mut().filter(|_| !timed) {
-                        alone.push(raw.repetition(size, RAW_PACKETS)?);
-                    }
-                }
-                Ok(outcomes)
-            };
-            // The stages apart from the whole, which their clock readings would make dearer.
-            let (whole, stages) = (measure(false)?, measure(true)?);
-            report.add(Row::new(spokes, size, &whole, &stages, &alone, report.machine.tsc_hz));
+impl Args {
+    /// As asked for, or of a look in seconds.
+    fn prepared(&self) -> Self {
+        if !self.quick {
+            return self.clone();
         }
+        let sizes = vec![Size::Fixed(64), Size::Imix];
+        let repetitions = self.repetitions.min(10);
+        Self { spokes: vec![1, 1_000], sizes, repetitions, ..self.clone() }
     }
-    Ok(())
+
+    /// For who watches: where it is.
+    fn show(&self, what: std::fmt::Arguments<'_>) {
+        let mut out = std::io::stderr();
+        if self.quiet || !out.is_terminal() {
+            return;
+        }
+        // Nothing depends on it.
+        let _ = write!(out, "\r\x1b[K{what}");
+        let _ = out.flush();
+    }
 }
 
 #[cfg(test)]
@@ -222,14 +251,23 @@ mod tests {
     #[test]
     fn the_hairpin_is_measured_in_the_clear_and_under_each_kind_of_transform() {
         let common = ["", "--spokes=1,40", "--sizes=48,1400,imix", "--packets=256", "--repetitions=3"];
-        for esp in
-            [None, Some("aes128gcm16"), Some("aes256gcm16"), Some("aes256-sha256"), Some("aes128-sha1")]
-        {
-            let esp = esp.map(|transform| format!("--esp={transform}"));
-            let arguments = common.iter().copied().chain(esp.as_deref()).chain(["--key=7"]);
-            let Cli { args } = Cli::try_parse_from(arguments).unwrap();
-            let mut report = Report::new(Machine::describe(), false, &args);
-            measure_all(&args, &mut report, || Ok(MemoryPool::new(BUFFERS as usize, DATAROOM))).unwrap();
+        let esp = ["clear", "aes128gcm16", "aes256gcm16", "aes256-sha256", "aes128-sha1"];
+        let cases = format!("--esp={}", esp.join(","));
+        let Cli { args } =
+            Cli::try_parse_from(common.into_iter().chain([&*cases, "--key=7", "--workers=2"])).unwrap();
+        let mut report = Report::new(Machine::describe(), false, &args);
+        measure(&args, &mut report, MemoryPool::new(BUFFERS as usize, DATAROOM)).unwrap();
+        let table = report.to_string();
+        for esp in esp {
+            let rows: Vec<_> = report.rows.iter().filter(|row| row.esp == esp).collect();
+            assert_eq!(rows.len(), 6);
+            assert!(
+                rows.iter().all(|row| row.cycles_min > 0.0 && row.engine_min.is_some() == (esp != "clear"))
+            );
+            assert!(table.contains(esp), "{table}");
         }
+        assert_eq!(report.scaling.len(), 3 * esp.len());
+        assert_eq!(plots::plots(&report).len(), 2);
+        assert!("aes192gcm16".parse::<Protection>().is_err());
     }
 }

@@ -24,8 +24,8 @@ const GENERATION: NonZeroU8 = NonZeroU8::MIN;
 const SPOKE_SPI: u32 = 0x5000_0000;
 /// Replay window, the hub's default.
 const WINDOW: u16 = 1_024;
-/// Times an update is tried again while workers take their SAs.
-const TRIES: usize = 8;
+/// Times an update is tried again while workers, perhaps on other cores, take their SAs.
+const TRIES: usize = 1 << 20;
 
 /// The spokes.
 pub struct Protected {
@@ -57,9 +57,15 @@ impl Protected {
         })
     }
 
-    /// What the hub's tables need.
+    /// What the hub's tables need for one worker.
     pub fn security(choice: &Choice, segment: &Segment) -> Security {
-        Security { cells: segment.sas_shared(), choice: choice.clone(), seeds: vec![[8; SEED]] }
+        Self::security_of(choice, segment, 1)
+    }
+
+    /// The same for more.
+    pub fn security_of(choice: &Choice, segment: &Segment, workers: u32) -> Security {
+        let seeds = (0..workers).map(|worker| [worker as u8; SEED]).collect();
+        Security { cells: segment.sas_shared(), choice: choice.clone(), seeds }
     }
 
     /// Arms and installs the SAs and makes the spokes peers. `tick` lets the worker take what it was given.

@@ -38,19 +38,19 @@ pub struct Bench<'s, P: BufferPool> {
 }
 
 impl<'s, P: BufferPool + Clone> Bench<'s, P> {
-    /// Over tables that are full, counting into a private segment.
+    /// Over tables that are full, counting into a private segment as that worker.
     pub fn new(
         scenario: Scenario,
         reader: Reader,
         pool: P,
-        segment: &'s Segment,
+        (segment, worker): (&'s Segment, usize),
         burst: usize,
         protected: Option<Protected>,
     ) -> Self {
-        let counters = segment.worker(0);
+        let counters = segment.worker(worker);
         Self {
             scenario,
-            forwarder: Forwarder::new(reader, pool.clone(), counters, segment.peers(0)),
+            forwarder: Forwarder::new(reader, pool.clone(), counters, segment.peers(worker)),
             pool,
             counters,
             burst: burst.min(BURST),
@@ -67,12 +67,27 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
         self
     }
 
-    /// Installs the SAs and spokes of a hub with protection.
-    pub fn install(&mut self, updater: &mut Updater, segment: &Segment) -> Result<(), Error> {
+    /// Installs the SAs and spokes of a hub with protection. `others` lets other workers take what they are given.
+    pub fn install(
+        &mut self,
+        updater: &mut Updater,
+        segment: &Segment,
+        others: impl Fn(),
+    ) -> Result<(), Error> {
         let Self { scenario, forwarder, sent, protected, clock, .. } = self;
         let Some(protected) = protected else { return Ok(()) };
         let now = Now::from_millis(clock());
-        protected.install(scenario, updater, segment, || forwarder.tick(now, sent))
+        let tick = || {
+            forwarder.tick(now, sent);
+            others();
+        };
+        protected.install(scenario, updater, segment, tick)
+    }
+
+    /// A turn without packets, in which the worker takes what the updater gives it.
+    pub fn tick(&mut self) {
+        let now = Now::from_millis((self.clock)());
+        self.forwarder.tick(now, &mut self.sent);
     }
 
     /// Whether stages are timed, which costs a little itself.
