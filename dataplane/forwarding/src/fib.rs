@@ -2,7 +2,8 @@
 //! entries for those /24s that hold longer prefixes. A look-up is one or two loads.
 //!
 //! An address in a VRF is a [`place`]; the tables stand one behind the other, so that a place is an index into all of
-//! them. A table takes memory, 64 MiB, from its VRF's first route on. The groups are for all VRFs together.
+//! them. A table takes memory, 64 MiB, from its VRF's first route on. The groups are for all VRFs together, and take
+//! memory, 1 KiB, from their first use on.
 //!
 //! One writer ([`crate::rib::Rib`]) changes entries in place while workers read. Every single entry is always a
 //! right answer of before or after the change:
@@ -11,7 +12,7 @@
 //!   another use only after every worker has passed a quiescent point since it was unlinked.
 
 use crate::leaf::Leaf;
-use crate::zeroed::{unbacked, zeroed};
+use crate::zeroed::unbacked;
 use shm::message::VrfId;
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 
@@ -37,7 +38,8 @@ impl Fib {
     /// Empty tables for `vrfs` VRFs, with room for `groups` groups, or `None` without memory for it.
     pub(crate) fn new(vrfs: usize, groups: usize) -> Option<Self> {
         let slots = unbacked(vrfs.checked_mul(SLOTS)?)?;
-        let groups = zeroed(groups.checked_mul(GROUP)?)?;
+        // The writer fills one before workers can see it: what they read has memory.
+        let groups = unbacked(groups.checked_mul(GROUP)?)?;
         Some(Self { slots, groups })
     }
 

@@ -71,6 +71,10 @@ impl Joins {
         if old == Some(route) {
             return Ok(());
         }
+        if old.is_none() {
+            // Memory behind its members, before a worker looks for them.
+            tables.joined.clear(id.into());
+        }
         // One that is about another group now gives up its name before the line says so.
         if let Some(old) = old.filter(|old| (old.source, old.group) != (route.source, route.group)) {
             self.forget_name(tables, id, &old);

@@ -4,7 +4,7 @@
 //! position: members may come and go meanwhile. A second bitmap says which words are not zero, so that finding three
 //! members among a million peers takes a few reads.
 
-use crate::zeroed::zeroed;
+use crate::zeroed::unbacked;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// Bits of a word.
@@ -24,11 +24,12 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// `sets` empty ones. `None`: no memory.
+    /// `sets` empty ones, for addresses only: a set is to be [cleared](Members::clear) before its first use, which puts
+    /// memory behind it. `None`: no room.
     pub(crate) fn new(sets: usize, max_peers: u32) -> Option<Self> {
         let stride = (max_peers as usize).div_ceil(BITS);
         let summary_stride = stride.div_ceil(BITS);
-        let (words, summary) = (zeroed(sets * stride)?, zeroed(sets * summary_stride)?);
+        let (words, summary) = (unbacked(sets * stride)?, unbacked(sets * summary_stride)?);
         Some(Self { words, summary, stride, summary_stride })
     }
 

@@ -137,6 +137,8 @@ pub fn secured_tables(
 
 fn build(settings: Settings, secured: Option<Secured>) -> Option<Tables> {
     let peers = settings.max_peers;
+    let members = Members::new(settings.tunnels.len(), peers)?;
+    (0..settings.tunnels.len()).for_each(|tunnel| members.clear(tunnel));
     Some(Tables {
         secured,
         fib: Fib::new(settings.vrfs, peers.clamp(MIN_GROUPS, MAX_GROUPS) as usize)?,
@@ -144,7 +146,7 @@ fn build(settings: Settings, secured: Option<Secured>) -> Option<Tables> {
         adjacencies: Adjacencies::new(peers)?,
         links: Links::new()?,
         nbma: NbmaMap::new(peers)?,
-        members: Members::new(settings.tunnels.len(), peers)?,
+        members,
         groups: GroupTable::new(peers)?,
         joined: Members::new(max_groups(peers) as usize, peers)?,
         epochs: Epochs::new(settings.workers),
