@@ -7,6 +7,7 @@
 mod case;
 mod engines;
 mod measure;
+mod memory;
 mod plots;
 pub mod protected;
 mod protection;
@@ -148,6 +149,7 @@ pub enum Error {
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
     let args = &args.prepared();
     let mut report = Report::new(Machine::describe(), pin(args.core), args);
+    report.memory = memory::measure(args)?;
     if args.buffers == Buffers::Memory {
         measure(args, &mut report, MemoryPool::new(BUFFERS as usize, DATAROOM))?;
     } else {

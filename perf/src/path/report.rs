@@ -2,6 +2,7 @@
 
 use super::engines::Cost;
 use super::measure::Outcome;
+use super::memory::Memory;
 use super::protection::Protection;
 use super::scaling::Scaling;
 use super::{Args, Buffers};
@@ -24,6 +25,8 @@ pub struct Report {
     repetitions: u16,
     /// Octets of an SA's inbound and outbound half in a worker's memory.
     sa_octets: [usize; 2],
+    /// Of all spokes, in the data plane.
+    pub memory: Option<Memory>,
     /// The path.
     pub rows: Vec<Row>,
     /// Engines alone.
@@ -121,6 +124,7 @@ impl Report {
             case: format!("mGRE hairpin spoke-hub-spoke, {key}{redirect}, bursts of {burst}, {buffers}"),
             repetitions: args.repetitions,
             sa_octets: SA_OCTETS,
+            memory: None,
             rows: Vec::new(),
             engines: Vec::new(),
             scaling: Vec::new(),
@@ -149,7 +153,15 @@ impl std::fmt::Display for Report {
         let [inbound, outbound] = self.sa_octets;
         writeln!(f, "{}", self.machine)?;
         writeln!(f, "{}; {} repetitions on {core}; packet generator excluded", self.case, self.repetitions)?;
-        writeln!(f, "ESP in transport mode; an SA is {inbound} octets inbound and {outbound} outbound\n")?;
+        writeln!(f, "ESP in transport mode; an SA is {inbound} octets inbound and {outbound} outbound")?;
+        if let Some(Memory { esp, with_one, spokes, with_all, per_spoke }) = &self.memory {
+            let [one, all] = [with_one, with_all].map(|octets| *octets as f64 / f64::from(1 << 20));
+            writeln!(
+                f,
+                "Memory of the hub, {esp}: {one:.0} MiB with one spoke, {all:.0} MiB with {spokes}: {per_spoke:.0} octets each"
+            )?;
+        }
+        writeln!(f)?;
         let names = STAGES.map(|name| format!(" {name:>6}")).concat();
         writeln!(
             f,
