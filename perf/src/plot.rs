@@ -2,15 +2,16 @@
 
 use std::fmt::Write;
 
-/// Width and height of a plot, and of the room around its axes.
+/// Width and height of a plot, of the room around its axes, and of that around all.
 const SIZE: (f64, f64) = (720.0, 400.0);
-const LEFT: f64 = 80.0;
-const RIGHT: f64 = 170.0;
-const TOP: f64 = 40.0;
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 160.0;
+const TOP: f64 = 62.0;
 const BOTTOM: f64 = 50.0;
+const MARGIN: f64 = 12.0;
 /// Lines across.
 const STEPS: u32 = 5;
-/// Told apart without colours as well, by their marks (Okabe and Ito's palette).
+/// Told apart without colours as well, by dashes and marks (Okabe and Ito's palette).
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
 /// One line.
@@ -27,11 +28,13 @@ pub struct Line {
 pub struct Plot {
     /// Above it.
     pub title: String,
+    /// Below the title: what was measured.
+    pub of: String,
     /// Below it.
     pub across: String,
     /// Beside it.
     pub up: String,
-    /// Along the axis, evenly spaced.
+    /// Along the axis, evenly spaced. A line leads from number to number and to nothing else.
     pub places: Vec<String>,
     /// What is drawn.
     pub lines: Vec<Line>,
@@ -58,9 +61,12 @@ impl Plot {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
              font-size=\"12\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>"
         )?;
-        text(out, (LEFT, TOP - 20.0), "start", "font-size=\"14\" font-weight=\"bold\"", &self.title)?;
+        text(out, (MARGIN, 22.0), "start", "font-size=\"14\" font-weight=\"bold\"", &self.title)?;
+        text(out, (MARGIN, 42.0), "start", "", &self.of)?;
         text(out, ((LEFT + right) / 2.0, height - 10.0), "middle", "", &self.across)?;
-        text(out, (LEFT, TOP - 5.0), "end", "", &self.up)?;
+        let beside = (MARGIN + 10.0, (TOP + bottom) / 2.0);
+        let turned = format!("transform=\"rotate(-90 {} {})\"", beside.0, beside.1);
+        text(out, beside, "middle", &turned, &self.up)?;
         for number in 0..=STEPS {
             let value = step * f64::from(number);
             let at = y(value);
@@ -71,22 +77,23 @@ impl Plot {
             text(out, (x(place), bottom + 18.0), "middle", "", name)?;
         }
         for (number, line) in self.lines.iter().enumerate() {
-            let colour = COLOURS.get(number % COLOURS.len()).copied().unwrap_or_default();
+            let style = Style::of(number);
             let points = line.values.iter().enumerate().filter_map(|(place, value)| Some((place, (*value)?)));
-            let points: Vec<_> = points.map(|(place, value)| (x(place), y(value))).collect();
-            let path: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            writeln!(
-                out,
-                "<polyline points=\"{}\" stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\"/>",
-                path.join(" ")
-            )?;
+            let points: Vec<_> = points.map(|(place, value)| (place, (x(place), y(value)))).collect();
+            let joined = points.iter().filter(|(place, _)| self.is_number(*place));
+            let path: Vec<_> = joined.map(|(_, (x, y))| format!("{x:.1},{y:.1}")).collect();
+            style.line(out, &path.join(" "))?;
             let legend = (right + 12.0, TOP + 10.0 + 18.0 * number as f64);
-            for at in points.into_iter().chain([legend]) {
-                mark(out, number, at, colour)?;
+            for at in points.into_iter().map(|(_, at)| at).chain([legend]) {
+                style.mark(out, at)?;
             }
-            text(out, (legend.0 + 10.0, legend.1 + 4.0), "start", "", &line.name)?;
+            text(out, (legend.0 + 13.0, legend.1 + 4.0), "start", "", &line.name)?;
         }
         writeln!(out, "</svg>")
+    }
+
+    fn is_number(&self, place: usize) -> bool {
+        self.places.get(place).is_some_and(|name| name.parse::<f64>().is_ok())
     }
 
     fn highest(&self) -> f64 {
@@ -116,17 +123,39 @@ fn text(out: &mut String, (x, y): (f64, f64), anchor: &str, more: &str, text: &s
     writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" {more}>{escaped}</text>")
 }
 
-fn mark(out: &mut String, number: usize, (x, y): (f64, f64), colour: &str) -> std::fmt::Result {
-    match number % 3 {
-        0 => writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>"),
-        1 => {
-            let (x, y) = (x - 4.0, y - 4.0);
-            writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"8\" height=\"8\" fill=\"{colour}\"/>")
-        }
-        _ => {
-            let top = y - 5.0;
-            writeln!(out, "<path d=\"M{x:.1} {top:.1}l5 9h-10z\" fill=\"{colour}\"/>")
-        }
+/// How a line looks. Every other one is dashed and its marks are open: where two lie on each other, both are seen.
+struct Style {
+    colour: &'static str,
+    dashes: &'static str,
+    fill: &'static str,
+    number: usize,
+}
+
+impl Style {
+    fn of(number: usize) -> Self {
+        let colour = COLOURS.get(number % COLOURS.len()).copied().unwrap_or_default();
+        let open = number % 2 == 1;
+        let (dashes, fill) = if open { (" stroke-dasharray=\"6 4\"", "none") } else { ("", colour) };
+        Self { colour, dashes, fill, number }
+    }
+
+    fn line(&self, out: &mut String, points: &str) -> std::fmt::Result {
+        let Self { colour, dashes, .. } = self;
+        writeln!(
+            out,
+            "<polyline points=\"{points}\" stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\"{dashes}/>"
+        )
+    }
+
+    fn mark(&self, out: &mut String, (x, y): (f64, f64)) -> std::fmt::Result {
+        let shape = match self.number % 4 {
+            0 => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\""),
+            1 => format!("<rect x=\"{:.1}\" y=\"{:.1}\" width=\"12\" height=\"12\"", x - 6.0, y - 6.0),
+            2 => format!("<path d=\"M{x:.1} {:.1}l5 9h-10z\"", y - 5.0),
+            _ => format!("<path d=\"M{x:.1} {:.1}l7 7l-7 7l-7 -7z\"", y - 7.0),
+        };
+        let Self { colour, fill, .. } = self;
+        writeln!(out, "{shape} stroke=\"{colour}\" stroke-width=\"1.5\" fill=\"{fill}\"/>")
     }
 }
 
@@ -149,13 +178,13 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_drawn() {
-        let lines = vec![Line { name: "a<b".into(), values: vec![Some(1.0), None, Some(4.0)] }];
-        let places = ["64", "128", "imix"].map(str::to_owned).to_vec();
-        let (title, across, up) = ("t".into(), "size".into(), "Mpps".into());
-        let svg = Plot { title, across, up, places, lines }.svg();
+        let lines = vec![Line { name: "a<b".into(), values: vec![Some(1.0), None, Some(4.0), Some(2.0)] }];
+        let places = ["64", "128", "256", "imix"].map(str::to_owned).to_vec();
+        let (title, of, across, up) = ("t".into(), "of".into(), "size".into(), "Mpps".into());
+        let svg = Plot { title, of, across, up, places, lines }.svg();
         let points = svg.split("points=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-        assert_eq!(points.split(' ').count(), 2);
+        assert_eq!(points.split(' ').count(), 2, "a mix is no size that a line could lead to");
         assert!(svg.contains("a&lt;b") && svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
-        assert_eq!(svg.matches("<circle").count(), 3, "two points and the legend");
+        assert_eq!(svg.matches("<circle").count(), 4, "three points and the legend");
     }
 }

@@ -8,13 +8,13 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
     let Some(first) = report.rows.first() else { return Vec::new() };
     let Some(last) = report.rows.last() else { return Vec::new() };
     let by_spokes = draw(
-        format!("Cycles per packet, inner size {}", last.size),
+        format!("inner size {}", last.size),
         "spokes",
         report.rows.iter().filter(|row| row.size == last.size),
         |row| row.spokes.to_string(),
     );
     let by_size = draw(
-        format!("Cycles per packet, {} spokes", first.spokes),
+        format!("{} spokes", first.spokes),
         "octets of the inner packet",
         report.rows.iter().filter(|row| row.spokes == first.spokes),
         |row| row.size.clone(),
@@ -26,7 +26,7 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
 
 /// A line for each kind of protection, and one for its engine alone.
 fn draw<'r>(
-    title: String,
+    of: String,
     across: &str,
     rows: impl Iterator<Item = &'r Row> + Clone,
     place: impl Fn(&Row) -> String,
@@ -53,5 +53,6 @@ fn draw<'r>(
             }
         }
     }
-    Plot { title, across: across.into(), up: "cycles".into(), places, lines }
+    let title = "Cycles per packet".into();
+    Plot { title, of, across: across.into(), up: "cycles".into(), places, lines }
 }

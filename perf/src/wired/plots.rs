@@ -32,8 +32,7 @@ fn sorted(mut rows: Vec<&Row>) -> Vec<&Row> {
 }
 
 fn throughput(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> Plot {
-    let title = format!("Throughput, {of}");
-    draw(title, across, "Mframes/s", rows, place, |row| {
+    draw(("Throughput", of), across, "Mframes/s", rows, place, |row| {
         let found = row.throughput.iter();
         found.map(|found| (loss(found.loss), found.rate.median / 1e6)).collect()
     })
@@ -44,8 +43,7 @@ fn loss(loss: f64) -> String {
 }
 
 fn latency(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> Plot {
-    let title = format!("Latency at half the rate without loss, {of}");
-    draw(title, across, "us", rows, place, |row| {
+    draw(("Latency at half the rate without loss", of), across, "microseconds", rows, place, |row| {
         let half = row.latency.iter().filter(|latency| latency.percent == Some(50));
         half.flat_map(|half| [("median".to_owned(), half.p50_us), ("90 %".to_owned(), half.p90_us)]).collect()
     })
@@ -53,7 +51,7 @@ fn latency(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> 
 
 /// One line for each wire and each of the named values.
 fn draw(
-    title: String,
+    (title, of): (&str, &str),
     across: &str,
     up: &str,
     rows: &[&Row],
@@ -83,5 +81,5 @@ fn draw(
             }
         }
     }
-    Plot { title, across: across.into(), up: up.into(), places, lines }
+    Plot { title: title.into(), of: of.into(), across: across.into(), up: up.into(), places, lines }
 }
