@@ -54,6 +54,8 @@ enum Command {
     Port(port::Args),
     /// Measures throughput and latency of a hub process that it starts, over software wires.
     Wire(Box<wired::Args>),
+    /// Measures the hub and a DPDK program in turn on the same wire: dpdk-testpmd, or with ESP ipsec-secgw.
+    Peers(Box<wired::PeersArgs>),
     /// Writes configuration and tables of a hub that knows the benchmark's spokes, and a capture of their frames.
     HubFiles(files::Args),
 }
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Replicate(args) => replicate::run(&args).map_err(Into::into),
         Command::Port(args) => port::run(&args).map_err(Into::into),
         Command::Wire(args) => wired::run(&args).map_err(Into::into),
+        Command::Peers(args) => wired::run_peers(&args).map_err(Into::into),
         Command::HubFiles(args) => files::run(&args).map_err(Into::into),
     };
     match done {

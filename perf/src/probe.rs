@@ -2,7 +2,7 @@
 //! long they took.
 
 use crate::path::protected::Protected;
-use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
+use crate::scenario::{HUB, Pairs, Scenario, Size, host, nbma};
 use arrayvec::ArrayVec;
 use dpdk::{Mbuf, Pool, RxQueue, TxQueue};
 use hdrhistogram::Histogram;
@@ -16,7 +16,7 @@ const BURST: usize = 32;
 /// Bursts taken between two that are sent, so that the sink keeps up with a generator that cannot.
 const TAKEN: usize = 4;
 /// How long nothing may come before what is missing counts as lost.
-pub const QUIET: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_millis(100);
 /// Marks our frames: the run they belong to follows, the spoke they go to, and the time they were sent.
 const MAGIC: [u8; 4] = *b"PERF";
 /// Octets of the mark behind the inner UDP header.
@@ -39,7 +39,7 @@ pub struct Trial {
     pub refused: u64,
     /// Frames that came back.
     pub received: u64,
-    /// Frames looked at that are not what the hub should have made of them.
+    /// Frames looked at that are not what should have been made of them.
     pub wrong: u64,
     /// Time of sending, without the generator's stalls.
     pub seconds: f64,
@@ -71,6 +71,17 @@ impl Trial {
     }
 }
 
+/// What frames go through before they come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// The hub: to the right spoke, TTL one less.
+    Hub,
+    /// A gateway that does the same and leaves the TTL alone.
+    Gateway,
+    /// What passes them on as they are.
+    Nothing,
+}
+
 /// One port of our own.
 pub struct Probe {
     scenario: Scenario,
@@ -83,6 +94,8 @@ pub struct Probe {
     protected: Option<Protected>,
     /// How long what is under way is waited for.
     quiet: Duration,
+    /// How frames come back.
+    through: Through,
     pairs: Pairs,
     run: u32,
     number: usize,
@@ -92,12 +105,18 @@ impl Probe {
     /// Over started queues.
     pub fn new(scenario: Scenario, size: Size, pool: Pool, rx: RxQueue, tx: TxQueue, tsc_hz: u64) -> Self {
         let pairs = Pairs::new(scenario.spokes);
-        Self { scenario, size, pool, rx, tx, tsc_hz, protected: None, quiet: QUIET, pairs, run: 0, number: 0 }
+        let (protected, through, run, number) = (None, Through::Hub, 0, 0);
+        Self { scenario, size, pool, rx, tx, tsc_hz, protected, quiet: QUIET, through, pairs, run, number }
     }
 
     /// With spokes that have SAs, and another patience with what is under way.
     pub fn with(self, protected: Option<Protected>, quiet: Duration) -> Self {
         Self { protected, quiet, ..self }
+    }
+
+    /// Through something else than the hub.
+    pub fn through(self, through: Through) -> Self {
+        Self { through, ..self }
     }
 
     /// Frames of another size from now on.
@@ -231,7 +250,7 @@ impl Probe {
     }
 
     fn mark_at(&self) -> usize {
-        let before = self.protected.as_ref().map_or(0, Protected::before_text);
+        let before = self.protected.as_ref().map_or(0, |protected| protected.shift(&self.scenario));
         self.scenario.overhead() + before + ip4::LEN + udp::LEN
     }
 
@@ -277,13 +296,23 @@ impl Probe {
         trial.received += 1;
     }
 
-    /// Whether a frame is what the hub should make of one: to the right spoke, TTL one less.
+    /// Whether a frame for a spoke is what should have been made of it.
     fn is_right(&self, frame: &[u8], to: u32) -> bool {
         let outer = frame.get(eth::LEN..).and_then(|outer| ip4::parse(outer).ok());
         let at = self.mark_at() - ip4::LEN - udp::LEN;
-        let inner = frame.get(at..).and_then(|inner| ip4::parse_unsummed(inner).ok());
-        outer.is_some_and(|outer| (outer.source(), outer.destination()) == (HUB, nbma(to)))
-            && inner.is_some_and(|inner| inner.ttl() == 63)
+        let inner = frame.get(at..).and_then(|inner| ip4::parse(inner).ok());
+        let (Some(outer), Some(inner)) = (outer, inner) else { return false };
+        let (sent, ttl) = match self.through {
+            Through::Hub => (true, 63),
+            Through::Gateway => (true, 64),
+            Through::Nothing => (false, 64),
+        };
+        let ends = if sent {
+            (outer.source(), outer.destination()) == (HUB, nbma(to))
+        } else {
+            outer.destination() == HUB
+        };
+        ends && (inner.destination(), inner.ttl()) == (host(to), ttl)
     }
 }
 

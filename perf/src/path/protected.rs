@@ -38,6 +38,8 @@ pub struct Protected {
     crypto: Crypto,
     /// Packets that each spoke has sent.
     sequences: Vec<u32>,
+    /// Tunnel mode and no GRE, for a gateway that has none.
+    tunnel: bool,
 }
 
 impl Protected {
@@ -53,8 +55,14 @@ impl Protected {
             inbound: context(Direction::Inbound, from_hub)?,
             crypto: Crypto::new(choice, &[9; SEED])?,
             sequences: vec![0; spokes as usize],
+            tunnel: false,
             keys,
         })
+    }
+
+    /// The same keys in tunnel mode, without GRE.
+    pub fn in_tunnel_mode(self) -> Self {
+        Self { tunnel: true, ..self }
     }
 
     /// What the hub's tables need for one worker.
@@ -126,14 +134,31 @@ impl Protected {
         [Update::SaInbound(inbound), Update::SaOutbound(outbound), peer, route]
     }
 
-    /// Octets of the frame of an inner packet.
-    pub fn frame_len(&self, scenario: &Scenario, size: u16) -> usize {
-        eth::LEN + ip4::LEN + overhead(self.transform) + esp_text_len(self.transform, scenario.key, size)
+    /// Keys of both directions and SPIs of a spoke's SAs, to the hub and from it, for a gateway that is not ours.
+    pub fn material(&self, id: u32) -> [(u32, &[u8]); 2] {
+        let [to_hub, from_hub] = &self.keys;
+        [(spi(GENERATION, id), to_hub.material()), (SPOKE_SPI + id, from_hub.material())]
     }
 
-    /// Octets between the outer IP header and GRE: ESP's header and IV.
-    pub fn before_text(&self) -> usize {
+    /// Octets of the frame of an inner packet.
+    pub fn frame_len(&self, scenario: &Scenario, size: u16) -> usize {
+        let text = if self.tunnel {
+            (usize::from(size) + esp::TRAILER).next_multiple_of(self.transform.block_len())
+        } else {
+            esp_text_len(self.transform, scenario.key, size)
+        };
+        OUTER + overhead(self.transform) + text
+    }
+
+    /// Octets between the outer IP header and the text: ESP's header and IV.
+    fn before_text(&self) -> usize {
         HEADER + self.transform.iv_len()
+    }
+
+    /// How much further back than in the clear the inner packet is.
+    pub fn shift(&self, scenario: &Scenario) -> usize {
+        let gre = if self.tunnel { gre::emitted_len(scenario.key) } else { 0 };
+        self.before_text() - gre
     }
 
     /// Writes the frame of an inner packet of `size` octets from one spoke to another into a room of its length.
@@ -159,8 +184,8 @@ impl Protected {
         out: &mut [u8],
     ) -> Option<u32> {
         let total = out.len();
-        // In the clear, with GRE where ESP has its text; what comes before it is written over.
-        let before = self.before_text();
+        // In the clear, with GRE or the packet where ESP has its text; what comes before it is written over.
+        let before = self.shift(scenario);
         let clear = scenario.frame(from, to, size, out.get_mut(before..)?)?;
         eth::emit(out, HUB_MAC, ROUTER_MAC, None, eth::TYPE_IPV4)?;
         let header = ip4::Fields {
@@ -178,7 +203,8 @@ impl Protected {
         *sequence += 1;
         esp::emit(out.get_mut(OUTER..)?, spi(GENERATION, from), *sequence)?;
         let end = total.checked_sub(self.transform.icv_len())?;
-        esp::put_trailer(out.get_mut(before + clear..end)?, esp::next_header::GRE)?;
+        let next = if self.tunnel { esp::next_header::IPV4 } else { esp::next_header::GRE };
+        esp::put_trailer(out.get_mut(before + clear..end)?, next)?;
         Some(*sequence)
     }
 

@@ -9,7 +9,7 @@ mod figures;
 pub mod reference;
 
 use crate::machine::{Machine, pin};
-use crate::probe::Probe;
+use crate::probe::{Probe, Through};
 use crate::scenario::{MAX_SPOKES, Scenario, Size};
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError, Port, PortConfig, PortError};
 use figures::Figures;
@@ -151,7 +151,8 @@ impl Bench<'_> {
         let reference = peer.map(|peer| Testpmd::start(peer, reference_core, hugepages)).transpose();
         let reference = reference.map_err(Error::Reference)?;
         let through = if reference.is_some() { "testpmd" } else { "hub" };
-        let mut probe = Probe::new(self.scenario, self.args.size, self.pool, rx, tx, tsc_hz);
+        let path = if reference.is_some() { Through::Nothing } else { Through::Hub };
+        let mut probe = Probe::new(self.scenario, self.args.size, self.pool, rx, tx, tsc_hz).through(path);
         if !probe.wait_for_answer(PATIENCE) {
             return Err(Error::Silent(through));
         }

@@ -1,9 +1,10 @@
 //! One case: searches, trials at full load and at parts of what was found, each beside what the hub's worker had of its
 //! core.
 
-use super::hub::{Hub, Reading};
+use super::hub::Reading;
 use super::row::{Cost, Latency, Row, Throughput};
 use super::search::{Found, Outcome, Plan, search};
+use super::subject::Subject;
 use super::{Args, Error};
 use crate::probe::{Probe, Trial};
 use crate::scenario::Size;
@@ -16,17 +17,17 @@ pub const GOALS: [f64; 2] = [0.0, 0.005];
 const LOADS: [u32; 3] = [10, 50, 90];
 /// Seconds of the shortest trials of a search, as a part of the longest.
 const FIRST: f64 = 0.1;
-/// Trials of latency at one rate, while the machine disturbs them.
-const LATENCY_TRIES: u32 = 4;
+/// Trials of latency at one rate, or at full load, while the machine disturbs them.
+const CALM_TRIES: u32 = 4;
 /// Trials at one rate of which most decide.
 const TRIES: usize = 3;
 
-/// A hub on a wire with a generator.
+/// A hub, or a peer of it, on a wire with a generator.
 pub struct Bench<'a> {
     /// What was asked for.
     pub args: &'a Args,
     /// Under test.
-    pub hub: &'a Hub,
+    pub subject: &'a Subject,
     /// Our end.
     pub probe: Probe,
     /// Cycles of the counter in a second.
@@ -62,7 +63,7 @@ impl Bench<'_> {
                 Ok::<_, Error>(outcome)
             })?;
             found.push(all);
-            let (trial, cost) = self.trial(None, self.args.trial, run)?;
+            let (trial, cost) = self.calmest(None, self.args.trial)?;
             row.full.push(Cost::of(&trial, &cost, self.tsc_hz));
         }
         (row.trials, row.disturbed) = (trials, disturbed);
@@ -79,31 +80,36 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Of some trials the one that the machine disturbed least; the first if it did not at all.
     fn latency(&mut self, rate: u64, percent: Option<u32>) -> Result<Latency, Error> {
-        let mut best: Option<(f64, Latency)> = None;
-        for run in 1..=LATENCY_TRIES {
-            let (trial, cost) = self.trial(Some(rate.max(1)), self.args.latency, run)?;
+        let (trial, cost) = self.calmest(Some(rate.max(1)), self.args.latency)?;
+        Ok(Latency::of(rate, percent, &trial, &cost, self.tsc_hz))
+    }
+
+    /// Of some trials the one that the machine disturbed least; the first if it did not at all.
+    fn calmest(&mut self, rate: Option<u64>, seconds: f64) -> Result<(Trial, Reading), Error> {
+        let mut best: Option<(f64, (Trial, Reading))> = None;
+        for run in 1..=CALM_TRIES {
+            let (trial, cost) = self.trial(rate, seconds, run)?;
             let disturbed = self.outcome(&trial, &cost).disturbed;
             let missing = trial.stalled + cost.cpu.waited as f64 / 1e9;
             if best.as_ref().is_none_or(|(least, _)| missing < *least) {
-                best = Some((missing, Latency::of(rate, percent, &trial, &cost, self.tsc_hz)));
+                best = Some((missing, (trial, cost)));
             }
             if !disturbed {
                 break;
             }
         }
-        best.map(|(_, latency)| latency).ok_or(Error::Histogram)
+        best.map(|(_, calmest)| calmest).ok_or(Error::Histogram)
     }
 
     fn trial(&mut self, rate: Option<u64>, seconds: f64, run: u32) -> Result<(Trial, Reading), Error> {
         self.show(rate, seconds, run);
-        let before = self.hub.read();
+        let before = self.subject.read();
         let trial = self.probe.run(rate, Duration::from_secs_f64(seconds)).ok_or(Error::Histogram)?;
-        let cost = self.hub.read().since(before);
+        let cost = self.subject.read().since(before);
         if trial.wrong > 0 || trial.received > trial.sent {
             let (wrong, received, sent) = (trial.wrong, trial.received, trial.sent);
-            return Err(Error::Wrong { wrong, received, sent, drops: self.hub.drops() });
+            return Err(Error::Wrong { wrong, received, sent, drops: self.subject.drops() });
         }
         Ok((trial, cost))
     }

@@ -7,8 +7,9 @@ use crate::scenario::{ROUTER_MAC, Scenario};
 use shm::message::Update;
 use shm::{AttachError, EndpointError, Geometry, Segment, SendError, Side, UpdateSender};
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long it may take to start, or its tables to be as they should.
@@ -43,10 +44,10 @@ pub enum HubError {
     #[error(transparent)]
     Send(#[from] SendError),
     /// It ended.
-    #[error("hub-dataplane ended; it said:\n{0}")]
+    #[error("the program under test ended; it said:\n{0}")]
     Ended(String),
     /// It does not do what it should.
-    #[error("still waiting for {what}; hub-dataplane said:\n{log}")]
+    #[error("still waiting for {what}; the program under test said:\n{log}")]
     Late {
         /// What for.
         what: &'static str,
@@ -55,7 +56,8 @@ pub enum HubError {
     },
 }
 
-fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> HubError {
+/// Says what was tried.
+pub fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> HubError {
     move |error| HubError::Io { what: what.to_string(), error }
 }
 
@@ -99,7 +101,13 @@ impl Process {
         // Whatever ends us ends it too: a worker would poll its core for ever.
         command.args(spaces).args(["setpriv", "--pdeathsig", "KILL"]).arg(program).args(arguments);
         // unshare and setpriv become the program, so their process id is the program's.
-        command.stdin(std::process::Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().map(Self)
+        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn().map(Self)
+    }
+
+    /// Types a line.
+    pub fn say(&self, line: &str) -> std::io::Result<()> {
+        let Some(mut input) = self.0.stdin.as_ref() else { return Ok(()) };
+        input.write_all(line.as_bytes()).and_then(|()| input.write_all(b"\n"))
     }
 
     /// Whether it has ended.
@@ -139,31 +147,39 @@ impl Cpu {
     }
 }
 
-/// What a hub had done at some time.
+/// What a hub, or a peer of it, had done at some time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
-    /// Packets its worker took.
+    /// What it counts itself; `None`: nothing.
+    pub work: Option<Work>,
+    /// Its worker's CPU time.
+    pub cpu: Cpu,
+}
+
+/// What a worker counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Packets it took.
     pub packets: u64,
     /// Cycles of polls that found packets.
     pub busy: u64,
     /// Packets dropped, for whatever reason.
     pub dropped: u64,
-    /// Its worker's CPU time.
-    pub cpu: Cpu,
 }
 
 impl Reading {
     /// What was done since an earlier one.
     pub fn since(self, before: Self) -> Self {
-        Self {
-            packets: self.packets.wrapping_sub(before.packets),
-            busy: self.busy.wrapping_sub(before.busy),
-            dropped: self.dropped.wrapping_sub(before.dropped),
-            cpu: Cpu {
-                ran: self.cpu.ran.wrapping_sub(before.cpu.ran),
-                waited: self.cpu.waited.wrapping_sub(before.cpu.waited),
-            },
-        }
+        let work = self.work.zip(before.work).map(|(now, before)| Work {
+            packets: now.packets.wrapping_sub(before.packets),
+            busy: now.busy.wrapping_sub(before.busy),
+            dropped: now.dropped.wrapping_sub(before.dropped),
+        });
+        let cpu = Cpu {
+            ran: self.cpu.ran.wrapping_sub(before.cpu.ran),
+            waited: self.cpu.waited.wrapping_sub(before.cpu.waited),
+        };
+        Self { work, cpu }
     }
 }
 
@@ -219,12 +235,12 @@ impl Hub {
     /// What it has done so far.
     pub fn read(&self) -> Reading {
         let counters = self.segment.worker(0);
-        Reading {
+        let work = Work {
             packets: counters.packets.get(),
             busy: counters.busy_cycles.get(),
             dropped: counters.drops.iter().map(|counter| counter.get()).sum(),
-            cpu: Cpu::of(&self.worker),
-        }
+        };
+        Reading { work: Some(work), cpu: Cpu::of(&self.worker) }
     }
 
     /// Its drops by reason, for who asks why.
@@ -243,10 +259,10 @@ impl Hub {
     }
 }
 
-/// The thread of that name.
-pub fn thread(threads: &Path, name: &str) -> Option<PathBuf> {
-    let named =
-        |path: &PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+/// The thread whose name ends so.
+pub fn thread(threads: &Path, end: &str) -> Option<PathBuf> {
+    let comm = |path: &PathBuf| std::fs::read_to_string(path.join("comm")).unwrap_or_default();
+    let named = |path: &PathBuf| comm(path).trim_end().ends_with(end);
     std::fs::read_dir(threads).ok()?.flatten().map(|task| task.path()).find(named)
 }
 
@@ -266,7 +282,8 @@ fn send(
     }
 }
 
-fn wait<T>(
+/// Waits until there is something, as long as the process lives.
+pub fn wait<T>(
     what: &'static str,
     process: &mut Process,
     log: &Path,
@@ -287,7 +304,8 @@ fn wait<T>(
     }
 }
 
-fn tail(log: &Path) -> String {
+/// The last lines of a log.
+pub fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")

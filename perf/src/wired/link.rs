@@ -22,7 +22,7 @@ impl Link {
         let socket = directory.join("wire").display().to_string();
         let slots = 1_u32 << ring;
         match self {
-            Link::Memif => ["server", "client"].map(|role| {
+            Link::Memif => ["client", "server"].map(|role| {
                 format!("net_memif0,role={role},socket={socket},socket-abstract=no,rsize={ring}")
             }),
             Link::Vhost => [
@@ -37,8 +37,10 @@ impl Link {
     }
 
     /// Whether our end has to be there first.
+    ///
+    /// A memif's server that a client finds before it has queues does not serve it; a client comes again.
     pub fn is_ours_first(self) -> bool {
-        self == Link::Virtio
+        self != Link::Vhost
     }
 
     /// How it is called.

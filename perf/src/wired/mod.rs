@@ -5,29 +5,39 @@
 //! random others, so that each comes back by the wire that it went out by.
 
 mod bench;
+mod distance;
 mod hub;
 mod link;
+mod peer;
+mod peers;
 mod plots;
+mod ratio;
 mod report;
 mod row;
 mod search;
+mod secgw;
+mod subject;
+mod testpmd;
 
 use crate::crypto::Named;
 use crate::files;
 use crate::machine::{Machine, pin};
 use crate::path::protected::Protected;
-use crate::probe::Probe;
+use crate::probe::{Probe, Through};
 use crate::scenario::{MAX_SPOKES, Scenario, Size};
 use bench::Bench;
-use dpdk::{Eal, EalConfig, EalError, Pool, PoolError, Port, PortConfig, PortError};
+use dpdk::{Eal, EalConfig, EalError, Pool, PoolError, Port, PortConfig, PortError, RxQueue, TxQueue};
 use forwarding::crypto::{Choice, EngineError, Wish};
 use hub::{Hub, HubError, Scratch};
 use link::Link;
+use peer::{Peer, Program};
+pub use peers::{Args as PeersArgs, run as run_peers};
 use report::Report;
 use row::Row;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use subject::Subject;
 
 /// Buffers of the pool: a generator's rings and bursts, both ways, at the largest rings.
 const BUFFERS: u32 = 1 << 16;
@@ -140,6 +150,15 @@ pub enum Error {
     /// A file.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
+    /// No `ipsec-secgw`.
+    #[error("there is no {0}: scripts/perf-peers builds it")]
+    NoPeer(PathBuf),
+    /// It is held against GCM alone.
+    #[error("ipsec-secgw is given aes128gcm16 and aes256gcm16 only")]
+    OnlyGcm,
+    /// It does not forward over it.
+    #[error("ipsec-secgw cannot be the guest's end of a vhost-user wire: memif or vhost")]
+    NoGuest,
     /// Nothing came back at all.
     #[error("nothing came back over {wire}; drops of the hub: {drops}; it said:\n{log}")]
     Silent {
@@ -171,34 +190,11 @@ pub enum Error {
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
-    let args = &if args.quick { args.shortened() } else { args.clone() };
-    let machine = Machine::describe();
-    let eal = Eal::init(&EalConfig {
-        name: format!("hub-perf-{}", std::process::id()),
-        hugepages: args.hugepages,
-        memory: 512,
-        cpus: vec![args.core],
-        pci: Vec::new(),
-        extra: Vec::new(),
-    })?;
-    pin(args.core);
-    let pool = Pool::new(eal, "wire", BUFFERS, MTU, None)?;
-    let protection = args.esp.map_or_else(|| "in the clear".to_owned(), |esp| format!("ESP {esp}"));
-    let keyed = if args.key.is_some() { ", keyed" } else { "" };
-    let mut report = Report {
-        machine,
-        case: format!("spoke to spoke through the hub, GRE{keyed} {protection}, one port, one worker"),
-        runs: args.runs,
-        trial_seconds: args.trial,
-        ring: 1 << args.ring,
-        rows: Vec::new(),
-    };
-    for &link in &args.over {
-        for (at, &spokes) in args.spokes.iter().enumerate() {
-            let sizes = if at == 0 || args.all { args.sizes.len() } else { 1 };
-            let sizes = args.sizes.iter().copied().take(sizes);
-            measure(args, eal, pool, (link, spokes), sizes, &mut report)?;
-        }
+    let args = &args.prepared();
+    let setting = Setting::new(args)?;
+    let mut report = setting.report(args.runs);
+    for (link, spokes, sizes) in args.cases() {
+        report.rows.extend(measure(&setting, (link, spokes), sizes, None)?);
     }
     if let Some(directory) = &args.output {
         save(directory, &report).map_err(|error| Error::File(directory.clone(), error))?;
@@ -211,6 +207,76 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What all cases share.
+struct Setting<'a> {
+    args: &'a Args,
+    machine: Machine,
+    eal: Eal,
+    pool: Pool,
+}
+
+impl<'a> Setting<'a> {
+    fn new(args: &'a Args) -> Result<Self, Error> {
+        let machine = Machine::describe();
+        let eal = Eal::init(&EalConfig {
+            name: format!("hub-perf-{}", std::process::id()),
+            hugepages: args.hugepages,
+            memory: 512,
+            cpus: vec![args.core],
+            pci: Vec::new(),
+            extra: Vec::new(),
+        })?;
+        pin(args.core);
+        let pool = Pool::new(eal, "wire", BUFFERS, MTU, None)?;
+        Ok(Self { args, machine, eal, pool })
+    }
+
+    /// Without figures yet.
+    fn report(&self, runs: u32) -> Report {
+        let Args { esp, key, trial, ring, .. } = self.args;
+        let protection = esp.map_or_else(|| "in the clear".to_owned(), |esp| format!("ESP {esp}"));
+        let keyed = if key.is_some() { ", keyed" } else { "" };
+        Report {
+            machine: self.machine.clone(),
+            case: format!("spoke to spoke through the hub, GRE{keyed} {protection}, one port, one worker"),
+            runs,
+            trial_seconds: *trial,
+            ring: 1 << ring,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Our end of a wire.
+    fn open(&self, device: &str) -> Result<(Port, RxQueue, TxQueue), Error> {
+        let config = PortConfig { workers: 1, ring_size: 1 << self.args.ring, mtu: MTU, mac: None };
+        let (port, rx, tx) = Port::probe(self.eal, device, 1, MTU)?.start(&config, &self.pool, true)?;
+        match (rx.into_iter().next(), tx.into_iter().next()) {
+            (Some(rx), Some(tx)) => Ok((port, rx, tx)),
+            _ => Err(Error::NoQueue(device.into())),
+        }
+    }
+
+    /// What is to be measured, with the scenario's spokes.
+    fn start(
+        &self,
+        scratch: Scratch,
+        device: &str,
+        (scenario, protected): (&Scenario, Option<&Protected>),
+        program: Option<&Program>,
+    ) -> Result<Subject, Error> {
+        let Args { hub_core: core, hugepages, idle_sleep, key, .. } = *self.args;
+        if let Some(program) = program {
+            let spokes = protected.map(|protected| (scenario, protected));
+            return Ok(Subject::Peer(Peer::start(program, scratch, (device, core, hugepages), spokes)?));
+        }
+        let (spokes, protection) = (scenario.spokes, protected.is_some());
+        let settings = files::Hub { device, spokes, key, core, hugepages, idle_sleep, protected: protection };
+        let mut hub = Hub::start(&self.args.program(), scratch, &settings)?;
+        hub.fill(scenario, protected)?;
+        Ok(Subject::Hub(hub))
+    }
+}
+
 /// The JSON and the plots.
 fn save(directory: &Path, report: &Report) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
@@ -218,67 +284,68 @@ fn save(directory: &Path, report: &Report) -> std::io::Result<()> {
     plots::plots(report).iter().try_for_each(|(name, svg)| std::fs::write(directory.join(name), svg))
 }
 
-/// All sizes through one hub.
+/// All sizes through one hub, or through another program.
 fn measure(
-    args: &Args,
-    eal: Eal,
-    pool: Pool,
+    setting: &Setting<'_>,
     (link, spokes): (Link, u32),
-    sizes: impl Iterator<Item = Size>,
-    report: &mut Report,
-) -> Result<(), Error> {
+    sizes: &[Size],
+    program: Option<&Program>,
+) -> Result<Vec<Row>, Error> {
+    let args = setting.args;
     let scenario = Scenario { spokes, key: args.key, redirect: false, multicast_rate: None };
     let choice = args.esp.map(|_| Choice::new(Wish::Auto)).transpose()?;
     let esp = args.esp.zip(choice.as_ref());
     let protected = esp.map(|(named, choice)| Protected::new(choice, named, spokes)).transpose()?;
+    let protected = if program.is_some() { protected.map(Protected::in_tunnel_mode) } else { protected };
+    let far = || distance::distance(args.core, args.hub_core);
+    let before = far();
     let scratch = Scratch::new("wire").map_err(|error| Error::File("scratch directory".into(), error))?;
     let [device, ours] = link.ends(scratch.path(), args.ring);
-    let settings = files::Hub {
-        device: &device,
-        spokes,
-        key: args.key,
-        core: args.hub_core,
-        hugepages: args.hugepages,
-        idle_sleep: args.idle_sleep,
-        protected: protected.is_some(),
-    };
-    let open = || -> Result<_, Error> {
-        let config = PortConfig { workers: 1, ring_size: 1 << args.ring, mtu: MTU, mac: None };
-        let (port, rx, tx) = Port::probe(eal, &ours, 1, MTU)?.start(&config, &pool, true)?;
-        let (Some(rx), Some(tx)) = (rx.into_iter().next(), tx.into_iter().next()) else {
-            return Err(Error::NoQueue(ours.clone()));
-        };
-        Ok((port, rx, tx))
-    };
-    let early = link.is_ours_first().then(open).transpose()?;
-    let mut hub = Hub::start(&args.program(), scratch, &settings)?;
-    hub.fill(&scenario, protected.as_ref())?;
-    let (port, rx, tx) = early.map_or_else(open, Ok)?;
-    let tsc_hz = report.machine.tsc_hz;
-    let first = args.sizes.first().copied().unwrap_or(Size::Fixed(64));
-    let mut probe =
-        Probe::new(scenario, first, pool, rx, tx, tsc_hz).with(protected, Duration::from_millis(args.drain));
+    let early = link.is_ours_first().then(|| setting.open(&ours)).transpose()?;
+    let subject = setting.start(scratch, &device, (&scenario, protected.as_ref()), program)?;
+    let (port, rx, tx) = early.map_or_else(|| setting.open(&ours), Ok)?;
+    let (tsc_hz, first) = (setting.machine.tsc_hz, sizes.first().copied().unwrap_or(Size::Fixed(64)));
+    let through = program.map_or(Through::Hub, Program::through);
+    let probe = Probe::new(scenario, first, setting.pool, rx, tx, tsc_hz).through(through);
+    let mut probe = probe.with(protected, Duration::from_millis(args.drain));
     if !probe.wait_for_answer(PATIENCE) {
-        return Err(Error::Silent { wire: link.name(), drops: hub.drops(), log: hub.log() });
+        return Err(Error::Silent { wire: link.name(), drops: subject.drops(), log: subject.log() });
     }
-    let mut bench = Bench { args, hub: &hub, probe, tsc_hz, case: String::new() };
-    for size in sizes {
+    let mut bench = Bench { args, subject: &subject, probe, tsc_hz, case: String::new() };
+    let mut rows = Vec::new();
+    for &size in sizes {
         bench.case = format!("{} {spokes} spokes, size {size}", link.name());
         let mut row = Row::new(link, spokes, size);
         bench.measure(size, &mut row)?;
         row.announce(args.quiet);
-        report.rows.push(row);
+        rows.push(row);
     }
     drop((bench, port));
-    Ok(())
+    drop(subject);
+    let distance: Vec<u64> = before.into_iter().chain(far()).collect();
+    rows.iter_mut().for_each(|row| row.distance.clone_from(&distance));
+    Ok(rows)
 }
 
 impl Args {
-    /// Of a look in seconds.
-    fn shortened(&self) -> Self {
+    /// As asked for, or of a look in seconds.
+    fn prepared(&self) -> Self {
+        if !self.quick {
+            return self.clone();
+        }
         let (spokes, sizes) = (vec![100], vec![Size::Fixed(64), Size::Imix]);
         let (trial, latency) = (self.trial.min(0.1), self.latency.min(0.5));
         Self { spokes, sizes, trial, latency, runs: 1, width: 5.0, ..self.clone() }
+    }
+
+    /// Wires, numbers of spokes, and the sizes with each.
+    fn cases(&self) -> impl Iterator<Item = (Link, u32, &[Size])> {
+        self.over.iter().flat_map(|link| {
+            self.spokes.iter().enumerate().map(|(at, spokes)| {
+                let sizes = if at == 0 || self.all { self.sizes.len() } else { 1 };
+                (*link, *spokes, self.sizes.get(..sizes).unwrap_or_default())
+            })
+        })
     }
 
     fn program(&self) -> PathBuf {

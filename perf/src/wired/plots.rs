@@ -1,5 +1,7 @@
 //! What is worth a plot: throughput and latency by size and by number of spokes.
 
+use super::peers::Both;
+use super::ratio::{Pair, Ratio};
 use super::report::Report;
 use super::row::Row;
 use crate::plot::{Line, Plot};
@@ -34,7 +36,8 @@ fn sorted(mut rows: Vec<&Row>) -> Vec<&Row> {
 fn throughput(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> Plot {
     draw(("Throughput", of), across, "Mframes/s", rows, place, |row| {
         let found = row.throughput.iter();
-        found.map(|found| (loss(found.loss), found.rate.median / 1e6)).collect()
+        let name = |lost| format!("{}, {}", row.link.name(), loss(lost));
+        found.map(|found| (name(found.loss), found.rate.median / 1e6)).collect()
     })
 }
 
@@ -45,18 +48,59 @@ fn loss(loss: f64) -> String {
 fn latency(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> Plot {
     draw(("Latency at half the rate without loss", of), across, "microseconds", rows, place, |row| {
         let half = row.latency.iter().filter(|latency| latency.percent == Some(50));
-        half.flat_map(|half| [("median".to_owned(), half.p50_us), ("90 %".to_owned(), half.p90_us)]).collect()
+        let name = |what| format!("{}, {what}", row.link.name());
+        half.flat_map(|half| [(name("median"), half.p50_us), (name("90 %"), half.p90_us)]).collect()
     })
 }
 
-/// One line for each wire and each of the named values.
-fn draw(
+/// Names of files and what is in them, of the hub beside another program.
+pub fn beside(both: &Both) -> Vec<(&'static str, String)> {
+    let Some(first) = both.ratios.first() else { return Vec::new() };
+    let by_size: Vec<&Ratio> = both.ratios.iter().filter(|ratio| ratio.spokes == first.spokes).collect();
+    let mut by_spokes: Vec<&Ratio> = both.ratios.iter().filter(|ratio| ratio.size == first.size).collect();
+    by_spokes.sort_by_key(|ratio| ratio.spokes);
+    let program = both.program;
+    let (of_spokes, of_size) = (format!("{} spokes", first.spokes), format!("inner size {}", first.size));
+    let size: fn(&Ratio) -> String = |ratio| ratio.size.clone();
+    let spokes: fn(&Ratio) -> String = |ratio| ratio.spokes.to_string();
+    let cycles = |ratios: &[&Ratio], place, of: &str, across: &str| {
+        let title = (format!("Cycles for a packet, least, the hub beside {program}"), of);
+        draw((&title.0, title.1), across, "cycles", ratios, place, |ratio| {
+            let Pair { hub, peer, .. } = ratio.cycles.unwrap_or(ratio.cpu_cycles);
+            named(ratio, program, hub.min, peer.min)
+        })
+    };
+    let rates = |ratios: &[&Ratio], place, of: &str, across: &str| {
+        let title = (format!("Throughput without loss, median, the hub beside {program}"), of);
+        draw((&title.0, title.1), across, "Mframes/s", ratios, place, |ratio| {
+            named(ratio, program, ratio.rate.hub.median / 1e6, ratio.rate.peer.median / 1e6)
+        })
+    };
+    let octets = "octets of the inner packet";
+    [
+        ("cycles-by-size.svg", cycles(&by_size, size, &of_spokes, octets)),
+        ("cycles-by-spokes.svg", cycles(&by_spokes, spokes, &of_size, "spokes")),
+        ("throughput-by-size.svg", rates(&by_size, size, &of_spokes, octets)),
+        ("throughput-by-spokes.svg", rates(&by_spokes, spokes, &of_size, "spokes")),
+    ]
+    .into_iter()
+    .filter(|(_, plot)| plot.places.len() > 1 && !plot.lines.is_empty())
+    .map(|(name, plot)| (name, plot.svg()))
+    .collect()
+}
+
+fn named(ratio: &Ratio, program: &str, hub: f64, peer: f64) -> Vec<(String, f64)> {
+    [("hub", hub), (program, peer)].map(|(name, value)| (format!("{}, {name}", ratio.link), value)).to_vec()
+}
+
+/// One line for each of the named values.
+fn draw<R>(
     (title, of): (&str, &str),
     across: &str,
     up: &str,
-    rows: &[&Row],
-    place: fn(&Row) -> String,
-    values: impl Fn(&Row) -> Vec<(String, f64)>,
+    rows: &[&R],
+    place: fn(&R) -> String,
+    values: impl Fn(&R) -> Vec<(String, f64)>,
 ) -> Plot {
     let (mut places, mut lines) = (Vec::<String>::new(), Vec::<Line>::new());
     for row in rows {
@@ -68,7 +112,6 @@ fn draw(
     for row in rows {
         let at = places.iter().position(|other| *other == place(row)).unwrap_or_default();
         for (name, value) in values(row) {
-            let name = format!("{}, {name}", row.link.name());
             let line = match lines.iter().position(|line| line.name == name) {
                 Some(line) => line,
                 None => {

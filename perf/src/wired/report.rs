@@ -70,10 +70,10 @@ fn throughput(f: &mut std::fmt::Formatter<'_>, rows: &[Row]) -> std::fmt::Result
             bound |= found.generator_bound;
         }
         let forwarded = Spread::of(full.iter().map(|cost| cost.forwarded)).median;
-        let cycles = Spread::of(full.iter().map(|cost| cost.cycles)).min;
-        let cpu = Spread::of(full.iter().map(|cost| cost.cpu_cycles)).min;
+        let cycles = row.cycles().map_or_else(|| "-".into(), |cycles| format!("{cycles:.0}"));
+        let cpu = row.cpu_cycles();
         let waited = Spread::of(full.iter().map(|cost| cost.waited * 100.0)).median;
-        write!(f, " {forwarded:>9.0} {cycles:>8.0} {cpu:>8.0} {waited:>5.1}% {disturbed:>9}")?;
+        write!(f, " {forwarded:>9.0} {cycles:>8} {cpu:>8.0} {waited:>5.1}% {disturbed:>9}")?;
         writeln!(f, "{}", if bound { "  generator's limit" } else { "" })?;
     }
     writeln!(f)

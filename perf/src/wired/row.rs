@@ -32,6 +32,15 @@ impl Throughput {
         let mbps = rate.median * size.mean() * 8.0 / 1e6;
         Self { loss, runs, rate, mbps, generator_bound: found.clone().any(|found| found.generator_bound) }
     }
+
+    /// With more runs.
+    fn add(&mut self, more: Self) {
+        let octets = self.mbps / self.rate.median;
+        self.runs.extend(more.runs);
+        self.rate = Spread::of(self.runs.iter().copied());
+        self.mbps = self.rate.median * octets;
+        self.generator_bound |= more.generator_bound;
+    }
 }
 
 /// What a trial cost the hub's worker.
@@ -41,9 +50,9 @@ pub struct Cost {
     pub offered: f64,
     /// Frames a second that came back.
     pub forwarded: f64,
-    /// Cycles for a packet of polls that found some, whoever had the core meanwhile.
-    pub cycles: f64,
-    /// The worker's CPU time for a packet, idle polls among it, in nanoseconds.
+    /// Cycles for a packet of polls that found some, whoever had the core meanwhile; `None`: it does not tell.
+    pub cycles: Option<f64>,
+    /// The worker's CPU time for a packet that came back, idle polls among it, in nanoseconds.
     pub cpu_ns: f64,
     /// The same in cycles of the time-stamp counter.
     pub cpu_cycles: f64,
@@ -51,24 +60,23 @@ pub struct Cost {
     pub waited: f64,
     /// Frames that the wire had no room for.
     pub refused: u64,
-    /// Packets that the hub dropped.
-    pub dropped: u64,
+    /// Packets that the hub dropped; `None`: it does not tell.
+    pub dropped: Option<u64>,
 }
 
 impl Cost {
     /// Of a trial.
     pub fn of(trial: &Trial, hub: &Reading, tsc_hz: u64) -> Self {
-        let packets = (hub.packets as f64).max(1.0);
-        let cpu_ns = hub.cpu.ran as f64 / packets;
+        let cpu_ns = hub.cpu.ran as f64 / (trial.received as f64).max(1.0);
         Self {
             offered: trial.offered().round(),
             forwarded: trial.forwarded().round(),
-            cycles: hub.busy as f64 / packets,
+            cycles: hub.work.map(|work| work.busy as f64 / (work.packets as f64).max(1.0)),
             cpu_ns,
             cpu_cycles: cpu_ns * tsc_hz as f64 / 1e9,
             waited: hub.cpu.waited as f64 / 1e9 / (trial.seconds + trial.stalled),
             refused: trial.refused,
-            dropped: hub.dropped,
+            dropped: hub.work.map(|work| work.dropped),
         }
     }
 }
@@ -151,17 +159,38 @@ pub struct Row {
     pub trials: u64,
     /// Of them, those in which the machine took a core away for longer than a ring holds.
     pub disturbed: u64,
+    /// Cycles of a cache line from the generator's core to the other's and back, before and after each run.
+    pub distance: Vec<u64>,
 }
 
 impl Row {
     /// Of nothing yet.
     pub fn new(link: Link, spokes: u32, size: Size) -> Self {
-        let (throughput, full, latency) = Default::default();
-        Self { link, spokes, size: size.to_string(), throughput, full, latency, trials: 0, disturbed: 0 }
+        let (throughput, full, latency, distance) = Default::default();
+        let (size, trials, disturbed) = (size.to_string(), 0, 0);
+        Self { link, spokes, size, throughput, full, latency, trials, disturbed, distance }
     }
-}
 
-impl Row {
+    /// Adds another run of the same case.
+    pub fn add(&mut self, more: Self) {
+        self.throughput.iter_mut().zip(more.throughput).for_each(|(known, more)| known.add(more));
+        self.full.extend(more.full);
+        self.latency.extend(more.latency);
+        self.trials += more.trials;
+        self.disturbed += more.disturbed;
+        self.distance.extend(more.distance);
+    }
+
+    /// Least cycles for a packet at full load, of polls that found some, if that is told.
+    pub fn cycles(&self) -> Option<f64> {
+        self.full.iter().filter_map(|cost| cost.cycles).min_by(f64::total_cmp)
+    }
+
+    /// Least cycles of CPU time for a packet at full load, idle polls among it.
+    pub fn cpu_cycles(&self) -> f64 {
+        Spread::of(self.full.iter().map(|cost| cost.cpu_cycles)).min
+    }
+
     /// A line for who watches, now that the case is measured.
     pub fn announce(&self, quiet: bool) {
         if quiet {
