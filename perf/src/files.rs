@@ -151,7 +151,8 @@ fn tables(args: &Args) -> String {
 fn capture(args: &Args) -> Vec<u8> {
     let scenario = Scenario { spokes: args.spokes, key: args.key, redirect: false, multicast_rate: None };
     let mut pairs = Pairs::new(args.spokes);
-    let mut writer = pcap::Writer::new(pcap::LINK_ETHERNET);
+    // Pktgen-DPDK ends at the sight of nanoseconds.
+    let mut writer = pcap::Writer::microseconds(pcap::LINK_ETHERNET);
     let mut frame = [0; 1_600];
     for number in 0..args.frames {
         let (from, to) = pairs.pair();

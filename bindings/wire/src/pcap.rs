@@ -9,7 +9,8 @@
 //! | link type, FCS bits            |                       octets
 //! ```
 //!
-//! Every field is in the writing machine's order, which the magic shows. [`Writer`] writes little endian, nanoseconds.
+//! Every field is in the writing machine's order, which the magic shows. [`Writer`] writes little endian, nanoseconds unless
+//! somebody reads microseconds only.
 
 /// Link type of Ethernet frames.
 pub const LINK_ETHERNET: u32 = 1;
@@ -137,25 +138,35 @@ impl<'a> Iterator for Packets<'a> {
 #[derive(Clone, Debug)]
 pub struct Writer {
     file: Vec<u8>,
+    fraction_ns: u64,
 }
 
 impl Writer {
     /// A file without packets.
     pub fn new(link: u32) -> Self {
+        Self::with(NANO, 1, link)
+    }
+
+    /// The same for programs that know the oldest magic only, as Pktgen-DPDK: times in microseconds.
+    pub fn microseconds(link: u32) -> Self {
+        Self::with(MICRO, 1000, link)
+    }
+
+    fn with(magic: u32, fraction_ns: u64, link: u32) -> Self {
         let mut file = Vec::with_capacity(4096);
-        for word in [NANO, 0x0004_0002, 0, 0, MAX_SNAP, link] {
+        for word in [magic, 0x0004_0002, 0, 0, MAX_SNAP, link] {
             file.extend(word.to_le_bytes());
         }
-        Self { file }
+        Self { file, fraction_ns }
     }
 
     /// Adds a packet, cut to [`MAX_SNAP`] octets.
     pub fn packet(&mut self, time_ns: u64, data: &[u8]) {
         let captured = data.len().min(MAX_SNAP as usize);
         let seconds = (time_ns / 1_000_000_000) as u32;
-        let nanoseconds = (time_ns % 1_000_000_000) as u32;
+        let fraction = (time_ns % 1_000_000_000 / self.fraction_ns) as u32;
         let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        for word in [seconds, nanoseconds, captured as u32, wire_len] {
+        for word in [seconds, fraction, captured as u32, wire_len] {
             self.file.extend(word.to_le_bytes());
         }
         self.file.extend(&data[..captured]);
@@ -197,6 +208,19 @@ mod tests {
         }
         let again: Vec<_> = Reader::new(&big).unwrap().packets().map(Result::unwrap).collect();
         assert_eq!(again, packets);
+    }
+
+    #[test]
+    fn microseconds_are_what_the_golden_file_has() {
+        let golden = include_bytes!("../testdata/NHRP_registration.pcap");
+        let mut writer = Writer::microseconds(LINK_ETHERNET);
+        for packet in Reader::new(golden).unwrap().packets().map(Result::unwrap) {
+            // What is finer is left out.
+            writer.packet(packet.time_ns + 999, packet.data);
+        }
+        let file = writer.finish();
+        assert_eq!(file[..4], golden[..4]);
+        assert_eq!(file[FILE_HEADER..], golden[FILE_HEADER..]);
     }
 
     #[test]
