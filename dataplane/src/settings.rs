@@ -28,7 +28,7 @@ pub fn eal(config: &Config, cpus: Vec<usize>) -> EalConfig {
         config.hub.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let pci = config
         .devices()
-        .filter(|(_, port)| is_pci(&port.device))
+        .filter(|(_, port)| dpdk::is_pci(&port.device))
         .map(|(_, port)| port.device.clone())
         .collect();
     EalConfig {
@@ -39,12 +39,6 @@ pub fn eal(config: &Config, cpus: Vec<usize>) -> EalConfig {
         pci,
         extra: dataplane.eal_args.clone(),
     }
-}
-
-/// Whether a device string is a PCI address, with or without domain.
-fn is_pci(device: &str) -> bool {
-    let address = device.split(',').next().unwrap_or_default();
-    address.contains(':') && address.bytes().all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.'))
 }
 
 /// The MAC address that the configuration gives a port.
@@ -162,16 +156,6 @@ pub fn security(config: &Config, segment: &Segment) -> Result<Option<Security>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pci_addresses_are_told_from_virtual_devices() {
-        for device in ["0000:03:00.0", "03:00.0", "0000:81:00.1,rxq_pkt_pad_en=1"] {
-            assert!(is_pci(device), "{device}");
-        }
-        for device in ["net_null0", "net_af_packet0,iface=a:b", "net_pcap0,rx_pcap=/a:b.pcap"] {
-            assert!(!is_pci(device), "{device}");
-        }
-    }
 
     fn port(mac: &str) -> Port {
         Port {

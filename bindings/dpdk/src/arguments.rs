@@ -1,5 +1,11 @@
 //! Arguments of devices that follow from the configuration, and what usually is wrong with them.
 
+/// Whether a device string is a PCI address, with or without domain: EAL has to be told of those.
+pub fn is_pci(device: &str) -> bool {
+    let address = device.split(',').next().unwrap_or_default();
+    address.contains(':') && address.bytes().all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.'))
+}
+
 /// What to look at when a device cannot be opened.
 pub(crate) fn hint(device: &str) -> &'static str {
     if device.starts_with("net_af_packet") || device.starts_with("net_af_xdp") {
@@ -64,6 +70,16 @@ mod tests {
         ];
         for (device, workers, mtu, expected) in cases {
             assert_eq!(complete(device, workers, mtu), expected);
+        }
+    }
+
+    #[test]
+    fn pci_addresses_are_told_from_virtual_devices() {
+        for device in ["0000:03:00.0", "03:00.0", "0000:81:00.1,rxq_pkt_pad_en=1"] {
+            assert!(is_pci(device), "{device}");
+        }
+        for device in ["net_null0", "net_af_packet0,iface=a:b", "net_pcap0,rx_pcap=/a:b.pcap"] {
+            assert!(!is_pci(device), "{device}");
         }
     }
 }

@@ -21,6 +21,7 @@ mod stats;
 mod thread;
 pub mod tuntap;
 
+pub use arguments::is_pci;
 pub use cycles::{tsc, tsc_hz};
 pub use eal::{Eal, EalConfig, EalError};
 pub use errno::Errno;

@@ -10,7 +10,7 @@ pub mod reference;
 
 use crate::machine::{Machine, pin};
 use crate::probe::{Probe, Through};
-use crate::scenario::{MAX_SPOKES, Scenario, Size};
+use crate::scenario::{MAX_SPOKES, ROUTER_MAC, Scenario, Size};
 use dpdk::{Eal, EalConfig, EalError, Pool, PoolError, Port, PortConfig, PortError};
 use figures::Figures;
 use reference::Testpmd;
@@ -30,7 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Options of `hub-perf port`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// DPDK device towards the hub, such as `net_memif0,role=client,socket=/run/m.sock,socket-abstract=no`.
+    /// DPDK device towards the hub: a PCI address, or such as
+    /// `net_memif0,role=client,socket=/run/m.sock,socket-abstract=no`.
     #[arg(long)]
     device: String,
     /// Device towards `dpdk-testpmd`, which is opened first (a memif's server), and testpmd's own end of it.
@@ -112,7 +113,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         hugepages: args.hugepages,
         memory: 256,
         cpus: vec![args.core],
-        pci: Vec::new(),
+        pci: pci([&args.device].into_iter().chain(args.reference.iter().flatten().take(1))),
         extra: Vec::new(),
     })?;
     pin(args.core);
@@ -130,6 +131,16 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     reference.map(|()| ExitCode::SUCCESS)
 }
 
+/// Those devices of which EAL has to be told.
+pub fn pci<'d>(devices: impl Iterator<Item = &'d String>) -> Vec<String> {
+    devices.filter(|device| dpdk::is_pci(device)).cloned().collect()
+}
+
+/// The address that a NIC of ours listens to: the router's, to whom the hub sends all. Software wires bring everything.
+pub fn mac(device: &str) -> Option<[u8; 6]> {
+    dpdk::is_pci(device).then_some(ROUTER_MAC.0)
+}
+
 /// What all measurements share.
 struct Bench<'a> {
     args: &'a Args,
@@ -141,7 +152,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn measure(&mut self, device: &str, peer: Option<&str>, tsc_hz: u64) -> Result<(), Error> {
-        let config = PortConfig { workers: 1, ring_size: RING, mtu: MTU, mac: None };
+        let config = PortConfig { workers: 1, ring_size: RING, mtu: MTU, mac: mac(device) };
         let (port, rx, tx) = Port::probe(self.eal, device, 1, MTU)?.start(&config, &self.pool, true)?;
         let (Some(rx), Some(tx)) = (rx.into_iter().next(), tx.into_iter().next()) else {
             return Err(Error::NoQueue(device.into()));

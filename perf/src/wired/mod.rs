@@ -1,8 +1,8 @@
-//! `hub-perf wire`: throughput and latency of a running hub on a machine without a NIC.
+//! `hub-perf wire`: throughput and latency of a running hub, also on a machine without a NIC.
 //!
 //! Generator and sink are one thread of this process; the hub is a process of its own, started here in a network name
-//! space of its own, whose one worker has another core. Between them is a software wire. Frames go from random spokes to
-//! random others, so that each comes back by the wire that it went out by.
+//! space of its own, whose one worker has another core. Between them is a software wire, or a cable between two NICs. Frames
+//! go from random spokes to random others, so that each comes back by the wire that it went out by.
 
 mod bench;
 mod distance;
@@ -23,6 +23,7 @@ use crate::crypto::Named;
 use crate::files;
 use crate::machine::{Machine, pin};
 use crate::path::protected::Protected;
+use crate::port::{mac, pci};
 use crate::probe::{Probe, Through};
 use crate::scenario::{MAX_SPOKES, Scenario, Size};
 use bench::Bench;
@@ -52,6 +53,9 @@ pub struct Args {
     /// Wires.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "memif")]
     over: Vec<Link>,
+    /// For `--over cable`: PCI addresses of the hub's NIC and of ours, both bound to vfio-pci.
+    #[arg(long, num_args = 2, value_names = ["HUB", "OURS"], required_if_eq("over", "cable"))]
+    cable: Vec<String>,
     /// Numbers of spokes; the first with every size, the others with the first size only.
     #[arg(long, value_delimiter = ',', default_value = "1000,2,100,10000,100000",
           value_parser = clap::value_parser!(u32).range(2..=MAX_SPOKES as i64))]
@@ -138,6 +142,12 @@ pub enum Error {
     /// The device gave no queue.
     #[error("device `{0}` has no queue")]
     NoQueue(String),
+    /// A cable has two ends.
+    #[error("--over cable needs two devices: --cable HUB OURS")]
+    NoCable,
+    /// The other programs are started on software wires only.
+    #[error("hub-perf peers measures over memif, vhost and virtio, not over a cable")]
+    PeerByCable,
     /// The hub.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -223,7 +233,7 @@ impl<'a> Setting<'a> {
             hugepages: args.hugepages,
             memory: 512,
             cpus: vec![args.core],
-            pci: Vec::new(),
+            pci: pci(args.cable.iter().skip(1)),
             extra: Vec::new(),
         })?;
         pin(args.core);
@@ -248,7 +258,7 @@ impl<'a> Setting<'a> {
 
     /// Our end of a wire.
     fn open(&self, device: &str) -> Result<(Port, RxQueue, TxQueue), Error> {
-        let config = PortConfig { workers: 1, ring_size: 1 << self.args.ring, mtu: MTU, mac: None };
+        let config = PortConfig { workers: 1, ring_size: 1 << self.args.ring, mtu: MTU, mac: mac(device) };
         let (port, rx, tx) = Port::probe(self.eal, device, 1, MTU)?.start(&config, &self.pool, true)?;
         match (rx.into_iter().next(), tx.into_iter().next()) {
             (Some(rx), Some(tx)) => Ok((port, rx, tx)),
@@ -300,7 +310,7 @@ fn measure(
     let far = || distance::distance(args.core, args.hub_core);
     let before = far();
     let scratch = Scratch::new("wire").map_err(|error| Error::File("scratch directory".into(), error))?;
-    let [device, ours] = link.ends(scratch.path(), args.ring);
+    let [device, ours] = link.ends(scratch.path(), args.ring, &args.cable).ok_or(Error::NoCable)?;
     let early = link.is_ours_first().then(|| setting.open(&ours)).transpose()?;
     let subject = setting.start(scratch, &device, (&scenario, protected.as_ref()), program)?;
     let (port, rx, tx) = early.map_or_else(|| setting.open(&ours), Ok)?;

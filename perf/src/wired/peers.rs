@@ -66,6 +66,9 @@ pub struct Both {
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
     let wire = args.wire.prepared();
+    if wire.over.contains(&Link::Cable) {
+        return Err(Error::PeerByCable);
+    }
     let wanted = wire.runs;
     let wire = super::Args { runs: 1, ..wire };
     let other = args.other()?;
