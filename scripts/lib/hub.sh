@@ -112,7 +112,7 @@ hub_blames() {
 emulate() {
     local ns=$1 files=$RUN/emulated-$1
     shift
-    in_ns_exec "$ns" setsid "$HUB_BIN/hub-perf" spokes --hub "$HUB_NBMA" --hub-tunnel "$HUB_TUNNEL" --key 42 "$@" \
+    in_ns_exec "$ns" setsid "$HUB_BIN/hub-perf" spokes --hub "$HUB_NBMA" --hub-tunnel "$HUB_TUNNEL" --key "${HUB_KEY:-42}" "$@" \
         </dev/null >"$files.json" 2>"$files.log" &
     echo $! >"$files.pid"
     disown

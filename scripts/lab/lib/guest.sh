@@ -66,6 +66,8 @@ guest_kill() {
     ip -n "$NET_ID-inet" link del "tap-$1" 2>/dev/null || true
 }
 
+guest_answered() { [ -e "$1/$2.status" ] || [ ! -d "$1" ]; }
+
 # guest NAME [-t SECONDS] COMMAND-LINE: run it in the guest; its output and exit status come back, 124 when late.
 guest() {
     local name=$1 seconds=60 dir id status
@@ -78,7 +80,8 @@ guest() {
     id=$BASHPID.$RANDOM$RANDOM
     printf '%s\n' "$*" >"$dir/$id.new"
     mv "$dir/$id.new" "$dir/$id.request"
-    if ! wait_until "$seconds" test -e "$dir/$id.status"; then
+    # Whoever still asks when the lab is gone gets no answer either.
+    if ! wait_until "$seconds" guest_answered "$dir" "$id" || [ ! -d "$dir" ]; then
         warn "guest $name: no answer in $seconds s to: $*"
         return 124
     fi

@@ -4,7 +4,7 @@
 
 LAB_DIR=${LAB_DIR:-${XDG_CACHE_HOME:-/var/cache}/dmvpn-hub-lab}
 LAB_SUITE=bookworm
-LAB_PACKAGES=iproute2,frr,strongswan-charon,strongswan-swanctl,libstrongswan-standard-plugins,tcpdump,iputils-ping,traceroute,iptables,ethtool,busybox-static,kmod,procps,netbase,iperf3
+LAB_PACKAGES=iproute2,frr,strongswan-charon,strongswan-swanctl,libstrongswan-standard-plugins,tcpdump,iputils-ping,traceroute,iptables,ethtool,busybox-static,kmod,procps,netbase,iperf3,dpdk
 IMAGE_KERNEL=$LAB_DIR/linux.uml
 IMAGE_INITRD=$LAB_DIR/initrd.cpio
 IMAGE_ROOT=$LAB_DIR/root.squashfs
