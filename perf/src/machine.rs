@@ -12,7 +12,7 @@ pub struct Machine {
     pub cpu: String,
     /// What it can that matters here.
     pub flags: Vec<String>,
-    /// Logical processors.
+    /// Logical processors that this process may use, before it pins itself to one.
     pub cpus: usize,
     /// Kernel.
     pub kernel: String,

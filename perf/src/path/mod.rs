@@ -182,7 +182,7 @@ fn measure<P: BufferPool + Clone>(args: &Args, report: &mut Report, pool: P) -> 
         }
         let enough = args.spokes.iter().find(|spokes| **spokes >= args.workers);
         if let Some(&spokes) = enough.filter(|_| args.workers > 1) {
-            report.scaling.extend(scaling::measure(args, protection, spokes)?);
+            report.scaling.extend(scaling::measure(args, protection, spokes, report.machine.cpus)?);
             pin(args.core);
         }
     }

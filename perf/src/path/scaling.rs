@@ -98,18 +98,27 @@ struct Common<'a> {
     segment: &'a Segment,
     stage: &'a Stage,
     size: Size,
+    cpus: usize,
 }
 
-/// All sizes.
-pub fn measure(args: &Args, protection: Protection, spokes: u32) -> Result<Vec<Scaling>, Error> {
+/// All sizes, on a machine of so many CPUs.
+pub fn measure(args: &Args, protection: Protection, spokes: u32, cpus: usize) -> Result<Vec<Scaling>, Error> {
     let scenario = Scenario { spokes, key: args.key, redirect: args.redirect, multicast_rate: None };
     let choice = Choice::new(args.engine)?;
     let size = |&size: &Size| {
         args.show(format_args!("{protection}, {spokes} spokes, size {size}, {} workers", args.workers));
         let segment = Segment::private(&Geometry { workers: args.workers, max_peers: spokes })?;
         let stage = Stage { phase: AtomicU32::new(Phase::Fill as u32), following: AtomicU32::new(0) };
-        let common =
-            Common { args, protection, scenario, choice: &choice, segment: &segment, stage: &stage, size };
+        let common = Common {
+            args,
+            protection,
+            scenario,
+            choice: &choice,
+            segment: &segment,
+            stage: &stage,
+            size,
+            cpus,
+        };
         let [alone, together] = common.measure()?.map(Spread::of);
         let (esp, size) = (protection.to_string(), size.to_string());
         let times = f64::from(args.workers) * alone.min / together.min;
@@ -196,8 +205,7 @@ impl Common<'_> {
     }
 
     fn bench(&self, reader: Reader, worker: u32) -> Result<Bench<'_, MemoryPool>, Error> {
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        pin((self.args.core + worker as usize) % cpus);
+        pin((self.args.core + worker as usize) % self.cpus.max(1));
         let protected = self
             .protection
             .transform()
