@@ -33,8 +33,8 @@ const TARGET: u32 = 0;
 /// Options of `hub-perf tables`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Numbers of routes.
-    #[arg(long, value_delimiter = ',', default_value = "100000,500000,1000000",
+    /// Numbers of routes; the first tells what memory they take.
+    #[arg(long, value_delimiter = ',', default_value = "1000000,500000,100000",
           value_parser = clap::value_parser!(u32).range(1..=MAX_PREFIXES as i64))]
     routes: Vec<u32>,
     /// Spokes that they lead to.
