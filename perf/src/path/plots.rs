@@ -8,13 +8,13 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
     let Some(first) = report.rows.first() else { return Vec::new() };
     let Some(last) = report.rows.last() else { return Vec::new() };
     let by_spokes = draw(
-        format!("inner size {}", last.size),
+        format!("inner size {}; alone: the engine", last.size),
         "spokes",
         report.rows.iter().filter(|row| row.size == last.size),
         |row| row.spokes.to_string(),
     );
     let by_size = draw(
-        format!("{} spokes", first.spokes),
+        format!("spokes: {}; alone: the engine", first.spokes),
         "octets of the inner packet",
         report.rows.iter().filter(|row| row.spokes == first.spokes),
         |row| row.size.clone(),
@@ -42,7 +42,7 @@ fn draw<'r>(
     for row in rows {
         let at = places.iter().position(|other| *other == place(row));
         let values =
-            [(row.esp.clone(), Some(row.cycles_min)), (format!("{}, engine", row.esp), row.engine_min)];
+            [(row.esp.clone(), Some(row.cycles_min)), (format!("alone: {}", row.esp), row.engine_min)];
         for (name, value) in values.into_iter().filter(|(_, value)| value.is_some()) {
             if !lines.iter().any(|line| line.name == name) {
                 lines.push(Line { name: name.clone(), values: vec![None; places.len()] });
