@@ -177,6 +177,8 @@ fn attach(config: &Config) -> Result<Segment, HubError> {
     let path = dir.join("segment");
     let segment = Segment::open_or_create(&path, &geometry, Side::Dataplane)?;
     tracing::info!(path = %path.display(), boot = format_args!("{:016x}", segment.boot_id()), "segment attached");
+    // What an earlier life knew of its devices says nothing of ours, which are not started yet.
+    segment.service().devices.iter().for_each(|device| device.set_link(None, None));
     Ok(segment)
 }
 
