@@ -40,7 +40,47 @@ pub struct Plot {
     pub lines: Vec<Line>,
 }
 
+/// Names of files and what is in them; those with a single place or nothing on them are left out.
+pub fn drawn<const N: usize>(plots: [(&'static str, Plot); N]) -> Vec<(&'static str, String)> {
+    let worth = plots.into_iter().filter(|(_, plot)| plot.places.len() > 1 && !plot.lines.is_empty());
+    worth.map(|(name, plot)| (name, plot.svg())).collect()
+}
+
 impl Plot {
+    /// Of what was measured: a place for each that rows have, and a line for each of their named values.
+    pub fn of_rows<R>(
+        (title, of): (&str, &str),
+        across: &str,
+        up: &str,
+        rows: &[&R],
+        place: impl Fn(&R) -> String,
+        values: impl Fn(&R) -> Vec<(String, f64)>,
+    ) -> Self {
+        let (mut places, mut lines) = (Vec::<String>::new(), Vec::<Line>::new());
+        for row in rows {
+            let here = place(row);
+            if !places.contains(&here) {
+                places.push(here);
+            }
+        }
+        for row in rows {
+            let at = places.iter().position(|other| *other == place(row)).unwrap_or_default();
+            for (name, value) in values(row) {
+                let line = match lines.iter().position(|line| line.name == name) {
+                    Some(line) => line,
+                    None => {
+                        lines.push(Line { name, values: vec![None; places.len()] });
+                        lines.len() - 1
+                    }
+                };
+                if let Some(slot) = lines.get_mut(line).and_then(|line| line.values.get_mut(at)) {
+                    *slot = Some(value);
+                }
+            }
+        }
+        Self { title: title.into(), of: of.into(), across: across.into(), up: up.into(), places, lines }
+    }
+
     /// As a file.
     pub fn svg(&self) -> String {
         let mut out = String::new();

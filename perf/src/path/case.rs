@@ -2,7 +2,6 @@
 
 use super::engines::Engines;
 use super::measure::{Bench, Outcome};
-use super::protected::Protected;
 use super::protection::Protection;
 use super::report::{Report, Row};
 use super::{Args, Error};
@@ -34,19 +33,14 @@ impl Case<'_> {
         let segment = Segment::private(&Geometry { workers: 1, max_peers: spokes })?;
         let burst = usize::from(args.burst);
         let choice = Choice::new(args.engine)?;
-        let (mut updater, reader, protected, mut engines) = match protection.transform() {
-            Some(named) => {
-                let (updater, reader) = scenario.empty(Some(Protected::security(&choice, &segment)))?;
-                let engines = Engines::used(&choice, named, spokes, burst)?;
-                let engines = if first { engines.with_others(burst)? } else { engines };
-                (updater, reader, Some(Protected::new(&choice, named, spokes)?), Some(engines))
-            }
-            None => {
-                let (updater, reader) = scenario.build()?;
-                (updater, reader, None, None)
-            }
+        let named = protection.transform();
+        let (mut updater, mut bench) =
+            Bench::one_worker(scenario, (&choice, named), &segment, pool.clone(), burst)?;
+        let mut engines = match named {
+            Some(named) if first => Some(Engines::used(&choice, named, spokes, burst)?.with_others(burst)?),
+            Some(named) => Some(Engines::used(&choice, named, spokes, burst)?),
+            None => None,
         };
-        let mut bench = Bench::new(scenario, reader, pool.clone(), (&segment, 0), burst, protected);
         bench.install(&mut updater, &segment, || {})?;
         for &size in &args.sizes {
             args.show(format_args!("{protection}, {spokes} spokes, size {size}"));

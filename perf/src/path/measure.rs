@@ -2,8 +2,10 @@
 
 use super::Error;
 use super::protected::Protected;
+use crate::crypto::Named;
 use crate::scenario::{HUB, Pairs, Scenario, Size, nbma};
 use crate::sent::Sent;
+use forwarding::crypto::Choice;
 use forwarding::{BURST, Burst, Forwarder, Now, Reader, STAGES, Updater};
 use shm::Segment;
 use shm::counters::{Counter, WorkerCounters};
@@ -59,6 +61,23 @@ impl<'s, P: BufferPool + Clone> Bench<'s, P> {
             // Real time, so that limits by time (redirects) are as exhausted as they would be.
             clock: shm::clock::now_ms,
         }
+    }
+
+    /// The one worker of a hub with these spokes, and its tables' writer. With protection they are still to be
+    /// [installed](Self::install).
+    pub fn one_worker(
+        scenario: Scenario,
+        (choice, esp): (&Choice, Option<Named>),
+        segment: &'s Segment,
+        pool: P,
+        burst: usize,
+    ) -> Result<(Updater, Self), Error> {
+        let protected = esp.map(|named| Protected::new(choice, named, scenario.spokes)).transpose()?;
+        let (updater, reader) = match protected {
+            Some(_) => scenario.empty(Some(Protected::security(choice, segment)))?,
+            None => scenario.build()?,
+        };
+        Ok((updater, Self::new(scenario, reader, pool, (segment, 0), burst, protected)))
     }
 
     /// With another clock.

@@ -1,7 +1,6 @@
 //! What a spoke takes of the data plane's memory.
 
 use super::measure::Bench;
-use super::protected::Protected;
 use super::protection::Protection;
 use super::{Args, Error};
 use crate::machine::resident;
@@ -55,12 +54,8 @@ fn hub<'s>(
 ) -> Result<(Updater, Bench<'s, MemoryPool>), Error> {
     let scenario = Scenario { spokes, key: args.key, redirect: args.redirect, multicast_rate: None };
     let choice = Choice::new(args.engine)?;
-    let protected = protection.transform().map(|named| Protected::new(&choice, named, spokes)).transpose()?;
-    let (mut updater, reader) = match protected {
-        Some(_) => scenario.empty(Some(Protected::security(&choice, segment)))?,
-        None => scenario.build()?,
-    };
-    let mut bench = Bench::new(scenario, reader, MemoryPool::new(1, 64), (segment, 0), BURST, protected);
+    let (pool, protection) = (MemoryPool::new(1, 64), (&choice, protection.transform()));
+    let (mut updater, mut bench) = Bench::one_worker(scenario, protection, segment, pool, BURST)?;
     bench.install(&mut updater, segment, || {})?;
     Ok((updater, bench))
 }

@@ -16,6 +16,8 @@ mod scaling;
 
 use crate::crypto::{Named, RawError};
 use crate::machine::{Machine, pin};
+use crate::output::save;
+use crate::progress;
 use crate::scenario::{BUFFERS, MAX_SPOKES, Pairs, Scenario, ScenarioError, Size};
 use case::Case;
 use clap::ValueEnum;
@@ -24,12 +26,10 @@ use forwarding::BURST;
 use forwarding::crypto::{Choice, Engine, EngineError, Wish};
 use forwarding::memory::{DATAROOM, MemoryPool};
 use measure::Bench;
-use protected::Protected;
 use protection::Protection;
 use report::Report;
 use shm::{AttachError, Geometry, Segment};
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use wire::buffer::BufferPool;
 
@@ -164,7 +164,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         measure(args, &mut report, Pool::new(eal, "perf", BUFFERS, 1_600, None)?)?;
     }
     if let Some(directory) = &args.output {
-        save(directory, &report).map_err(|error| Error::File(directory.clone(), error))?;
+        save(directory, ("path.json", &report.json()), &plots::plots(&report))
+            .map_err(|error| Error::File(directory.clone(), error))?;
     }
     if args.json {
         println!("{}", report.json());
@@ -189,26 +190,14 @@ fn measure<P: BufferPool + Clone>(args: &Args, report: &mut Report, pool: P) -> 
     Ok(())
 }
 
-/// The JSON and the plots.
-fn save(directory: &Path, report: &Report) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    std::fs::write(directory.join("path.json"), report.json() + "\n")?;
-    plots::plots(report).iter().try_for_each(|(name, svg)| std::fs::write(directory.join(name), svg))
-}
-
 /// Forwards packets once, with the portable engine and a clock that stands still: the same to the instruction in every
 /// run.
 pub fn forward(scenario: Scenario, size: Size, esp: Option<Named>, packets: u32) -> Result<(), Error> {
     let segment = Segment::private(&Geometry { workers: 1, max_peers: scenario.spokes })?;
     let pool = MemoryPool::new(BUFFERS as usize, DATAROOM);
     let choice = Choice::new(Wish::Only(Engine::Portable))?;
-    let protected = esp.map(|named| Protected::new(&choice, named, scenario.spokes)).transpose()?;
-    let (mut updater, reader) = match protected {
-        Some(_) => scenario.empty(Some(Protected::security(&choice, &segment)))?,
-        None => scenario.build()?,
-    };
-    let mut bench =
-        Bench::new(scenario, reader, pool, (&segment, 0), BURST, protected).with_clock(|| 1_000_000);
+    let (mut updater, bench) = Bench::one_worker(scenario, (&choice, esp), &segment, pool, BURST)?;
+    let mut bench = bench.with_clock(|| 1_000_000);
     bench.install(&mut updater, &segment, || {})?;
     bench.repetition(size, &mut Pairs::new(scenario.spokes), packets)?;
     Ok(())
@@ -227,13 +216,7 @@ impl Args {
 
     /// For who watches: where it is.
     fn show(&self, what: std::fmt::Arguments<'_>) {
-        let mut out = std::io::stderr();
-        if self.quiet || !out.is_terminal() {
-            return;
-        }
-        // Nothing depends on it.
-        let _ = write!(out, "\r\x1b[K{what}");
-        let _ = out.flush();
+        progress::show(self.quiet, what);
     }
 }
 

@@ -7,8 +7,8 @@ use super::search::{Found, Outcome, Plan, search};
 use super::subject::Subject;
 use super::{Args, Error};
 use crate::probe::{Probe, Trial};
+use crate::progress;
 use crate::scenario::Size;
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 /// Parts of the offered frames that may be lost: none, and what MLRsearch looks for beside it.
@@ -124,14 +124,12 @@ impl Bench<'_> {
 
     /// For who watches: where it is.
     fn show(&self, rate: Option<u64>, seconds: f64, run: u32) {
-        let mut out = std::io::stderr();
-        if self.args.quiet || !out.is_terminal() {
-            return;
-        }
         let rate = rate.map_or_else(|| "all it can".into(), |rate| format!("{rate}/s"));
         let runs = self.args.runs;
-        // Nothing depends on it.
-        let _ = write!(out, "\r\x1b[K{}: run {run} of {runs}, {seconds:.2} s at {rate}", self.case);
-        let _ = out.flush();
+        let case = &self.case;
+        progress::show(
+            self.args.quiet,
+            format_args!("{case}: run {run} of {runs}, {seconds:.2} s at {rate}"),
+        );
     }
 }

@@ -22,6 +22,7 @@ mod testpmd;
 use crate::crypto::Named;
 use crate::files;
 use crate::machine::{Machine, pin};
+use crate::output::save;
 use crate::path::protected::Protected;
 use crate::port::{mac, pci};
 use crate::probe::{Probe, Through};
@@ -35,7 +36,7 @@ use peer::{Peer, Program};
 pub use peers::{Args as PeersArgs, run as run_peers};
 use report::Report;
 use row::Row;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use subject::Subject;
@@ -207,7 +208,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         report.rows.extend(measure(&setting, (link, spokes), sizes, None)?);
     }
     if let Some(directory) = &args.output {
-        save(directory, &report).map_err(|error| Error::File(directory.clone(), error))?;
+        save(directory, ("wire.json", &report.json()), &plots::plots(&report))
+            .map_err(|error| Error::File(directory.clone(), error))?;
     }
     if args.json {
         println!("{}", report.json());
@@ -285,13 +287,6 @@ impl<'a> Setting<'a> {
         hub.fill(scenario, protected)?;
         Ok(Subject::Hub(hub))
     }
-}
-
-/// The JSON and the plots.
-fn save(directory: &Path, report: &Report) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    std::fs::write(directory.join("wire.json"), report.json() + "\n")?;
-    plots::plots(report).iter().try_for_each(|(name, svg)| std::fs::write(directory.join(name), svg))
 }
 
 /// All sizes through one hub, or through another program.

@@ -8,10 +8,11 @@ use super::ratio::{Pair, Ratio};
 use super::report::Report;
 use super::row::Row;
 use super::{Error, Setting, measure, plots};
+use crate::output::save;
 use crate::scenario::Size;
 use forwarding::crypto::Transform;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Options of `hub-perf peers`.
@@ -108,7 +109,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     }
     let json = serde_json::to_string_pretty(&both).unwrap_or_default();
     if let Some(directory) = &wire.output {
-        save(directory, &json, &both).map_err(|error| Error::File(directory.clone(), error))?;
+        save(directory, ("peers.json", &json), &plots::beside(&both))
+            .map_err(|error| Error::File(directory.clone(), error))?;
     }
     if wire.json {
         println!("{json}");
@@ -117,13 +119,6 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     }
     let nothing = both.peer.rows.is_empty() && !both.limits.is_empty();
     Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// The JSON and the plots.
-fn save(directory: &Path, json: &str, both: &Both) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    std::fs::write(directory.join("peers.json"), format!("{json}\n"))?;
-    plots::beside(both).iter().try_for_each(|(name, svg)| std::fs::write(directory.join(name), svg))
 }
 
 /// Why there is no figure.

@@ -4,7 +4,7 @@ use super::peers::Both;
 use super::ratio::{Pair, Ratio};
 use super::report::Report;
 use super::row::Row;
-use crate::plot::{Line, Plot};
+use crate::plot::{Plot, drawn};
 
 /// Names of files and what is in them; those with a single place are left out.
 pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
@@ -16,16 +16,12 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
     let of_spokes = format!("{}, {} spokes", report.case, first.spokes);
     let of_size = format!("{}, inner size {}", report.case, first.size);
     let octets = "octets of the inner packet";
-    [
+    drawn([
         ("throughput-by-size.svg", throughput(&of_spokes, octets, &by_size, size)),
         ("throughput-by-spokes.svg", throughput(&of_size, "spokes", &sorted(by_spokes.clone()), spokes)),
         ("latency-by-size.svg", latency(&of_spokes, octets, &by_size, size)),
         ("latency-by-spokes.svg", latency(&of_size, "spokes", &sorted(by_spokes), spokes)),
-    ]
-    .into_iter()
-    .filter(|(_, plot)| plot.places.len() > 1 && !plot.lines.is_empty())
-    .map(|(name, plot)| (name, plot.svg()))
-    .collect()
+    ])
 }
 
 fn sorted(mut rows: Vec<&Row>) -> Vec<&Row> {
@@ -34,7 +30,7 @@ fn sorted(mut rows: Vec<&Row>) -> Vec<&Row> {
 }
 
 fn throughput(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> Plot {
-    draw(("Throughput", of), across, "Mframes/s", rows, place, |row| {
+    Plot::of_rows(("Throughput", of), across, "Mframes/s", rows, place, |row| {
         let found = row.throughput.iter();
         let name = |lost| format!("{}, {}", row.link.name(), loss(lost));
         found.map(|found| (name(found.loss), found.rate.median / 1e6)).collect()
@@ -46,7 +42,7 @@ fn loss(loss: f64) -> String {
 }
 
 fn latency(of: &str, across: &str, rows: &[&Row], place: fn(&Row) -> String) -> Plot {
-    draw(("Latency at half the rate without loss", of), across, "microseconds", rows, place, |row| {
+    Plot::of_rows(("Latency at half the rate without loss", of), across, "microseconds", rows, place, |row| {
         let half = row.latency.iter().filter(|latency| latency.percent == Some(50));
         let name = |what| format!("{}, {what}", row.link.name());
         half.flat_map(|half| [(name("median"), half.p50_us), (name("90 %"), half.p90_us)]).collect()
@@ -65,64 +61,26 @@ pub fn beside(both: &Both) -> Vec<(&'static str, String)> {
     let spokes: fn(&Ratio) -> String = |ratio| ratio.spokes.to_string();
     let cycles = |ratios: &[&Ratio], place, of: &str, across: &str| {
         let title = (format!("Cycles for a packet, least, the hub beside {program}"), of);
-        draw((&title.0, title.1), across, "cycles", ratios, place, |ratio| {
+        Plot::of_rows((&title.0, title.1), across, "cycles", ratios, place, |ratio| {
             let Pair { hub, peer, .. } = ratio.cycles.unwrap_or(ratio.cpu_cycles);
             named(ratio, program, hub.min, peer.min)
         })
     };
     let rates = |ratios: &[&Ratio], place, of: &str, across: &str| {
         let title = (format!("Throughput without loss, median, the hub beside {program}"), of);
-        draw((&title.0, title.1), across, "Mframes/s", ratios, place, |ratio| {
+        Plot::of_rows((&title.0, title.1), across, "Mframes/s", ratios, place, |ratio| {
             named(ratio, program, ratio.rate.hub.median / 1e6, ratio.rate.peer.median / 1e6)
         })
     };
     let octets = "octets of the inner packet";
-    [
+    drawn([
         ("cycles-by-size.svg", cycles(&by_size, size, &of_spokes, octets)),
         ("cycles-by-spokes.svg", cycles(&by_spokes, spokes, &of_size, "spokes")),
         ("throughput-by-size.svg", rates(&by_size, size, &of_spokes, octets)),
         ("throughput-by-spokes.svg", rates(&by_spokes, spokes, &of_size, "spokes")),
-    ]
-    .into_iter()
-    .filter(|(_, plot)| plot.places.len() > 1 && !plot.lines.is_empty())
-    .map(|(name, plot)| (name, plot.svg()))
-    .collect()
+    ])
 }
 
 fn named(ratio: &Ratio, program: &str, hub: f64, peer: f64) -> Vec<(String, f64)> {
     [("hub", hub), (program, peer)].map(|(name, value)| (format!("{}, {name}", ratio.link), value)).to_vec()
-}
-
-/// One line for each of the named values.
-fn draw<R>(
-    (title, of): (&str, &str),
-    across: &str,
-    up: &str,
-    rows: &[&R],
-    place: fn(&R) -> String,
-    values: impl Fn(&R) -> Vec<(String, f64)>,
-) -> Plot {
-    let (mut places, mut lines) = (Vec::<String>::new(), Vec::<Line>::new());
-    for row in rows {
-        let here = place(row);
-        if !places.contains(&here) {
-            places.push(here);
-        }
-    }
-    for row in rows {
-        let at = places.iter().position(|other| *other == place(row)).unwrap_or_default();
-        for (name, value) in values(row) {
-            let line = match lines.iter().position(|line| line.name == name) {
-                Some(line) => line,
-                None => {
-                    lines.push(Line { name, values: vec![None; places.len()] });
-                    lines.len() - 1
-                }
-            };
-            if let Some(slot) = lines.get_mut(line).and_then(|line| line.values.get_mut(at)) {
-                *slot = Some(value);
-            }
-        }
-    }
-    Plot { title: title.into(), of: of.into(), across: across.into(), up: up.into(), places, lines }
 }
